@@ -1,0 +1,58 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bson/document.h"
+#include "bson/namespace.h"
+#include "bson/view.h"
+
+namespace varve::bson {
+
+/// What one oplog entry (or an operation inside applyOps) does, as far as a backup needs to know; see MongoDB's oplog
+/// format.
+enum class OplogKind : uint8_t {
+  kNoop,
+  kInsert,
+  kUpdate,
+  kDelete,
+  kCreate,
+  kDrop,
+  kDropDatabase,
+  kRename,
+  kCollMod,
+  kConvertToCapped,
+  kEmptyCapped,
+  kCreateIndexes,
+  kDropIndexes,
+  kStartIndexBuild,
+  kCommitIndexBuild,
+  kAbortIndexBuild,
+  kApplyOps,
+  kCommitTransaction,
+  kAbortTransaction,
+  kIgnorable,  ///< bookkeeping that changes no user data (dbCheck, setMultikeyMetadata, dropIdent, ci, cu, cd, km)
+  kUnknown,    ///< must never be skipped silently
+};
+
+/// A view of one entry; valid as long as the bytes.
+struct OplogEntry {
+  OplogKind kind = OplogKind::kUnknown;
+  Timestamp ts;  ///< zero inside applyOps
+  int64_t term = 0;
+  Namespace ns;  ///< of the collection that is meant, also for commands ("db.$cmd" resolved); collection empty for
+                 ///< dropDatabase
+  std::optional<ByteView> uuid;  ///< `ui`, 16 bytes
+  View entry;                    ///< the whole entry
+  View o;
+  Namespace rename_to;                  ///< kRename only
+  std::optional<ByteView> drop_target;  ///< kRename only: UUID of what is replaced
+  std::string_view command;             ///< the command's name, for messages; empty for CRUD
+};
+
+/// kCorrupt if it is not an oplog entry at all. Unknown operations are kUnknown, not an error.
+Result<OplogEntry> parse_oplog_entry(View entry);
+/// One level of operations inside an applyOps entry.
+Result<std::vector<OplogEntry>> nested_operations(const OplogEntry& apply_ops);
+
+}  // namespace varve::bson

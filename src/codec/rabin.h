@@ -1,0 +1,47 @@
+#pragma once
+
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace varve::codec {
+
+/// A polynomial over GF(2); bit i is the coefficient of x^i.
+using Polynomial = uint64_t;
+
+bool is_irreducible(Polynomial polynomial);
+/// A random irreducible polynomial of degree 53, as restic's chunker draws it.
+Polynomial random_polynomial();
+/// Lower-case hex without leading zeros, as in the repository's config.
+std::string to_text(Polynomial polynomial);
+/// kCorrupt unless it is hex, of degree 53 at most, and irreducible.
+Result<Polynomial> parse_polynomial(std::string_view text);
+
+/// Cuts a stream where restic does: Rabin fingerprint of a 64-byte window, 512 KiB to 8 MiB, 1 MiB on average. Feed it
+/// the stream in pieces of any size. One thread at a time.
+class RabinChunker {
+ public:
+  explicit RabinChunker(Polynomial polynomial);
+
+  /// How many bytes of `data` still belong to the current chunk. If that is less than all, or the chunk is full at the
+  /// end of `data`, `*cut` becomes true and the next call begins a new chunk.
+  size_t feed(ByteView data, bool* cut);
+
+  static constexpr size_t kMin = 512u << 10;
+  static constexpr size_t kMax = 8u << 20;
+
+ private:
+  void reset();
+  void slide(uint8_t byte);
+
+  std::array<Polynomial, 256> out_table_{};
+  std::array<Polynomial, 256> mod_table_{};
+  int shift_ = 0;
+  std::array<uint8_t, 64> window_{};
+  size_t window_pos_ = 0;
+  Polynomial digest_ = 0;
+  size_t length_ = 0;
+};
+
+}  // namespace varve::codec

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace varve::codec {
+
+/// restic's names for how hard to compress. kOff leaves data blobs as they are; trees and other files are always
+/// compressed.
+enum class Compression : uint8_t { kOff, kFastest, kAuto, kBetter, kMax };
+
+/// One zstd context, to be kept by a worker for its life. One thread at a time.
+class Compressor {
+ public:
+  explicit Compressor(Compression level = Compression::kAuto);
+  ~Compressor();
+  Compressor(Compressor&&) noexcept;
+  Compressor& operator=(Compressor&&) noexcept;
+
+  /// Appends one frame (content size on, checksum off, window at most 8 MiB) that holds `data`.
+  void compress(ByteView data, Bytes& out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// One zstd context for reading. One thread at a time.
+class Decompressor {
+ public:
+  Decompressor();
+  ~Decompressor();
+  Decompressor(Decompressor&&) noexcept;
+  Decompressor& operator=(Decompressor&&) noexcept;
+
+  /// The content of one frame whose plain length is known; kCorrupt if it is any other.
+  Result<Bytes> decompress_exactly(ByteView frame, size_t plain_size);
+  /// The content of one frame of unknown length; kCorrupt once it would pass `limit` bytes, before the memory is taken.
+  Result<Bytes> decompress_up_to(ByteView frame, size_t limit);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace varve::codec

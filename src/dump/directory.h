@@ -1,0 +1,50 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace varve::dump {
+
+/// Writes files below one folder and nowhere else: names come from a backup and may be hostile. Files are 0600, folders
+/// 0700. Every path component is checked and opened without following links (openat, O_NOFOLLOW, O_EXCL); a file has
+/// its final name only once it is complete and synced. One thread at a time per File; the folder may be shared.
+class Directory {
+ public:
+  /// Creates `path` (its parent must exist); kExists if it is there and not empty.
+  static Result<Directory> create(const std::string& path);
+  ~Directory();
+  Directory(Directory&&) noexcept;
+  Directory& operator=(Directory&&) noexcept;
+
+  class File {
+   public:
+    ~File();  ///< removes the temporary file if commit was not called
+    File(File&&) noexcept;
+    File& operator=(File&&) noexcept;
+    Status write(ByteView bytes);
+    /// Syncs and gives it its name.
+    Status commit();
+
+   private:
+    friend class Directory;
+    File() = default;
+    int folder_ = -1;
+    int fd_ = -1;
+    std::string temporary_, name_, shown_;
+  };
+
+  /// `relative`: components joined by '/', e.g. "shop/orders.bson". kInvalidInput for "..", ".", empty or NUL-holding
+  /// ones.
+  Result<File> file(const std::string& relative);
+  const std::string& path() const { return path_; }
+
+ private:
+  Directory() = default;
+  int fd_ = -1;
+  std::string path_;
+};
+
+}  // namespace varve::dump

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "bson/document.h"
+#include "mongo/connection.h"
+
+namespace varve::mongo {
+
+enum class ReadOrder : uint8_t { kNatural, kId };
+
+/// What to read: a whole collection, named by its UUID (RULES 1) where there is one, else by its name.
+struct ReadSpec {
+  std::string db;
+  std::string collection;  ///< for messages, and for reading by name where `uuid` is empty
+  Bytes uuid;              ///< 16 bytes or empty
+  ReadOrder order = ReadOrder::kNatural;
+  bool majority = true;   ///< read concern majority; false: local (standalone)
+  bson::Document filter;  ///< {} for all
+  std::optional<bson::Timestamp> after_cluster_time;
+};
+
+/// Reads in whole replies of up to 16 MB; nothing is decoded. One thread; the connection is busy until it is destroyed
+/// or at its end. Destroying it early kills the cursor on the server.
+class Cursor {
+ public:
+  static Result<Cursor> open(Connection& connection, const ReadSpec& spec, const Cancel& cancel);
+  ~Cursor();
+  Cursor(Cursor&&) noexcept;
+  Cursor& operator=(Cursor&&) noexcept;
+
+  /// Calls `visit` with each document of the next reply; the bytes are valid during the call only. False at the end. An
+  /// error of `visit` ends the reading and is returned.
+  Result<bool> next(const std::function<Status(ByteView)>& visit, const Cancel& cancel);
+
+  /// The collection was dropped, or renamed away, while it was read (server codes 26, 175, 246, "Unable to resolve"):
+  /// what is missing is in the oplog. Tells it of an error from open or next.
+  static bool vanished(const Error& error);
+
+ private:
+  Cursor();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// True if `_id` order and natural order are nearly the same, from a sample of the first documents in natural order. A
+/// decision for speed only.
+Result<bool> id_follows_natural_order(Connection& connection, const ReadSpec& spec, const Cancel& cancel);
+
+}  // namespace varve::mongo

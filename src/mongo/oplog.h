@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "bson/document.h"
+#include "mongo/connection.h"
+
+namespace varve::mongo {
+
+/// The instant from which the oplog must be kept for a backup that begins now: the start of the oldest open transaction
+/// (config.transactions, states prepared and inProgress, local read concern), if that is before `majority`; else
+/// `majority`.
+Result<bson::Timestamp> oplog_start(Connection& connection, bson::Timestamp majority, const Cancel& cancel);
+
+/// Reads the oplog from an instant on, entry by entry, tailing. The first entry must be the one at that very instant:
+/// proof that nothing before it has rolled over. One thread.
+class OplogTail {
+ public:
+  /// kInconsistent ("the oplog rolled over") if the entry at `from` is not there any more.
+  static Result<OplogTail> open(Connection& connection, bson::Timestamp from, const Cancel& cancel);
+  ~OplogTail();
+  OplogTail(OplogTail&&) noexcept;
+  OplogTail& operator=(OplogTail&&) noexcept;
+
+  /// Waits at most about a second for entries and visits what came (the bytes valid during the call). kInconsistent if
+  /// the cursor fell off the oplog's end.
+  Status poll(const std::function<Status(ByteView)>& visit, const Cancel& cancel);
+  /// ts of the newest entry visited; `from` at first.
+  bson::Timestamp reached() const;
+
+ private:
+  OplogTail();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace varve::mongo

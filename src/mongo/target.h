@@ -1,0 +1,83 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bson/document.h"
+#include "bson/namespace.h"
+#include "mongo/catalog.h"
+#include "mongo/connection.h"
+
+namespace varve::mongo {
+
+/// What is being restored into. kUnsupported for a mongos, shard or config server (until sharded restores exist).
+struct TargetInfo {
+  std::string version;
+  std::vector<int> version_array;
+  std::string fcv;
+  bool replica_set = false;
+  std::string host;  ///< of the primary or standalone
+  std::string user;  ///< the login in use, "db.user"; "" without authorization
+};
+Result<TargetInfo> inspect_target(Connection& connection, const Cancel& cancel);
+
+/// Privileges that a restore needs and the login lacks, as role names with the reason.
+Result<std::vector<std::string>> missing_for_restore(Connection& connection, bool with_users, const Cancel& cancel);
+
+/// Creates a collection or view with these options (verbatim from the source; expireAfterSeconds is to be left out by
+/// the caller until the end: RULES 17) and its idIndex, where it is not the plain one.
+Status create_collection(Connection& connection, const bson::Namespace& ns, bson::View options, bson::View id_index,
+                         const Cancel& cancel);
+Status drop_collection(Connection& connection, const bson::Namespace& ns, const Cancel& cancel);
+/// Within one database, replacing `to` if it is there.
+Status rename_over(Connection& connection, const bson::Namespace& from, const bson::Namespace& to,
+                   const Cancel& cancel);
+Status run_coll_mod(Connection& connection, const bson::Namespace& ns, bson::View changes, const Cancel& cancel);
+
+/// All in one createIndexes; if that fails, one by one, so that a bad one sinks nothing else (RULES 18). `v`, `ns`,
+/// `background` are left to the server where that is exact; a collection's `collation` is kept by naming "simple" where
+/// an index has none.
+struct FailedIndex {
+  std::string name;
+  std::string reason;
+};
+Result<std::vector<FailedIndex>> create_indexes(Connection& connection, const bson::Namespace& ns,
+                                                const std::vector<bson::Document>& indexes,
+                                                bool collection_has_collation, const Cancel& cancel);
+
+/// Collects documents and inserts them unordered (ordered where `keep_order`), without validation by the collection's
+/// validator, with write concern w:1 on the way -- barrier() makes it all durable. Documents with a top-level
+/// Timestamp(0,0) are written so that the server keeps it. One thread. A document that the server refuses is an error
+/// that names its `_id`.
+class Inserter {
+ public:
+  Inserter(Connection& connection, bson::Namespace ns, bool keep_order);
+  ~Inserter();
+  Status add(ByteView document, const Cancel& cancel);
+  Status flush(const Cancel& cancel);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// A majority, journalled write after everything else: only then is a restore said to be done (RULES 14). On a
+/// standalone journalled only.
+Status barrier(Connection& connection, const TargetInfo& target, const Cancel& cancel);
+
+/// Users and roles, given as documents of admin.system.users and admin.system.roles. Existing ones stay as they are,
+/// none is deleted, the login in use is never changed (RULES 16). Uses _mergeAuthzCollections with temporary
+/// collections in admin.
+struct AuthResult {
+  std::vector<std::string> users_added, users_kept, roles_added, roles_kept;
+};
+Result<AuthResult> merge_users_and_roles(Connection& connection, const TargetInfo& target,
+                                         const std::vector<bson::Document>& users,
+                                         const std::vector<bson::Document>& roles, const Cancel& cancel);
+/// The same without writing, for --dry-run.
+Result<AuthResult> plan_users_and_roles(Connection& connection, const std::vector<bson::Document>& users,
+                                        const std::vector<bson::Document>& roles, const Cancel& cancel);
+
+}  // namespace varve::mongo

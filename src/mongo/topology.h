@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "bson/document.h"
+#include "mongo/connection.h"
+
+namespace varve::mongo {
+
+enum class Kind : uint8_t { kStandalone, kReplicaSet };
+
+struct MemberOptions {
+  std::string member = "auto";  ///< auto, hidden, secondary, primary, or HOST[:PORT]
+  std::chrono::seconds max_lag{60};
+};
+
+/// The server to be read, and what was found out on the way.
+struct Source {
+  Kind kind = Kind::kStandalone;
+  std::string set_name;            ///< "" for a standalone
+  std::string set_id;              ///< hex ObjectId; from replSetGetConfig or, without that right, from the config that
+                                   ///< `local.system.replset` shows; "" if neither
+  std::string member;              ///< host:port
+  std::string role;                ///< "hidden secondary", "priority-0 secondary", "secondary", "primary", "standalone"
+  std::string reason;              ///< why this one, for people: "hidden secondary, 0.4 s behind"
+  std::vector<std::string> notes;  ///< e.g. hidden members could not be seen for want of clusterMonitor
+  std::string version;             ///< "6.0.5"
+  std::vector<int> version_array;
+  std::string fcv;
+  int64_t rollback_id = 0;  ///< replSetGetRBID; a change during the run ends it. -1 where it can't be read
+  Uri uri;                  ///< direct to the member
+};
+
+/// Finds the member to read and checks that it can be backed up: RULES 6 to 8. Refuses mongos, shards and config
+/// servers, arbiters, members that build no indexes, delayed, recovering or lagging ones -- with a sentence and what to
+/// do. Seeds are tried in turn; each member is reached directly, HOST:PORT is checked against `me` and `setName`.
+Result<Source> choose_source(const Uri& uri, const MemberOptions& options, const Cancel& cancel);
+
+/// Where this member stands.
+struct Position {
+  bson::Timestamp majority;  ///< majority-committed
+  bson::Timestamp applied;   ///< newest of its oplog
+};
+Result<Position> position(Connection& connection, const Cancel& cancel);
+
+/// Waits until the member's majority point is at `at_least`, at most `limit`; then an error that names what stands
+/// still.
+Status wait_for_majority(Connection& connection, bson::Timestamp at_least, std::chrono::seconds limit,
+                         const Cancel& cancel);
+
+/// The privileges a backup needs and the login lacks, as role names with the reason; empty if all is there or no
+/// authorization is on.
+Result<std::vector<std::string>> missing_for_backup(Connection& connection, const Cancel& cancel);
+
+/// Counters that change whenever anything is written (a standalone's only witness): opcounters of insert, update,
+/// delete, command-level DDL where visible, and document metrics.
+Result<bson::Document> write_counters(Connection& connection, const Cancel& cancel);
+
+}  // namespace varve::mongo

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace varve::mongo {
+
+/// A MongoDB connection string, checked. Copyable; holds the password, so it is never printed: use masked().
+class Uri {
+ public:
+  /// kInvalidInput with what is wrong, never quoting the password.
+  static Result<Uri> parse(const std::string& text);
+
+  /// "mongodb://backup:***@db1,db2/?replicaSet=rs0"
+  std::string masked() const;
+  /// The user's text. Secret.
+  const std::string& text() const { return text_; }
+  /// host:port of every seed; after resolving the SRV record for mongodb+srv.
+  std::vector<std::string> seeds() const;
+  std::string user() const;
+  bool is_srv() const;
+  /// The same settings for that one host:port, with directConnection=true and without replicaSet and SRV.
+  Uri direct_to(const std::string& host_port) const;
+  /// The same URI with this password put in (VARVE_MONGO_PASSWORD and the like), where it has a user and no password.
+  Uri with_password(const std::string& password) const;
+
+ private:
+  std::string text_;
+};
+
+}  // namespace varve::mongo

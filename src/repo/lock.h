@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "repo/repository.h"
+
+namespace varve::repo {
+
+enum class LockMode : uint8_t { kShared, kExclusive };
+
+/// Holds a restic lock for as long as it lives: refreshed every five minutes by a thread of its own, removed in release
+/// or the destructor. If it cannot be refreshed for 22.5 minutes, or vanishes, `lost()` is stopped and all work under
+/// it must end.
+class Lock {
+ public:
+  /// Follows restic's protocol: look, write, wait, look again. kLocked (with who, where, since when, and how to remove
+  /// a stale one) if somebody excludes us; nothing is left behind then. Our own stale locks (this host, process dead)
+  /// are ignored with a warning in the message of nobody: they are removed first.
+  static Result<std::unique_ptr<Lock>> acquire(Repository& repository, LockMode mode, const Cancel& cancel);
+  virtual ~Lock() = default;
+
+  /// Stops when the parent stops or when the lock is lost. What runs under the lock takes this one.
+  virtual Cancel cancel() const = 0;
+  /// Removes the lock file; an error tells that it may still be there.
+  virtual Status release() = 0;
+};
+
+}  // namespace varve::repo

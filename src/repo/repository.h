@@ -1,0 +1,102 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "codec/rabin.h"
+#include "codec/seal.h"
+#include "repo/snapshot.h"
+#include "repo/tree.h"
+#include "storage/storage.h"
+
+namespace varve::repo {
+
+enum class BlobType : uint8_t { kData, kTree };
+
+/// The repository's config file.
+struct Config {
+  unsigned version = 2;
+  Id id;
+  codec::Polynomial polynomial = 0;
+};
+
+/// How dear a new key is to derive. Tests take a cheap one.
+struct KeyCost {
+  uint64_t n = 32768, r = 8, p = 5;
+};
+
+/// Where a blob lies.
+struct BlobLocation {
+  Id pack;
+  uint32_t offset = 0;
+  uint32_t length = 0;        ///< sealed bytes in the pack
+  uint32_t plain_length = 0;  ///< 0 if it is stored uncompressed
+};
+
+/// Which snapshots "latest" and lists are about; empty fields select all.
+struct SnapshotFilter {
+  std::string host;
+  std::vector<std::string> paths;
+  std::vector<std::string> tags;
+};
+
+class Index;
+
+/// An open restic repository (format 1 or 2 to read, 2 to write). Thread-safe after load_index.
+class Repository {
+ public:
+  /// Makes a new one. kExists if there is one already. `polynomial`: taken over from another repository, or drawn.
+  static Result<std::unique_ptr<Repository>> init(std::shared_ptr<storage::Storage> storage, std::string_view password,
+                                                  std::optional<codec::Polynomial> polynomial, const KeyCost& cost,
+                                                  const Cancel& cancel);
+  /// kNoRepository, kWrongPassword, kUnsupported (a newer version), kCorrupt.
+  static Result<std::unique_ptr<Repository>> open(std::shared_ptr<storage::Storage> storage, std::string_view password,
+                                                  const Cancel& cancel);
+  ~Repository();
+
+  const Config& config() const;
+  storage::Storage& storage();
+  const codec::SealKey& key() const;
+
+  /// Reads every index file. Before it, only snapshots and locks can be used. Again to see what others added.
+  Status load_index(const Cancel& cancel);
+  Index& index();
+  const Index& index() const;
+
+  /// All snapshots, oldest first. One that cannot be read is an error that names it.
+  Result<std::vector<Snapshot>> snapshots(const Cancel& cancel);
+  /// `name` is an id, an unambiguous prefix of one, or "latest" (the newest that the filter takes). kNotFound or
+  /// kInvalidInput, with what there is instead.
+  Result<Snapshot> find_snapshot(std::string_view name, const SnapshotFilter& filter, const Cancel& cancel);
+  /// Stores it; its blobs must be durable and indexed. Gives its id.
+  Result<Id> save_snapshot(const Snapshot& snapshot, const Cancel& cancel);
+
+  /// A blob's plain bytes, decrypted, decompressed and hashed: wrong bytes are never returned. Every place that holds
+  /// the blob is tried. kNotFound if no index knows it, kCorrupt naming the pack if none is good.
+  Result<Bytes> load_blob(BlobType type, const Id& id, const Cancel& cancel);
+  Result<std::vector<Node>> load_tree(const Id& id, const Cancel& cancel);
+
+  /// Unpacked files (index, snapshot, lock): sealed JSON, compressed in format 2. Decoding undoes all three and checks
+  /// the name.
+  Result<Id> save_file(storage::FileType type, std::string_view json, const Cancel& cancel);
+  Result<std::string> load_file(storage::FileType type, const Id& id, const Cancel& cancel);
+
+ private:
+  Repository();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The node at `path` ("dump/shop/orders.bson") below `tree`. kNotFound if there is none.
+Result<Node> find_node(Repository& repository, const Id& tree, std::string_view path, const Cancel& cancel);
+
+/// The whole content of a (small) file node; kCorrupt if it would pass `limit` bytes.
+Result<Bytes> read_file(Repository& repository, const Node& node, const Cancel& cancel, size_t limit = 1u << 30);
+
+}  // namespace varve::repo

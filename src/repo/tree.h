@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace varve::repo {
+
+enum class NodeType : uint8_t { kFile, kDir, kSymlink, kDevice, kCharDevice, kFifo, kSocket };
+
+/// One entry of a folder. Names are the real bytes; quoting is the encoder's business.
+struct Node {
+  std::string name;
+  NodeType type = NodeType::kFile;
+  uint32_t mode = 0;  ///< permission bits in Go's fs.FileMode; encode adds the type bits for kDir
+  Time mtime{}, atime{}, ctime{};
+  uint32_t uid = 0, gid = 0;
+  std::string user, group;
+  uint64_t inode = 0, device_id = 0, size = 0, links = 0, device = 0;
+  std::string link_target;
+  std::vector<std::pair<std::string, Bytes>> extended_attributes;
+  std::vector<Id> content;    ///< kFile: the data blobs in order
+  std::optional<Id> subtree;  ///< kDir
+};
+
+/// {"nodes":[…]} and a newline, byte for byte as restic writes it. Nodes must be in ascending order of name, without
+/// duplicates (a defect otherwise: kInternal).
+Result<std::string> encode_tree(const std::vector<Node>& nodes);
+/// Lenient: unknown keys, any order. kCorrupt for what restic's check refuses: a file without content, a dir without
+/// subtree, an empty name, a name with '/' or that is "." or "..", a null id.
+Result<std::vector<Node>> decode_tree(std::string_view json);
+
+}  // namespace varve::repo

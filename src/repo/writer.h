@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "codec/zstd.h"
+#include "repo/repository.h"
+
+namespace varve::repo {
+
+struct WriterOptions {
+  codec::Compression compression = codec::Compression::kAuto;
+  unsigned workers = 0;            ///< 0: one a core
+  uint64_t pack_size = 16u << 20;  ///< target; 4 to 128 MiB
+};
+
+struct WriterStats {
+  uint64_t data_blobs_new = 0, tree_blobs_new = 0, blobs_known = 0;
+  uint64_t plain_bytes_new = 0;  ///< before compression
+  uint64_t packed_bytes = 0;     ///< of new blobs in packs, sealed
+};
+
+/// The pipeline behind a backup: hash and deduplicate -> compress, seal, verify -> pack -> upload -> index, on threads
+/// of its own, joined by bounded channels. Every new blob is opened, decompressed and hashed once more before it is
+/// uploaded. Peak memory is bounded by memory_bound(). save is thread-safe.
+///
+/// Order is the transaction: a pack is durable before any index names it; finish writes the last index files. A writer
+/// that is destroyed without finish leaves garbage at most, never a dangling reference.
+class Writer {
+ public:
+  using Done = std::function<void(const Id&)>;
+
+  /// The repository's index must be loaded and outlive the writer.
+  Writer(Repository& repository, const WriterOptions& options, const Cancel& parent);
+  ~Writer();
+
+  /// Hands a blob over; waits while the pipeline is full. `done` is called on a worker's thread with the blob's id,
+  /// when it is known to be stored already or has been put into a pack (not yet durable). An error is the pipeline's
+  /// first error.
+  Status save(BlobType type, Bytes plain, Done done);
+  /// Waits until `done` was called for everything saved so far.
+  Status drain();
+  /// Everything durable and indexed. To be called once; no save afterwards.
+  Status finish();
+
+  WriterStats stats() const;
+  /// Bytes that the pipeline holds at most when no blob is larger than `largest_blob`.
+  static uint64_t memory_bound(const WriterOptions& options, uint64_t largest_blob);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace varve::repo

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/cancel.h"
+#include "base/result.h"
+
+namespace varve::storage {
+
+/// The kinds of file in a restic repository; each has its folder.
+enum class FileType : uint8_t { kConfig, kKey, kLock, kSnapshot, kIndex, kPack };
+
+/// Names one file. `config` has the null id; every other file is named by the SHA-256 of its bytes.
+struct Handle {
+  FileType type = FileType::kConfig;
+  Id id;
+
+  auto operator<=>(const Handle&) const = default;
+  /// "data/6a/6a3f…", for messages.
+  std::string path() const;
+};
+
+struct FileInfo {
+  Id id;
+  uint64_t size = 0;
+};
+
+/// Bytes to be stored, in pieces that are written one after the other, so that nothing is copied together for it. The
+/// pieces must outlive the call. Rewindable by construction: a retry just begins again.
+using Payload = std::span<const ByteView>;
+uint64_t payload_size(Payload payload);
+
+/// Where a repository lives. Files are written once and never changed. Thread-safe; every call may wait and obeys its
+/// Cancel.
+///
+/// Guarantees of every implementation, proven by testing/conformance.h:
+/// - put is durable and atomic: when it has succeeded the file survives a crash; before that it is absent, never
+/// partial.
+/// - a file put is at once found by get, stat and list.
+/// - errors: kNotFound where the file is missing, kExists where put finds it there, kNoSpace, kDenied, kUnavailable
+/// (trying
+///   again may help), kCorrupt.
+class Storage {
+ public:
+  virtual ~Storage() = default;
+
+  /// Makes the place ready for a new repository. kExists if there is a config already.
+  virtual Status create(const Cancel& cancel) = 0;
+  virtual Status put(const Handle& handle, Payload payload, const Cancel& cancel) = 0;
+  /// `length` bytes from `offset`; length 0 means to the end. kCorrupt if the file is shorter than asked for.
+  virtual Result<Bytes> get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) = 0;
+  virtual Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) = 0;
+  /// Calls `visit` for every file of the type, in no order; names that are no ids are passed over. Stops at the first
+  /// error that `visit` gives, and returns it.
+  virtual Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) = 0;
+  /// kNotFound if it is not there.
+  virtual Status remove(const Handle& handle, const Cancel& cancel) = 0;
+
+  /// How the place is named to the user, without secrets.
+  virtual std::string location() const = 0;
+  /// How many calls at once make sense.
+  virtual unsigned connections() const { return 2; }
+};
+
+/// Opens the storage that `url` names: a path, or local:PATH. kInvalidInput for a scheme that is unknown. Nothing is
+/// created.
+Result<std::unique_ptr<Storage>> open_storage(const std::string& url);
+
+}  // namespace varve::storage
