@@ -1,0 +1,1 @@
+"""Real servers and stock tools for the tests, the demo and the benchmarks."""
