@@ -42,15 +42,19 @@ def load_shop(client):
 
 
 def count(client):
-    shop = client.shop
-    print(f"  shop.customers {shop.customers.count_documents({}):>7,}")
-    print(f"  shop.orders    {shop.orders.count_documents({}):>7,}", flush=True)
+    """Shows what there is, indexes too, and returns it."""
+    found = {}
+    for name in ("customers", "orders"):
+        collection = client.shop[name]
+        found[name] = collection.count_documents({}), sorted(collection.index_information())
+        print(f"  shop.{name:<10}{found[name][0]:>7,} documents, {len(found[name][1])} indexes", flush=True)
+    return found
 
 
 def story(server, client):
     say("A shop's database")
     load_shop(client)
-    count(client)
+    before = count(client)
 
     say("Make a repository and back the shop up")
     varve("init")
@@ -63,7 +67,8 @@ def story(server, client):
 
     say("Bring it back")
     varve("restore", "latest", "--to", server.uri, "--ns-include", "shop.*")
-    count(client)
+    if count(client) != before:
+        raise Failed("the shop did not come back as it was")
 
     say("Prove it: the server against the backup, and the repository itself")
     varve("verify", "latest", "--against", server.uri)
