@@ -28,8 +28,9 @@ class Document {
 
 /// Writes a document element by element, in the order of the calls. Names must not hold zero bytes. One thread at a
 /// time.
-///   Builder b; b.add("find", name); { auto f = b.child("filter"); f.add("x", int32_t{1}); f.end(); } Document d =
-///   b.finish();
+///   Builder b;
+///   b.add("find", name).open("filter").add("x", int32_t{1}).end();
+///   Document command = b.finish();
 class Builder {
  public:
   Builder();
@@ -55,7 +56,7 @@ class Builder {
   Builder& open_array(std::string_view name);
   Builder& end();
 
-  /// Closes the document; the builder is empty afterwards.
+  /// Closes the document and whatever is still open in it; the builder is empty afterwards.
   Document finish();
 
  private:

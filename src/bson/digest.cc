@@ -1,0 +1,39 @@
+#include "bson/digest.h"
+
+namespace varve::bson {
+
+void Digest::add(ByteView document) {
+  ++documents;
+  bytes += document.size();
+  sum += codec::xxh3_128(document);
+}
+
+Digest& Digest::operator+=(const Digest& other) {
+  documents += other.documents;
+  bytes += other.bytes;
+  sum += other.sum;
+  return *this;
+}
+
+Digest& Digest::operator-=(const Digest& other) {
+  documents -= other.documents;
+  bytes -= other.bytes;
+  sum -= other.sum;
+  return *this;
+}
+
+ByteView as_stored(ByteView document, Bytes& scratch) {
+  const ByteView id = id_element(document);
+  constexpr size_t kLength = 4;
+  const auto before = static_cast<size_t>(id.data() - document.data());
+  if (id.empty() || before == kLength) return document;
+  scratch.clear();
+  scratch.reserve(document.size());
+  append(scratch, document.first(kLength));
+  append(scratch, id);
+  append(scratch, document.subspan(kLength, before - kLength));
+  append(scratch, document.subspan(before + id.size()));
+  return scratch;
+}
+
+}  // namespace varve::bson
