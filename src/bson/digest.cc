@@ -25,8 +25,8 @@ Digest& Digest::operator-=(const Digest& other) {
 ByteView as_stored(ByteView document, Bytes& scratch) {
   const ByteView id = id_element(document);
   constexpr size_t kLength = 4;
+  if (id.empty() || id.data() == document.data() + kLength) return document;
   const auto before = static_cast<size_t>(id.data() - document.data());
-  if (id.empty() || before == kLength) return document;
   scratch.clear();
   scratch.reserve(document.size());
   append(scratch, document.first(kLength));

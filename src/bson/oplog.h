@@ -46,11 +46,13 @@ struct OplogEntry {
   View entry;                    ///< the whole entry
   View o;
   Namespace rename_to;                  ///< kRename only
-  std::optional<ByteView> drop_target;  ///< kRename only: UUID of what is replaced
+  bool drops_target = false;            ///< kRename only: a collection of that name is replaced, if there is one
+  std::optional<ByteView> drop_target;  ///< kRename only: UUID of what is replaced, where the entry tells it
   std::string_view command;             ///< the command's name, for messages; empty for CRUD
 };
 
-/// kCorrupt if it is not an oplog entry at all. Unknown operations are kUnknown, not an error.
+/// kCorrupt if it is not an oplog entry at all. Unknown operations, and updates in a form that no MongoDB writes, are
+/// kUnknown, not an error.
 Result<OplogEntry> parse_oplog_entry(View entry);
 /// One level of operations inside an applyOps entry.
 Result<std::vector<OplogEntry>> nested_operations(const OplogEntry& apply_ops);
