@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace varve {
+
+/// How far a long job is. Totals are estimates and may be 0 for unknown.
+struct Progress {
+  std::string_view action;  ///< "backup", "restore", "verify", "check", "export"
+  std::string item;         ///< what is being worked on: a namespace, a pack
+  uint64_t documents = 0;
+  uint64_t bytes = 0, bytes_total = 0;
+  uint64_t items = 0, items_total = 0;
+  uint64_t bytes_new = 0;   ///< backup: of `bytes`, those that were not stored before
+};
+
+/// Where a job says what it does while it runs. What it found out in the end is its result, not an event. Implementations print
+/// text or JSON, or collect for tests. Thread-safe.
+class Reporter {
+ public:
+  virtual ~Reporter() = default;
+  /// May be called often; the implementation decides how often it shows.
+  virtual void progress(const Progress& progress) = 0;
+  /// What was chosen and why, what will be done.
+  virtual void note(std::string_view sentence) = 0;
+  virtual void warning(std::string_view sentence) = 0;
+};
+
+/// Says nothing.
+class SilentReporter final : public Reporter {
+ public:
+  void progress(const Progress&) override {}
+  void note(std::string_view) override {}
+  void warning(std::string_view) override {}
+};
+
+}  // namespace varve

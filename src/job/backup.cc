@@ -1,0 +1,322 @@
+#include "job/backup.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/task_group.h"
+#include "collection/chunker.h"
+#include "dump/metadata.h"
+#include "job/backup_plan.h"
+#include "job/layout.h"
+#include "job/oplog_window.h"
+#include "job/read_collections.h"
+#include "job/store_bytes.h"
+#include "mongo/catalog.h"
+
+namespace varve::job {
+
+namespace {
+
+constexpr int kListingAttempts = 5;
+constexpr auto kMajorityPatience = std::chrono::seconds(60);
+
+std::string identity_tag() {
+  std::array<uint8_t, 16> raw;
+  random_bytes(raw);
+  raw[6] = static_cast<uint8_t>((raw[6] & 0x0f) | 0x40);  // version 4, RFC 4122
+  raw[8] = static_cast<uint8_t>((raw[8] & 0x3f) | 0x80);
+  const auto hex = to_hex(raw);
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+}
+
+unsigned default_readers() { return std::clamp(std::thread::hardware_concurrency(), 2u, 4u); }
+
+/// One run, step by step; the steps are its methods in the order in which run() calls them.
+class Backup {
+ public:
+  Backup(repo::Repository& repository, const BackupOptions& options, Reporter& reporter, const Clock& clock)
+      : repository_(repository), options_(options), reporter_(reporter), clock_(clock) {}
+
+  Result<BackupResult> run(const Cancel& cancel) {
+    result_.started = clock_.now();
+    TRY(choose_server(cancel));
+    TRY(open_window(cancel));
+    repo::Writer writer(repository_, options_.writer, cancel);
+    TRY(read_everything(writer, cancel));
+    TRY(writer.drain());
+    TRY(judge());
+    TRY(write_snapshot(writer, cancel));
+    return std::move(result_);
+  }
+
+ private:
+  bool replica_set() const { return source_->kind == mongo::Kind::kReplicaSet; }
+  collection::Manifest& manifest() { return result_.manifest; }
+
+  Status choose_server(const Cancel& cancel) {
+    TRY_ASSIGN(source_, mongo::choose_source(options_.uri, options_.member, cancel));
+    if (options_.source.empty()) options_.source = set_folder(source_->set_name);
+    reporter_.note(fmt::format("{}: reading from {} ({})", replica_set() ? source_->set_name : options_.source,
+                               source_->member, source_->reason));
+    for (const auto& note : source_->notes) result_.remarks.push_back(note);
+    TRY_ASSIGN(connection_, mongo::Connection::open(source_->uri, cancel));
+    TRY(check_privileges(cancel));
+    TRY_ASSIGN(parent_, find_parent(repository_, options_, *source_, cancel));
+    describe_source(cancel);
+    return {};
+  }
+
+  Status check_privileges(const Cancel& cancel) {
+    TRY_ASSIGN(const auto missing, mongo::missing_for_backup(*connection_, cancel));
+    if (missing.empty()) return {};
+    Error error(ErrorKind::kDenied, fmt::format("{}: the login may not do what a backup needs; nothing was saved",
+                                                source_->member));
+    for (const auto& role : missing) error.hint(role);
+    return fail(std::move(error));
+  }
+
+  void describe_source(const Cancel& cancel) {
+    auto& m = manifest();
+    m.varve_version = options_.program_version;
+    m.backup_id = identity_tag();
+    m.source = options_.source;
+    m.set_name = source_->set_name;
+    m.set_id = source_->set_id;
+    m.server_version = source_->version;
+    m.fcv = source_->fcv;
+    m.member = source_->member;
+    m.member_role = source_->role;
+    m.includes = options_.filter.includes();
+    m.excludes = options_.filter.excludes();
+    m.default_rw_concern = mongo::default_rw_concern(*connection_, cancel);
+    m.cluster_parameters = mongo::cluster_parameters(*connection_, cancel);
+  }
+
+  /// Lists the catalog. On a replica set in an interval of the oplog in which it did not change, if there is one.
+  Status open_window(const Cancel& cancel) {
+    if (!replica_set()) {
+      TRY_ASSIGN(counters_, mongo::write_counters(*connection_, cancel));
+      TRY_ASSIGN(catalog_, mongo::list_catalog(*connection_, cancel));
+      return {};
+    }
+    bool quiet = false;
+    for (int attempt = 0; attempt < kListingAttempts && !quiet; ++attempt) {
+      TRY_ASSIGN(window_, OplogWindow::open(*source_, cancel));
+      TRY_ASSIGN(catalog_, mongo::list_catalog(*connection_, cancel));
+      TRY_ASSIGN(quiet, window_->catalog_was_quiet(catalog_.operation_time, cancel));
+    }
+    if (!quiet) manifest().needs_varve.push_back("collections or indexes were changed while they were listed");
+    manifest().oplog_start = window_->start();
+    manifest().t0 = window_->majority();
+    return {};
+  }
+
+  Status read_everything(repo::Writer& writer, const Cancel& cancel) {
+    auto plan = plan_collections(catalog_, options_, parent_);
+    const auto cut_key = collection::cut_key(repository_.config().polynomial);
+    ReadOptions read;
+    read.uri = source_->uri;
+    read.majority = replica_set();
+    read.readers = options_.readers ? options_.readers : default_readers();
+    read.cut_key = cut_key;
+
+    oplog_ = std::make_unique<DocumentFile>(writer, cut_key, collection::average_for(0));
+    filter_ = std::make_unique<OplogFilter>(options_.filter);
+    for (const auto& planned : plan) filter_->know(planned.info.uuid, planned.info.ns, true);
+    for (const auto& info : catalog_.collections) {
+      if (!options_.filter.takes(bson::logical(info.ns)) && !info.temporary) filter_->know(info.uuid, info.ns, false);
+    }
+    if (!replica_set()) {
+      TRY_ASSIGN(read_, read_collections(std::move(plan), read, writer, reporter_, cancel));
+      return compare_counters(cancel);
+    }
+    TRY(window_->start(*filter_, *oplog_));
+    TaskGroup group(cancel);
+    group.spawn([&](const Cancel& stop) { return window_->follow(stop); });
+    group.spawn([&](const Cancel& stop) -> Status {
+      TRY_ASSIGN(read_, read_collections(std::move(plan), read, writer, reporter_, stop));
+      return end_window(stop);
+    });
+    return group.wait();
+  }
+
+  /// Everything read was majority-committed, so the member's majority point is at or after all of it; the catalog was not, so
+  /// that is waited for.
+  Status end_window(const Cancel& cancel) {
+    TRY(mongo::wait_for_majority(*connection_, catalog_.operation_time, kMajorityPatience, cancel));
+    TRY_ASSIGN(const auto position, mongo::position(*connection_, cancel));
+    manifest().t1 = window_->end(position.majority);
+    return {};
+  }
+
+  Status compare_counters(const Cancel& cancel) {
+    TRY_ASSIGN(const auto now, mongo::write_counters(*connection_, cancel));
+    const bool same = std::ranges::equal(now.bytes(), counters_.bytes());
+    manifest().consistency = same ? "quiet" : "inconsistent";
+    return {};
+  }
+
+  /// Decides what becomes part of the backup, and what is said about it.
+  Status judge() {
+    auto& m = manifest();
+    m.oplog_entries = window_ ? window_->entries() : 0;
+    m.oplog_changes = filter_->changes();
+    if (replica_set()) m.consistency = "window";
+    for (const auto& reason : filter_->needs_varve()) m.needs_varve.push_back(reason);
+    for (const auto& reason : filter_->incomplete()) {
+      m.skipped.push_back({"collections renamed in", reason, true});
+      result_.shortfalls.push_back(reason);
+    }
+    for (const auto& out : catalog_.left_out) m.skipped.push_back({out.ns.text(), out.reason, false});
+    if (m.consistency == "inconsistent" && !options_.accept_inconsistent) {
+      result_.shortfalls.push_back("the standalone server was written to meanwhile, so the collections may be of different "
+                                   "moments (a replica set, even of one member, has an oplog and can be read consistently)");
+    }
+    std::erase_if(read_, [&](const ReadCollection& read) { return !kept(read); });
+    std::ranges::sort(read_, {}, [](const ReadCollection& read) { return read.plan.info.ns; });
+    for (auto& read : read_) m.collections.push_back(entry_for(read));
+    return {};
+  }
+
+  bool kept(const ReadCollection& read) const {
+    return read.plan.selected || filter_->renamed().contains(std::string(as_text(read.plan.info.uuid)));
+  }
+
+  collection::CollectionEntry entry_for(const ReadCollection& read) {
+    const auto& info = read.plan.info;
+    collection::CollectionEntry entry;
+    entry.ns = info.ns;
+    entry.type = info.type;
+    entry.uuid = to_hex(info.uuid);
+    entry.options = info.options;
+    entry.id_index = info.id_index;
+    entry.indexes = info.indexes;
+    add_unfinished(info, entry);
+    entry.order = read.plan.order.value_or(collection::Order::kNatural);
+    entry.average_chunk = read.plan.average_chunk;
+    entry.how = replica_set() ? "window" : "standalone";
+    entry.note = read.note;
+    if (read.file) {
+      entry.as_read = read.file->digest();
+      result_.documents += entry.as_read.documents;
+      result_.bytes += entry.as_read.bytes;
+    }
+    return entry;
+  }
+
+  /// An index whose build had not ended counts only if it was committed in the window (RULES 7).
+  void add_unfinished(const mongo::CollectionInfo& info, collection::CollectionEntry& entry) {
+    const auto committed = filter_->committed_indexes().find(std::string(as_text(info.uuid)));
+    for (const auto& spec : info.unfinished) {
+      const std::string name(spec.view().string("name").value_or(""));
+      if (committed != filter_->committed_indexes().end() && committed->second.contains(name)) {
+        entry.indexes.push_back(spec);
+      } else {
+        entry.unfinished_indexes.push_back(name);
+        result_.remarks.push_back(fmt::format("{}: index {} was still being built and is not in the backup",
+                                              info.ns.text(), name));
+      }
+    }
+  }
+
+  Status write_snapshot(repo::Writer& writer, const Cancel& cancel) {
+    const Time now = clock_.now();
+    TreeBuilder tree(repository_, parent_ ? std::optional(parent_->snapshot.tree) : std::nullopt, now);
+    const auto root = snapshot_path(options_.source).substr(1) + "/" + set_folder(source_->set_name) + "/";
+    for (const auto& read : read_) TRY(add_collection(tree, root, read, writer));
+    tree.add(root + std::string(kOplogFile), oplog_->file());
+    TRY(add_bytes(tree, root + std::string(kPreludeFile),
+                  dump::prelude_json(source_->version, options_.program_version), writer));
+    TRY(add_bytes(tree, root + std::string(kManifestFile), collection::encode_manifest(manifest()), writer));
+    TRY_ASSIGN(const auto summary, tree.write(writer, cancel));
+    TRY(writer.finish());
+    result_.stored = writer.stats();
+    return save_snapshot(summary, now, cancel);
+  }
+
+  Status add_bytes(TreeBuilder& tree, const std::string& path, std::string_view text, repo::Writer& writer) {
+    TRY_ASSIGN(auto file, store_bytes(repository_, writer, as_bytes(text)));
+    tree.add(path, std::move(file));
+    return {};
+  }
+
+  Status add_collection(TreeBuilder& tree, const std::string& root, const ReadCollection& read, repo::Writer& writer) {
+    const auto& info = read.plan.info;
+    if (read.file) {
+      tree.add(root + data_file(info.ns), read.file->file());
+      const auto chunks = read.file->chunks();
+      if (chunks.size() > 1 && !info.uuid.empty()) {
+        const auto index = collection::encode_key_index(chunks);
+        TRY_ASSIGN(auto file, store_bytes(repository_, writer, index));
+        tree.add(root + key_index_file(to_hex(info.uuid)), std::move(file));
+      }
+    }
+    // The buckets of a time-series are described by the metadata of the collection that users see.
+    if (info.ns != bson::logical(info.ns)) return {};
+    const bool has_uuid = info.type == "collection";
+    return add_bytes(tree, root + metadata_file(info.ns),
+                     dump::metadata_json(info.options, info.indexes, has_uuid ? to_hex(info.uuid) : "",
+                                         info.ns.collection, info.type),
+                     writer);
+  }
+
+  Status save_snapshot(const TreeBuilder::Summary& tree, Time now, const Cancel& cancel) {
+    repo::Snapshot snapshot;
+    snapshot.time = now;
+    snapshot.tree = tree.root;
+    snapshot.paths = {snapshot_path(options_.source)};
+    snapshot.hostname = options_.source;
+    snapshot.username = "varve";
+    snapshot.tags = options_.tags;
+    snapshot.tags.push_back(std::string(kIdentityTagPrefix) + manifest().backup_id);
+    if (!manifest().needs_varve.empty()) snapshot.tags.emplace_back(kNeedsVarveTag);
+    snapshot.program_version = options_.program_version;
+    if (parent_) snapshot.parent = result_.parent = parent_->snapshot.id;
+    result_.ended = clock_.now();
+    auto& s = snapshot.summary.emplace();
+    s.backup_start = result_.started;
+    s.backup_end = result_.ended;
+    s.files_new = tree.files_new;
+    s.files_changed = tree.files_changed;
+    s.files_unmodified = tree.files_unmodified;
+    s.dirs_new = tree.dirs_new;
+    s.dirs_changed = tree.dirs_changed;
+    s.dirs_unmodified = tree.dirs_unmodified;
+    s.data_blobs = result_.stored.data_blobs_new;
+    s.tree_blobs = result_.stored.tree_blobs_new;
+    s.data_added = result_.stored.plain_bytes_new;
+    s.data_added_packed = result_.stored.packed_bytes;
+    s.total_files_processed = tree.files;
+    s.total_bytes_processed = tree.bytes;
+    TRY(cancel.check());
+    TRY_ASSIGN(result_.snapshot, repository_.save_snapshot(snapshot, cancel));
+    return {};
+  }
+
+  repo::Repository& repository_;
+  BackupOptions options_;
+  Reporter& reporter_;
+  const Clock& clock_;
+
+  std::optional<mongo::Source> source_;
+  std::optional<mongo::Connection> connection_;
+  std::optional<Parent> parent_;
+  std::unique_ptr<OplogWindow> window_;  // replica sets only
+  bson::Document counters_;              // standalones only
+  mongo::Catalog catalog_;
+  std::unique_ptr<OplogFilter> filter_;
+  std::unique_ptr<DocumentFile> oplog_;
+  std::vector<ReadCollection> read_;
+  BackupResult result_;
+};
+
+}  // namespace
+
+Result<BackupResult> backup(repo::Repository& repository, const BackupOptions& options, Reporter& reporter,
+                            const Cancel& cancel, const Clock& clock) {
+  return Backup(repository, options, reporter, clock).run(cancel);
+}
+
+}  // namespace varve::job

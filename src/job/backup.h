@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/reporter.h"
+#include "bson/namespace.h"
+#include "collection/manifest.h"
+#include "mongo/topology.h"
+#include "repo/repository.h"
+#include "repo/writer.h"
+
+namespace varve::job {
+
+enum class OrderChoice : uint8_t { kAuto, kId, kNatural };
+
+struct BackupOptions {
+  mongo::Uri uri;
+  std::string source;              ///< empty: the replica set's name, or "standalone"
+  bson::NamespaceFilter filter;
+  std::vector<std::string> tags;
+  repo::WriterOptions writer;
+  unsigned readers = 0;            ///< connections that read at once; 0: as many as cores, 2 to 4
+  OrderChoice order = OrderChoice::kAuto;
+  mongo::MemberOptions member;
+  bool new_incarnation = false;    ///< accept another replica set under this source's name
+  bool accept_inconsistent = false;
+  std::string program_version;
+};
+
+struct BackupResult {
+  Id snapshot;
+  std::optional<Id> parent;
+  collection::Manifest manifest;
+  repo::WriterStats stored;
+  uint64_t documents = 0, bytes = 0;
+  /// Anything that makes the result less than complete and consistent, one sentence each; empty for exit 0.
+  std::vector<std::string> shortfalls;
+  std::vector<std::string> remarks;  ///< worth knowing, but nothing is missing
+  Time started{}, ended{};
+};
+
+/// Backs one replica set or standalone up into one snapshot of the repository (whose index must be loaded, under a lock that
+/// `cancel` follows). Nothing is visible in the repository before everything is durable. Writes nothing to the server.
+Result<BackupResult> backup(repo::Repository& repository, const BackupOptions& options, Reporter& reporter,
+                            const Cancel& cancel, const Clock& clock = system_clock());
+
+}  // namespace varve::job

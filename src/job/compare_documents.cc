@@ -1,0 +1,129 @@
+#include "job/compare_documents.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <vector>
+
+#include "bson/json.h"
+
+namespace varve::job {
+
+namespace {
+
+constexpr size_t kBuckets = 4096;
+// Documents remembered at once: an `_id` and 24 bytes each.
+constexpr uint64_t kRemembered = 400'000;
+
+using Buckets = std::vector<bson::Digest>;
+
+size_t bucket_of(ByteView document) { return codec::xxh3_128(bson::id_element(document)).low % kBuckets; }
+
+Result<Buckets> sum(const DocumentSource& source, const Cancel& cancel) {
+  Buckets buckets(kBuckets);
+  Bytes scratch;
+  TRY(source(
+      [&](ByteView document) -> Status {
+        const auto stored = bson::as_stored(document, scratch);
+        buckets[bucket_of(stored)].add(stored);
+        return {};
+      },
+      cancel));
+  return buckets;
+}
+
+/// The documents of some buckets of the backup, until they are met on the server.
+struct Remembered {
+  codec::UInt128 hash;
+  bool met = false;
+};
+using Memory = std::unordered_map<std::string, Remembered>;  // by raw `_id` element
+
+std::string shown(const std::string& raw_id) {
+  const auto bytes = as_bytes(raw_id);
+  Bytes document;
+  append_le(document, static_cast<int32_t>(bytes.size() + 5));
+  append(document, bytes);
+  document.push_back(0);
+  const auto element = bson::View(document).elements().next();
+  return element ? bson::to_json(*element, bson::JsonMode::kRelaxed) : "without _id";
+}
+
+class Comparison {
+ public:
+  Comparison(const DocumentSource& backup, const DocumentSource& server, size_t named, Difference& out)
+      : backup_(backup), server_(server), named_(named), out_(out) {}
+
+  Status run(const Cancel& cancel) {
+    TRY_ASSIGN(const auto ours, sum(backup_, cancel));
+    TRY_ASSIGN(const auto theirs, sum(server_, cancel));
+    std::array<bool, kBuckets> chosen{};
+    uint64_t documents = 0;
+    for (size_t i = 0; i < kBuckets; ++i) {
+      if (ours[i] == theirs[i]) continue;
+      if (documents > 0 && documents + ours[i].documents > kRemembered) {
+        TRY(look_closer(chosen, cancel));
+        chosen.fill(false);
+        documents = 0;
+      }
+      chosen[i] = true;
+      documents += std::max<uint64_t>(ours[i].documents, 1);
+    }
+    return documents > 0 ? look_closer(chosen, cancel) : Status{};
+  }
+
+ private:
+  Status look_closer(const std::array<bool, kBuckets>& chosen, const Cancel& cancel) {
+    Memory memory;
+    Bytes scratch;
+    TRY(backup_(
+        [&](ByteView document) -> Status {
+          const auto stored = bson::as_stored(document, scratch);
+          if (chosen[bucket_of(stored)]) {
+            memory[std::string(as_text(bson::id_element(stored)))].hash = codec::xxh3_128(stored);
+          }
+          return {};
+        },
+        cancel));
+    TRY(server_(
+        [&](ByteView document) -> Status {
+          if (chosen[bucket_of(document)]) meet(memory, document);
+          return {};
+        },
+        cancel));
+    for (const auto& [id, remembered] : memory) {
+      if (!remembered.met) name(out_.missing, out_.missing_count, id);
+    }
+    return {};
+  }
+
+  void meet(Memory& memory, ByteView document) {
+    const std::string id(as_text(bson::id_element(document)));
+    const auto it = memory.find(id);
+    if (it == memory.end()) {
+      name(out_.extra, out_.extra_count, id);
+      return;
+    }
+    it->second.met = true;
+    if (it->second.hash != codec::xxh3_128(document)) name(out_.changed, out_.changed_count, id);
+  }
+
+  void name(std::vector<std::string>& list, uint64_t& count, const std::string& id) {
+    ++count;
+    if (out_.missing.size() + out_.extra.size() + out_.changed.size() < named_) list.push_back(shown(id));
+  }
+
+  const DocumentSource& backup_;
+  const DocumentSource& server_;
+  const size_t named_;
+  Difference& out_;
+};
+
+}  // namespace
+
+Status compare_documents(const DocumentSource& backup, const DocumentSource& server, size_t named, Difference& difference,
+                         const Cancel& cancel) {
+  return Comparison(backup, server, named, difference).run(cancel);
+}
+
+}  // namespace varve::job

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/reporter.h"
+#include "job/backup_reader.h"
+
+namespace varve::job {
+
+struct ExportResult {
+  uint64_t files = 0, bytes = 0;
+  bool holds_credentials = false;  ///< admin.system.users is among the files
+  std::vector<std::string> remarks;
+};
+
+/// Writes the backup's mongodump folder to `out`, a new or empty folder: files 0600, folders 0700, each file complete or absent.
+/// kExists if the folder holds anything.
+Result<ExportResult> export_dump(const BackupReader& backup, const std::string& out, Reporter& reporter,
+                                 const Cancel& cancel);
+
+}  // namespace varve::job

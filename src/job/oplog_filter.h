@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bson/document.h"
+#include "bson/namespace.h"
+#include "bson/oplog.h"
+
+namespace varve::job {
+
+/// A namespace that is never backed up as data: local, config, profiles, keys. RULES 7.
+bool in_scope(const bson::Namespace& ns);
+/// Collections that the server makes on the way to another: $out, mapReduce, convertToCapped, renames across databases.
+bool is_temporary(const bson::Namespace& ns);
+
+/// Decides for each oplog entry of a backup's window, in order, whether it belongs to the backup. Collections are followed by
+/// their UUID through creates and renames (RULES 4: never by name alone), and what stock tools could not replay is noted
+/// (RULES 13). Pure; one thread.
+class OplogFilter {
+ public:
+  explicit OplogFilter(bson::NamespaceFilter filter) : filter_(std::move(filter)) {}
+
+  /// A collection found when the catalog was listed.
+  void know(ByteView uuid, const bson::Namespace& ns, bool selected);
+
+  /// Appends the entry, or what of it is selected, to `out`; leaves `out` empty if nothing is. kUnsupported for an entry that
+  /// is not understood: a backup that skipped it would be wrong without anyone knowing.
+  Status take(ByteView entry, Bytes& out);
+
+  uint64_t changes() const { return changes_; }  ///< operations taken that change data or catalog
+  /// Why a stock replay of the window would not reach the moment; each reason once.
+  const std::set<std::string>& needs_varve() const { return needs_varve_; }
+  /// What makes the backup incomplete: data renamed in from collections that were not selected.
+  const std::set<std::string>& incomplete() const { return incomplete_; }
+  /// UUIDs (16 bytes as text) that the window renamed, and those that it dropped.
+  const std::set<std::string>& renamed() const { return renamed_; }
+  const std::set<std::string>& dropped() const { return dropped_; }
+  /// Names of indexes whose build was committed in the window, by collection UUID.
+  const std::map<std::string, std::set<std::string>>& committed_indexes() const { return committed_; }
+
+ private:
+  Result<bool> wanted(const bson::OplogEntry& op);
+  bool wanted_rename(const bson::OplogEntry& op);
+  bool by_name(const bson::Namespace& ns) const;
+  bool selected(const bson::OplogEntry& op);
+  Result<bool> take_group(const bson::OplogEntry& group, Bytes& out);
+  Status select_nested(const bson::OplogEntry& group, bson::Builder& kept, size_t& taken, size_t& all);
+  void note_hazards(const bson::OplogEntry& op);
+
+  bson::NamespaceFilter filter_;
+  std::map<std::string, bool> selected_by_uuid_;
+  uint64_t changes_ = 0;
+  std::set<std::string> needs_varve_, incomplete_, renamed_, dropped_;
+  std::map<std::string, std::set<std::string>> committed_;
+};
+
+}  // namespace varve::job

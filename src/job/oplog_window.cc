@@ -1,0 +1,117 @@
+#include "job/oplog_window.h"
+
+namespace varve::job {
+
+namespace {
+
+// What may be held while the catalog is listed; more means that listing cannot keep up with the writes.
+constexpr size_t kMaxHeldBytes = 256u << 20;
+
+bool changes_catalog(bson::OplogKind kind) {
+  using bson::OplogKind;
+  switch (kind) {
+    case OplogKind::kCreate:
+    case OplogKind::kDrop:
+    case OplogKind::kDropDatabase:
+    case OplogKind::kRename:
+    case OplogKind::kCollMod:
+    case OplogKind::kConvertToCapped:
+    case OplogKind::kCreateIndexes:
+    case OplogKind::kDropIndexes:
+    case OplogKind::kCommitIndexBuild:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<bool> entry_changes_catalog(const bson::OplogEntry& entry) {
+  if (entry.kind != bson::OplogKind::kApplyOps) return changes_catalog(entry.kind) && in_scope(entry.ns);
+  TRY_ASSIGN(const auto operations, bson::nested_operations(entry));
+  for (const auto& op : operations) {
+    TRY_ASSIGN(const bool changes, entry_changes_catalog(op));
+    if (changes) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+OplogWindow::OplogWindow(mongo::Connection connection, mongo::OplogTail tail, bson::Timestamp start,
+                         bson::Timestamp majority)
+    : connection_(std::move(connection)), tail_(std::move(tail)), start_(start), majority_(majority), taken_(start) {}
+
+Result<std::unique_ptr<OplogWindow>> OplogWindow::open(const mongo::Source& source, const Cancel& cancel) {
+  TRY_ASSIGN(auto connection, mongo::Connection::open(source.uri, cancel));
+  TRY_ASSIGN(const auto position, mongo::position(connection, cancel));
+  TRY_ASSIGN(const auto start, mongo::oplog_start(connection, position.majority, cancel));
+  TRY_ASSIGN(auto tail, mongo::OplogTail::open(connection, start, cancel));
+  return std::unique_ptr<OplogWindow>(
+      new OplogWindow(std::move(connection), std::move(tail), start, position.majority));
+}
+
+Result<bool> OplogWindow::catalog_was_quiet(bson::Timestamp listed, const Cancel& cancel) {
+  bool quiet = true;
+  size_t held_bytes = 0;
+  const auto hold = [&](ByteView entry) -> Status {
+    TRY_ASSIGN(const auto parsed, bson::parse_oplog_entry(bson::View(entry)));
+    if (parsed.ts > majority_) {
+      TRY_ASSIGN(const bool changes, entry_changes_catalog(parsed));
+      if (changes) quiet = false;
+    }
+    held_bytes += entry.size();
+    if (held_bytes > kMaxHeldBytes) {
+      return fail(Error(ErrorKind::kInconsistent, "more than 256 MiB of oplog came in while the collections were listed")
+                      .hint("run the backup when fewer writes come in"));
+    }
+    held_.push_back(to_bytes(entry));
+    return {};
+  };
+  while (tail_.reached() < listed) {
+    TRY(cancel.check());
+    TRY(tail_.poll(hold, cancel));
+  }
+  return quiet;
+}
+
+Status OplogWindow::start(OplogFilter& filter, DocumentFile& file) {
+  filter_ = &filter;
+  file_ = &file;
+  for (const auto& entry : held_) TRY(store(entry));
+  held_.clear();
+  held_.shrink_to_fit();
+  return {};
+}
+
+Status OplogWindow::store(ByteView entry) {
+  const auto ts = bson::View(entry).timestamp("ts").value_or(bson::Timestamp{});
+  {
+    std::lock_guard lock(mutex_);
+    if (end_ && ts > *end_) return {};
+    if (ts > taken_) taken_ = ts;
+  }
+  TRY(filter_->take(entry, scratch_));
+  if (scratch_.empty()) return {};
+  ++entries_;
+  return file_->add(scratch_);
+}
+
+Status OplogWindow::follow(const Cancel& cancel) {
+  for (;;) {
+    TRY(cancel.check());
+    {
+      std::lock_guard lock(mutex_);
+      if (end_ && taken_ >= *end_) break;
+    }
+    TRY(tail_.poll([this](ByteView entry) { return store(entry); }, cancel));
+  }
+  return file_->finish();
+}
+
+bson::Timestamp OplogWindow::end(bson::Timestamp at_least) {
+  std::lock_guard lock(mutex_);
+  end_ = std::max(at_least, taken_);
+  return *end_;
+}
+
+}  // namespace varve::job
