@@ -11,7 +11,7 @@ std::string go_json_string(std::string_view text);
 
 /// A file name as restic puts it into a tree, before JSON: Go's strconv.Quote without the outer quotes.
 std::string go_quote(std::string_view name);
-/// The reverse; false if `quoted` is not something Quote could have made.
+/// The reverse; false if `quoted` is not something that Go's strconv.Unquote takes between quotes.
 bool go_unquote(std::string_view quoted, std::string& name);
 
 }  // namespace varve::codec

@@ -15,13 +15,14 @@ bool is_irreducible(Polynomial polynomial);
 Polynomial random_polynomial();
 /// Lower-case hex without leading zeros, as in the repository's config.
 std::string to_text(Polynomial polynomial);
-/// kCorrupt unless it is hex, of degree 53 at most, and irreducible.
+/// kCorrupt unless it is hex, of degree 8 (what the chunker needs) to 53, and irreducible.
 Result<Polynomial> parse_polynomial(std::string_view text);
 
 /// Cuts a stream where restic does: Rabin fingerprint of a 64-byte window, 512 KiB to 8 MiB, 1 MiB on average. Feed it
 /// the stream in pieces of any size. One thread at a time.
 class RabinChunker {
  public:
+  /// The polynomial must be one that parse_polynomial takes.
   explicit RabinChunker(Polynomial polynomial);
 
   /// How many bytes of `data` still belong to the current chunk. If that is less than all, or the chunk is full at the
@@ -32,14 +33,18 @@ class RabinChunker {
   static constexpr size_t kMax = 8u << 20;
 
  private:
+  static constexpr size_t kWindow = 64;
+
   void reset();
-  void slide(uint8_t byte);
+  /// Moves the window on over `count` bytes, of which each pushes one of `out` out, or up to a cut; true if it came to
+  /// one.
+  bool roll(const uint8_t* in, const uint8_t* out, size_t count, size_t* rolled);
+  void remember(ByteView recent);
 
   std::array<Polynomial, 256> out_table_{};
   std::array<Polynomial, 256> mod_table_{};
   int shift_ = 0;
-  std::array<uint8_t, 64> window_{};
-  size_t window_pos_ = 0;
+  std::array<uint8_t, kWindow> window_{};  ///< oldest byte first
   Polynomial digest_ = 0;
   size_t length_ = 0;
 };

@@ -1,0 +1,120 @@
+#include "codec/seal.h"
+
+#include <algorithm>
+
+#include <openssl/crypto.h>
+
+#include "codec/openssl.h"
+
+namespace varve::codec {
+
+namespace {
+
+using Mac = std::array<uint8_t, 16>;
+
+// Small enough that the ciphertext is still in the second-level cache when its MAC is computed.
+constexpr size_t kPiece = 64u << 10;
+
+const EVP_CIPHER* fetch_cipher(const char* name) {
+  return openssl::must(EVP_CIPHER_fetch(nullptr, name, nullptr));
+}
+
+/// One AES-128 block: what Poly1305-AES (Bernstein 2005) adds to the polynomial's value.
+Mac encrypt_block(const std::array<uint8_t, 16>& key, const uint8_t* block) {
+  static const EVP_CIPHER* const kAes128 = fetch_cipher("AES-128-ECB");
+  const openssl::CipherContext context(openssl::must(EVP_CIPHER_CTX_new()));
+  Mac out;
+  int length = 0;
+  openssl::must(EVP_EncryptInit_ex2(context.get(), kAes128, key.data(), nullptr, nullptr) == 1);
+  openssl::must(EVP_EncryptUpdate(context.get(), out.data(), &length, block, 16) == 1 && length == 16);
+  return out;
+}
+
+class Poly1305Aes {
+ public:
+  Poly1305Aes(const SealKey& key, const uint8_t* iv) : context_(openssl::must(EVP_MAC_CTX_new(algorithm()))) {
+    std::array<uint8_t, 32> once;
+    std::ranges::copy(key.mac_r, once.begin());
+    std::ranges::copy(encrypt_block(key.mac_k, iv), once.begin() + 16);
+    openssl::must(EVP_MAC_init(context_.get(), once.data(), once.size(), nullptr) == 1);
+    OPENSSL_cleanse(once.data(), once.size());
+  }
+  void update(ByteView piece) { openssl::must(EVP_MAC_update(context_.get(), piece.data(), piece.size()) == 1); }
+  void finish(uint8_t* out) {
+    size_t length = 0;
+    openssl::must(EVP_MAC_final(context_.get(), out, &length, sizeof(Mac)) == 1 && length == sizeof(Mac));
+  }
+
+ private:
+  static EVP_MAC* algorithm() {
+    static EVP_MAC* const kFetched = openssl::must(EVP_MAC_fetch(nullptr, "POLY1305", nullptr));
+    return kFetched;
+  }
+  openssl::MacContext context_;
+};
+
+/// AES-256-CTR; the vector is the first counter block, counted up over its full width.
+class Aes256Ctr {
+ public:
+  Aes256Ctr(const SealKey& key, const uint8_t* iv) : context_(openssl::must(EVP_CIPHER_CTX_new())) {
+    static const EVP_CIPHER* const kAes256 = fetch_cipher("AES-256-CTR");
+    openssl::must(EVP_EncryptInit_ex2(context_.get(), kAes256, key.encrypt.data(), iv, nullptr) == 1);
+  }
+  /// At most 1 GiB at once; encrypts and decrypts alike.
+  void apply(ByteView in, uint8_t* out) {
+    int length = 0;
+    openssl::must(EVP_EncryptUpdate(context_.get(), out, &length, in.data(), static_cast<int>(in.size())) == 1);
+  }
+
+ private:
+  openssl::CipherContext context_;
+};
+
+}  // namespace
+
+Iv random_iv() {
+  Iv iv{};
+  while (iv == Iv{}) random_bytes(iv);
+  return iv;
+}
+
+void seal(const SealKey& key, const Iv& iv, ByteView plain, Bytes& out) {
+  const size_t start = out.size();
+  out.resize(start + plain.size() + kSealOverhead);
+  uint8_t* to = out.data() + start;
+  to = std::ranges::copy(iv, to).out;
+  Aes256Ctr cipher(key, iv.data());
+  Poly1305Aes mac(key, iv.data());
+  while (!plain.empty()) {
+    const ByteView piece = plain.first(std::min(plain.size(), kPiece));
+    cipher.apply(piece, to);
+    mac.update({to, piece.size()});
+    to += piece.size();
+    plain = plain.subspan(piece.size());
+  }
+  mac.finish(to);
+}
+
+Result<Bytes> unseal(const SealKey& key, ByteView unit) {
+  if (unit.size() < kSealOverhead) return fail(ErrorKind::kCorrupt, "sealed data is too short");
+  const ByteView iv = unit.first(16);
+  ByteView text = unit.subspan(16, unit.size() - kSealOverhead);
+  Mac expected;
+  Poly1305Aes mac(key, iv.data());
+  mac.update(text);
+  mac.finish(expected.data());
+  if (CRYPTO_memcmp(expected.data(), unit.last(16).data(), expected.size()) != 0) {
+    return fail(ErrorKind::kCorrupt, "sealed data was changed or belongs to another key: its MAC is wrong");
+  }
+  Bytes plain(text.size());
+  Aes256Ctr cipher(key, iv.data());
+  for (uint8_t* to = plain.data(); !text.empty();) {
+    const ByteView piece = text.first(std::min(text.size(), kPiece));
+    cipher.apply(piece, to);
+    to += piece.size();
+    text = text.subspan(piece.size());
+  }
+  return plain;
+}
+
+}  // namespace varve::codec
