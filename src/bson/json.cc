@@ -8,8 +8,8 @@
 #include <bson/bson.h>
 #include <fmt/format.h>
 
-#include "bson/utf8.h"
 #include "codec/base64.h"
+#include "codec/utf8.h"
 
 namespace varve::bson {
 
@@ -208,13 +208,13 @@ void Writer::character(std::string_view text) {
 void Writer::quoted(std::string_view text) {
   out_ += '"';
   while (!text.empty()) {
-    const size_t size = utf8_character(text);
-    if (size == 0) {
+    const codec::Rune rune = codec::decode_rune(text);
+    if (rune.invalid()) {
       put("\\ufffd");
     } else {
-      character(text.substr(0, size));
+      character(text.substr(0, rune.size));
     }
-    text.remove_prefix(std::max<size_t>(size, 1));
+    text.remove_prefix(rune.size);
   }
   out_ += '"';
 }

@@ -24,8 +24,8 @@ struct Chunk {
 
 /// Cuts a stream of documents into chunks of whole documents. After a document of L bytes it cuts if h64(_id) < L *
 /// 2^64 / A (saturating) and the chunk holds at least A/4; always before it would pass 4A; a larger document is its own
-/// chunk. The decision has no state beyond the chunk's length, so a change disturbs its neighbourhood only. One thread
-/// at a time.
+/// chunk. A document without `_id` is keyed by all of its bytes. The decision has no state beyond the chunk's length,
+/// so a change disturbs its neighbourhood only. One thread at a time.
 class DocumentChunker {
  public:
   using Sink = std::function<Status(Chunk)>;
@@ -41,6 +41,8 @@ class DocumentChunker {
   Status finish();
 
  private:
+  /// Whether a document with that key and size ends a chunk of `length` bytes, itself included.
+  bool cuts_after(ByteView key, size_t document, size_t length) const;
   Status cut();
 
   std::array<uint8_t, 16> key_;

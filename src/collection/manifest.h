@@ -11,6 +11,9 @@
 
 namespace varve::collection {
 
+/// The number of the manifest's format that this version writes and reads.
+inline constexpr uint64_t kManifestFormat = 1;
+
 enum class Order : uint8_t { kNatural, kId };
 
 /// One collection, view or time-series bucket collection as it was backed up.
