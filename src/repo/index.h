@@ -28,6 +28,10 @@ class Index {
     BlobLocation location;
   };
   void add_pack(const std::vector<PackedBlob>& blobs);
+  /// For a writer that ends without having saved its last index files: what it claimed, and the packs that no index
+  /// file names, must not be taken for stored by whoever writes next.
+  void drop_claims();
+  void drop_pack(const Id& pack);
 
   size_t size() const;
   /// Visits every known blob, sorted by pack and offset within one type.

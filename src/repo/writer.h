@@ -11,7 +11,8 @@ namespace varve::repo {
 struct WriterOptions {
   codec::Compression compression = codec::Compression::kAuto;
   unsigned workers = 0;            ///< 0: one a core
-  uint64_t pack_size = 16u << 20;  ///< target; 4 to 128 MiB
+  uint64_t pack_size = 16u << 20;  ///< target; 4 to 128 MiB, what is outside is brought inside
+  unsigned uploads = 0;            ///< packs uploaded at once; 0: what the storage asks for, at most 5
 };
 
 struct WriterStats {
@@ -30,13 +31,14 @@ class Writer {
  public:
   using Done = std::function<void(const Id&)>;
 
-  /// The repository's index must be loaded and outlive the writer.
+  /// The repository's index must be loaded and outlive the writer. One writer at a time: what it is still writing
+  /// counts as stored for its own deduplication only.
   Writer(Repository& repository, const WriterOptions& options, const Cancel& parent);
   ~Writer();
 
   /// Hands a blob over; waits while the pipeline is full. `done` is called on a worker's thread with the blob's id,
   /// when it is known to be stored already or has been put into a pack (not yet durable). An error is the pipeline's
-  /// first error.
+  /// first error. `done` must not save.
   Status save(BlobType type, Bytes plain, Done done);
   /// Waits until `done` was called for everything saved so far.
   Status drain();

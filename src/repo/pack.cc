@@ -1,0 +1,119 @@
+#include "repo/pack.h"
+
+#include "codec/sha256.h"
+
+namespace varve::repo {
+
+namespace {
+
+constexpr size_t kPlainEntry = 37;
+constexpr size_t kCompressedEntry = 41;
+constexpr uint8_t kCompressedBit = 2;
+
+size_t entry_size(const PackedBlob& blob) {
+  return blob.location.plain_length != 0 ? kCompressedEntry : kPlainEntry;
+}
+
+unexpected<Error> bad_header(const Id& pack, std::string_view why) {
+  return fail(ErrorKind::kCorrupt, "the header of pack " + pack.short_hex() + " is damaged: " + std::string(why));
+}
+
+}  // namespace
+
+Bytes encode_pack_header(const std::vector<PackedBlob>& blobs) {
+  Bytes out;
+  out.reserve(blobs.size() * kCompressedEntry);
+  for (const auto& blob : blobs) {
+    const bool compressed = blob.location.plain_length != 0;
+    out.push_back(static_cast<uint8_t>(static_cast<uint8_t>(blob.type) | (compressed ? kCompressedBit : 0)));
+    append_le(out, blob.location.length);
+    if (compressed) append_le(out, blob.location.plain_length);
+    append(out, blob.id.bytes);
+  }
+  return out;
+}
+
+Result<std::vector<PackedBlob>> decode_pack_header(ByteView header, const Id& pack) {
+  std::vector<PackedBlob> blobs;
+  uint64_t offset = 0;
+  while (!header.empty()) {
+    const uint8_t kind = header[0];
+    if (kind > 3) return bad_header(pack, "an unknown type of blob");
+    const bool compressed = (kind & kCompressedBit) != 0;
+    const size_t size = compressed ? kCompressedEntry : kPlainEntry;
+    if (header.size() < size) return bad_header(pack, "it ends inside an entry");
+
+    PackedBlob blob{};
+    blob.type = static_cast<BlobType>(kind & 1);
+    blob.location.pack = pack;
+    blob.location.offset = static_cast<uint32_t>(offset);
+    blob.location.length = load_le<uint32_t>(header.data() + 1);
+    if (compressed) blob.location.plain_length = load_le<uint32_t>(header.data() + 5);
+    std::memcpy(blob.id.bytes.data(), header.data() + size - 32, 32);
+    offset += blob.location.length;
+    if (blob.location.length < codec::kSealOverhead) return bad_header(pack, "a blob that is too short");
+    if (compressed && blob.location.plain_length == 0) return bad_header(pack, "a compressed blob of nothing");
+    if (offset > UINT32_MAX) return bad_header(pack, "it would be larger than 4 GiB");
+    blobs.push_back(blob);
+    header = header.subspan(size);
+  }
+  return blobs;
+}
+
+uint64_t pack_file_size(const std::vector<PackedBlob>& blobs) {
+  uint64_t size = codec::kSealOverhead + sizeof(uint32_t);
+  for (const auto& blob : blobs) size += blob.location.length + entry_size(blob);
+  return size;
+}
+
+Result<std::vector<PackedBlob>> read_pack_header(const codec::SealKey& key, ByteView tail, const Id& pack) {
+  if (tail.size() < sizeof(uint32_t)) return bad_header(pack, "it is too short");
+  const auto length = load_le<uint32_t>(tail.data() + tail.size() - sizeof(uint32_t));
+  tail = tail.first(tail.size() - sizeof(uint32_t));
+  if (length < codec::kSealOverhead || length > kMaxHeader || length > tail.size()) {
+    return bad_header(pack, "its length is impossible");
+  }
+  auto plain = codec::unseal(key, tail.last(length));
+  if (!plain) return bad_header(pack, plain.error().message());
+  return decode_pack_header(*plain, pack);
+}
+
+Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,
+                        codec::Decompressor& decompressor) {
+  if (plain_length > kMaxBlob) return fail(ErrorKind::kCorrupt, "it claims to be larger than any blob");
+  TRY_ASSIGN(auto plain, codec::unseal(key, unit));
+  if (plain_length != 0) {
+    TRY_ASSIGN(plain, decompressor.decompress_exactly(plain, plain_length));
+  }
+  if (codec::sha256(plain) != id) return fail(ErrorKind::kCorrupt, "its content does not match its id");
+  return plain;
+}
+
+void PackBuilder::add(BlobType type, const Id& id, ByteView unit, uint32_t plain_length) {
+  blobs_.push_back(
+      {type, id, {Id{}, static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(unit.size()), plain_length}});
+  append(bytes_, unit);
+}
+
+void PackBuilder::merge(const PackBuilder& other) {
+  const auto shift = static_cast<uint32_t>(bytes_.size());
+  append(bytes_, other.bytes_);
+  for (auto blob : other.blobs_) {
+    blob.location.offset += shift;
+    blobs_.push_back(blob);
+  }
+}
+
+void PackBuilder::finish(const codec::SealKey& key, const codec::Iv& iv) {
+  const Bytes header = encode_pack_header(blobs_);
+  codec::seal(key, iv, header, bytes_);
+  append_le(bytes_, static_cast<uint32_t>(header.size() + codec::kSealOverhead));
+}
+
+std::vector<PackedBlob> PackBuilder::place_in(const Id& pack) const {
+  auto placed = blobs_;
+  for (auto& blob : placed) blob.location.pack = pack;
+  return placed;
+}
+
+}  // namespace varve::repo

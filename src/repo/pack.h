@@ -1,0 +1,62 @@
+#pragma once
+
+#include <vector>
+
+#include "codec/seal.h"
+#include "codec/zstd.h"
+#include "repo/index.h"
+
+namespace varve::repo {
+
+/// A pack file is sealed blobs, a sealed header that lists them, and the header's length:
+///   unit(blob) ... unit(header) u32le(length of the header unit)
+using PackedBlob = Index::PackedBlob;
+
+/// No blob, plain or sealed, may be larger: what is larger is damage or malice, or a caller's defect.
+inline constexpr uint64_t kMaxBlob = 1u << 30;
+/// restic reads no header that is longer.
+inline constexpr uint64_t kMaxHeader = 16u << 20;
+
+/// The header's plain bytes; offsets are implied by the order.
+Bytes encode_pack_header(const std::vector<PackedBlob>& blobs);
+/// kCorrupt for unknown types, impossible lengths, or a rest.
+Result<std::vector<PackedBlob>> decode_pack_header(ByteView header, const Id& pack);
+/// The file size that a pack of these blobs must have.
+uint64_t pack_file_size(const std::vector<PackedBlob>& blobs);
+
+/// The blobs that a pack's last bytes list. `tail` must hold the header and its length at least.
+Result<std::vector<PackedBlob>> read_pack_header(const codec::SealKey& key, ByteView tail, const Id& pack);
+
+/// The plain bytes of a blob from its sealed ones; kCorrupt unless they hash to `id`.
+Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,
+                        codec::Decompressor& decompressor);
+
+/// A pack that is being filled, in memory. One thread at a time.
+class PackBuilder {
+ public:
+  /// `capacity`: how many bytes it will about hold.
+  explicit PackBuilder(uint64_t capacity) { bytes_.reserve(capacity); }
+
+  void add(BlobType type, const Id& id, ByteView unit, uint32_t plain_length);
+  /// Takes over the blobs of another pack.
+  void merge(const PackBuilder& other);
+  /// Seals the header; the pack is complete then.
+  void finish(const codec::SealKey& key, const codec::Iv& iv);
+
+  /// No further blob can be added without breaking the format's limits.
+  bool is_full() const { return blobs_.size() >= kMaxBlobs || bytes_.size() >= kMaxBlob; }
+  uint64_t size() const { return bytes_.size(); }
+  bool empty() const { return blobs_.empty(); }
+  ByteView bytes() const { return bytes_; }
+  /// The blobs with their places; the pack's id is set by place_in.
+  const std::vector<PackedBlob>& blobs() const { return blobs_; }
+  std::vector<PackedBlob> place_in(const Id& pack) const;
+
+ private:
+  static constexpr size_t kMaxBlobs = 100'000;
+
+  Bytes bytes_;
+  std::vector<PackedBlob> blobs_;
+};
+
+}  // namespace varve::repo

@@ -1,0 +1,140 @@
+#include "repo/repository.h"
+
+#include "codec/sha256.h"
+#include "repo/blob_reader.h"
+#include "repo/config.h"
+#include "repo/keys.h"
+#include "repo/parallel.h"
+#include "repo/unpacked.h"
+
+namespace varve::repo {
+
+using storage::FileType;
+
+struct Repository::State {
+  State(std::shared_ptr<storage::Storage> place, const codec::SealKey& master, const Config& its_config)
+      : storage(std::move(place)), key(master), config(its_config) {}
+
+  const std::shared_ptr<storage::Storage> storage;
+  const codec::SealKey key;
+  const Config config;
+  Index index;
+  BlobReader blobs{*storage, key};
+};
+
+Repository::Repository() = default;
+Repository::~Repository() = default;
+
+namespace {
+
+/// A key without its config would keep the place from being used: it is taken back as far as that is possible.
+Status store_key_and_config(storage::Storage& storage, const KeyFile& key_file, const codec::SealKey& master,
+                            const Config& config, const Cancel& cancel) {
+  TRY_ASSIGN(const Id key_id, save_key(storage, key_file, cancel));
+  auto saved = save_config(storage, master, config, cancel);
+  if (!saved) {
+    (void)storage.remove({FileType::kKey, key_id}, Cancel());
+    return saved;
+  }
+  return {};
+}
+
+Status refuse_leftovers(storage::Storage& storage, const Cancel& cancel) {
+  for (const FileType type : {FileType::kKey, FileType::kSnapshot}) {
+    TRY_ASSIGN(const auto files, list_files(storage, type, cancel));
+    if (files.empty()) continue;
+    return fail(Error(ErrorKind::kExists, storage.location() + " has no config but holds a " +
+                                              std::string(type_noun(type)) + " (" + files.front().id.short_hex() + ")")
+                    .hint("if it was a repository, bring its config back from a copy")
+                    .hint("if an earlier init was interrupted, remove the folder keys and try again"));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Repository>> Repository::init(std::shared_ptr<storage::Storage> storage,
+                                                     std::string_view password,
+                                                     std::optional<codec::Polynomial> polynomial, const KeyCost& cost,
+                                                     const Cancel& cancel) {
+  if (password.empty()) return fail(ErrorKind::kInvalidInput, "a repository needs a password that is not empty");
+  TRY(storage->create(cancel));
+  TRY(refuse_leftovers(*storage, cancel));
+
+  Config config;
+  random_bytes(config.id.bytes);
+  config.polynomial = polynomial ? *polynomial : codec::random_polynomial();
+  const auto master = random_key();
+  TRY_ASSIGN(const auto key_file, make_key_file(master, password, cost, system_clock().now()));
+  TRY(store_key_and_config(*storage, key_file, master, config, cancel));
+
+  auto repository = std::unique_ptr<Repository>(new Repository());
+  repository->state_ = std::make_unique<State>(std::move(storage), master, config);
+  return repository;
+}
+
+Result<std::unique_ptr<Repository>> Repository::open(std::shared_ptr<storage::Storage> storage,
+                                                     std::string_view password, const Cancel& cancel) {
+  TRY_ASSIGN(const auto sealed, load_sealed_config(*storage, cancel));
+  auto repository = std::unique_ptr<Repository>(new Repository());
+  const auto use = [&](const codec::SealKey& master) -> Status {
+    TRY_ASSIGN(const auto config, open_config(master, sealed));
+    repository->state_ = std::make_unique<State>(storage, master, config);
+    return {};
+  };
+  TRY(with_master_key(*storage, password, use, cancel));
+  return repository;
+}
+
+const Config& Repository::config() const {
+  return state_->config;
+}
+storage::Storage& Repository::storage() {
+  return *state_->storage;
+}
+const codec::SealKey& Repository::key() const {
+  return state_->key;
+}
+Index& Repository::index() {
+  return state_->index;
+}
+const Index& Repository::index() const {
+  return state_->index;
+}
+
+Status Repository::load_index(const Cancel& cancel) {
+  TRY_ASSIGN(const auto files, list_files(storage(), FileType::kIndex, cancel));
+  const auto load_one = [&](size_t i, const Cancel& inner) -> Status {
+    TRY_ASSIGN(const auto json, load_unpacked(*this, FileType::kIndex, files[i].id, files[i].size, inner));
+    auto decoded = decode_index(json, [&](const IndexedPack& pack) { state_->index.add_pack(pack.blobs); });
+    if (!decoded) return fail(std::move(decoded).error().within("index file " + files[i].id.short_hex()));
+    return {};
+  };
+  return parallel_for(files.size(), storage().connections(), cancel, load_one);
+}
+
+Result<Bytes> Repository::load_blob(BlobType type, const Id& id, const Cancel& cancel) {
+  return state_->blobs.load(state_->index, type, id, cancel);
+}
+
+Result<std::vector<Node>> Repository::load_tree(const Id& id, const Cancel& cancel) {
+  TRY_ASSIGN(const auto json, load_blob(BlobType::kTree, id, cancel));
+  auto nodes = decode_tree(as_text(json));
+  if (!nodes) return fail(std::move(nodes).error().within("tree " + id.short_hex() + " cannot be used"));
+  return nodes;
+}
+
+Result<Id> Repository::save_file(FileType type, std::string_view json, const Cancel& cancel) {
+  TRY_ASSIGN(const auto sealed, encode_unpacked(key(), config().version, json));
+  const Id id = codec::sha256(sealed);
+  const ByteView pieces[] = {sealed};
+  TRY(storage().put({type, id}, pieces, cancel));
+  return id;
+}
+
+Result<std::string> Repository::load_file(FileType type, const Id& id, const Cancel& cancel) {
+  TRY_ASSIGN(const uint64_t size, storage().stat({type, id}, cancel));
+  return load_unpacked(*this, type, id, size, cancel);
+}
+
+}  // namespace varve::repo

@@ -1,0 +1,109 @@
+#include "repo/unpacked.h"
+
+#include <algorithm>
+
+#include "codec/sha256.h"
+#include "codec/zstd.h"
+
+namespace varve::repo {
+
+namespace {
+
+using storage::FileType;
+
+constexpr uint8_t kCompressedJson = 2;
+
+unexpected<Error> damaged(FileType type, const Id& id, std::string_view why) {
+  return fail(Error(ErrorKind::kCorrupt,
+                    std::string(type_noun(type)) + " " + id.short_hex() + " is damaged: " + std::string(why))
+                  .hint("`varve check` tells what else is affected"));
+}
+
+}  // namespace
+
+std::string_view type_noun(FileType type) {
+  switch (type) {
+    case FileType::kConfig:
+      return "config";
+    case FileType::kKey:
+      return "key";
+    case FileType::kLock:
+      return "lock";
+    case FileType::kSnapshot:
+      return "snapshot";
+    case FileType::kIndex:
+      return "index file";
+    case FileType::kPack:
+      return "pack";
+  }
+  return "file";
+}
+
+size_t unpacked_limit(FileType type) {
+  switch (type) {
+    case FileType::kIndex:
+      return size_t{1} << 30;
+    case FileType::kSnapshot:
+      return size_t{64} << 20;
+    default:
+      return size_t{1} << 20;
+  }
+}
+
+Result<Bytes> encode_unpacked(const codec::SealKey& key, unsigned version, std::string_view json) {
+  Bytes plain;
+  if (version == 1) {
+    plain = to_bytes(as_bytes(json));
+  } else {
+    plain.push_back(kCompressedJson);
+    codec::Compressor().compress(as_bytes(json), plain);
+  }
+  Bytes sealed;
+  sealed.reserve(plain.size() + codec::kSealOverhead);
+  codec::seal(key, codec::random_iv(), plain, sealed);
+  // What leaves this process has been read back once: compressors and memory have been known to fail.
+  const auto again = decode_unpacked(key, sealed, json.size());
+  if (!again || *again != json) return fail(ErrorKind::kInternal, "a file could not be read back before it was stored");
+  return sealed;
+}
+
+Result<std::string> decode_unpacked(const codec::SealKey& key, ByteView sealed, size_t limit) {
+  TRY_ASSIGN(const auto plain, codec::unseal(key, sealed));
+  const auto text = [](ByteView bytes) { return std::string(as_text(bytes)); };
+  if (plain.empty()) return std::string();
+  if (plain[0] == '{' || plain[0] == '[') {
+    if (plain.size() > limit) return fail(ErrorKind::kCorrupt, "it is larger than any file of its kind");
+    return text(plain);
+  }
+  if (plain[0] != kCompressedJson) return fail(ErrorKind::kCorrupt, "its encoding is unknown");
+  TRY_ASSIGN(const auto json, codec::Decompressor().decompress_up_to(ByteView(plain).subspan(1), limit));
+  return text(json);
+}
+
+Result<std::string> load_unpacked(Repository& repository, FileType type, const Id& id, uint64_t size,
+                                  const Cancel& cancel) {
+  if (size > unpacked_limit(type)) return damaged(type, id, "it is larger than any file of its kind");
+  if (size == 0) return damaged(type, id, "it is empty");
+  auto sealed = repository.storage().get({type, id}, 0, size, cancel);
+  if (!sealed && sealed.error().kind() == ErrorKind::kCorrupt) return damaged(type, id, sealed.error().message());
+  if (!sealed) return fail(sealed.error());
+  if (codec::sha256(*sealed) != id) return damaged(type, id, "its content does not match its name");
+  auto json = decode_unpacked(repository.key(), *sealed, unpacked_limit(type));
+  if (!json) return damaged(type, id, json.error().message());
+  return json;
+}
+
+Result<std::vector<storage::FileInfo>> list_files(storage::Storage& storage, FileType type, const Cancel& cancel) {
+  std::vector<storage::FileInfo> files;
+  TRY(storage.list(
+      type,
+      [&](const storage::FileInfo& file) -> Status {
+        files.push_back(file);
+        return {};
+      },
+      cancel));
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return files;
+}
+
+}  // namespace varve::repo

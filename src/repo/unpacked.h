@@ -1,0 +1,26 @@
+#pragma once
+
+#include "repo/repository.h"
+
+namespace varve::repo {
+
+/// How index, snapshot and lock files are stored: JSON; in format 2 the byte 2 and a zstd frame of it; sealed.
+Result<Bytes> encode_unpacked(const codec::SealKey& key, unsigned version, std::string_view json);
+/// Raw JSON is read in format 2 too, as restic does. kCorrupt beyond `limit` plain bytes.
+Result<std::string> decode_unpacked(const codec::SealKey& key, ByteView sealed, size_t limit);
+
+/// The most plain bytes that a file of this type may have.
+size_t unpacked_limit(storage::FileType type);
+
+/// "snapshot", "index file", ... for messages.
+std::string_view type_noun(storage::FileType type);
+
+/// Loads a file whose size is known from a listing. kCorrupt, naming the file, if anything about it is wrong.
+Result<std::string> load_unpacked(Repository& repository, storage::FileType type, const Id& id, uint64_t size,
+                                  const Cancel& cancel);
+
+/// Every file of a type, sorted by id.
+Result<std::vector<storage::FileInfo>> list_files(storage::Storage& storage, storage::FileType type,
+                                                  const Cancel& cancel);
+
+}  // namespace varve::repo

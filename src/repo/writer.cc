@@ -1,0 +1,305 @@
+#include "repo/writer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <thread>
+
+#include "base/channel.h"
+#include "base/task_group.h"
+#include "codec/sha256.h"
+#include "repo/index_writer.h"
+#include "repo/packer.h"
+
+namespace varve::repo {
+
+namespace {
+
+using codec::Compression;
+
+constexpr uint64_t kMinPack = 4u << 20;
+constexpr uint64_t kMaxPack = 128u << 20;
+constexpr unsigned kMaxUploads = 5;
+constexpr size_t kQueuedPacks = 1;
+constexpr size_t kOpenPacks = 4;
+
+struct Job {
+  BlobType type;
+  Bytes plain;
+  Writer::Done done;
+};
+
+unsigned worker_count(const WriterOptions& options) {
+  return options.workers != 0 ? options.workers : std::max(1u, std::thread::hardware_concurrency());
+}
+
+uint64_t clamped_pack_size(const WriterOptions& options) {
+  return std::clamp(options.pack_size, kMinPack, kMaxPack);
+}
+
+unsigned upload_count(const WriterOptions& options, unsigned connections) {
+  return options.uploads != 0 ? options.uploads : std::clamp(connections, 1u, kMaxUploads);
+}
+
+/// Trees are compressed whatever the level.
+Compression level_for(Compression level) {
+  return level == Compression::kOff ? Compression::kAuto : level;
+}
+
+/// What a worker keeps for its life.
+struct Tools {
+  explicit Tools(Compression level) : compressor(level_for(level)) {}
+  codec::Compressor compressor;
+  codec::Decompressor decompressor;
+  Bytes frame, unit;
+};
+
+}  // namespace
+
+struct Writer::State {
+  State(Repository& its_repository, const WriterOptions& its_options, const Cancel& parent)
+      : repository(its_repository),
+        options(its_options),
+        jobs(worker_count(options)),
+        packs(kQueuedPacks),
+        packer(repository.key(), clamped_pack_size(options)),
+        index_writer(repository),
+        group(parent) {}
+
+  Repository& repository;
+  const WriterOptions options;
+  Channel<Job> jobs;
+  Channel<PackBuilder> packs;
+  Packer packer;
+  IndexWriter index_writer;
+
+  mutable std::mutex mutex;
+  std::condition_variable_any idle;
+  uint64_t outstanding = 0;
+  std::optional<Error> first_error;
+  WriterStats stats;
+  bool finished = false;
+
+  TaskGroup group;  // last: its threads use what stands above
+
+  void start();
+  template <typename Run>
+  void spawn(Run run);
+  Status failure() const;
+  Status drain();
+  Status finish();
+  void abandon();
+
+  Status work(const Cancel& cancel);
+  Status process(Job& job, Tools& tools, const Cancel& cancel);
+  Status store(BlobType type, const Id& id, ByteView plain, Tools& tools, const Cancel& cancel);
+  void count_done();
+  Status upload(PackBuilder pack, const Cancel& cancel);
+  Status upload_all(const Cancel& cancel);
+};
+
+template <typename Run>
+void Writer::State::spawn(Run run) {
+  group.spawn([this, run](const Cancel& cancel) -> Status {
+    auto status = run(cancel);
+    if (!status) {
+      std::lock_guard lock(mutex);
+      if (!first_error) first_error = status.error();
+    }
+    return status;
+  });
+}
+
+void Writer::State::start() {
+  for (unsigned i = 0; i < worker_count(options); ++i) {
+    spawn([this](const Cancel& cancel) { return work(cancel); });
+  }
+  const unsigned uploads = upload_count(options, repository.storage().connections());
+  for (unsigned i = 0; i < uploads; ++i) {
+    spawn([this](const Cancel& cancel) { return upload_all(cancel); });
+  }
+}
+
+/// Why nothing can go on; called when something could not.
+Status Writer::State::failure() const {
+  std::lock_guard lock(mutex);
+  if (first_error) return fail(*first_error);
+  TRY(group.cancel().check());
+  return fail(ErrorKind::kInternal, "the writer was used after it had finished");
+}
+
+Status Writer::State::work(const Cancel& cancel) {
+  Tools tools(options.compression);
+  while (auto job = jobs.pop(cancel)) TRY(process(*job, tools, cancel));
+  return cancel.check();
+}
+
+Status Writer::State::process(Job& job, Tools& tools, const Cancel& cancel) {
+  const Id id = codec::sha256(job.plain);
+  if (repository.index().claim(job.type, id)) {
+    TRY(store(job.type, id, job.plain, tools, cancel));
+  } else {
+    std::lock_guard lock(mutex);
+    ++stats.blobs_known;
+  }
+  job.done(id);
+  count_done();
+  return {};
+}
+
+/// compress -> seal -> verify -> pack
+Status Writer::State::store(BlobType type, const Id& id, ByteView plain, Tools& tools, const Cancel& cancel) {
+  const bool is_tree = type == BlobType::kTree;
+  const bool wanted = repository.config().version != 1 && (is_tree || options.compression != Compression::kOff);
+  ByteView content = plain;
+  uint32_t plain_length = 0;
+  if (wanted && !plain.empty()) {
+    tools.frame.clear();
+    tools.compressor.compress(plain, tools.frame);
+    if (is_tree || tools.frame.size() < plain.size()) {
+      content = tools.frame;
+      plain_length = static_cast<uint32_t>(plain.size());
+    }
+  }
+  tools.unit.clear();
+  tools.unit.reserve(content.size() + codec::kSealOverhead);
+  const auto& key = repository.key();
+  codec::seal(key, codec::random_iv(), content, tools.unit);
+  if (const auto again = open_blob(key, tools.unit, plain_length, id, tools.decompressor); !again) {
+    return fail(
+        Error(ErrorKind::kInternal, "a blob could not be read back before it was stored: " + again.error().message())
+            .hint("this points to a fault of memory or processor"));
+  }
+
+  auto full = packer.add(type, id, tools.unit, plain_length);
+  {
+    std::lock_guard lock(mutex);
+    ++(is_tree ? stats.tree_blobs_new : stats.data_blobs_new);
+    stats.plain_bytes_new += plain.size();
+    stats.packed_bytes += tools.unit.size();
+  }
+  if (full && !packs.push(std::move(*full), cancel)) return cancel.check();
+  return {};
+}
+
+void Writer::State::count_done() {
+  std::lock_guard lock(mutex);
+  if (--outstanding == 0) idle.notify_all();
+}
+
+Status Writer::State::upload_all(const Cancel& cancel) {
+  while (auto pack = packs.pop(cancel)) TRY(upload(std::move(*pack), cancel));
+  return cancel.check();
+}
+
+/// Only a pack that is durable comes into an index, in memory or stored.
+Status Writer::State::upload(PackBuilder pack, const Cancel& cancel) {
+  const Id id = codec::sha256(pack.bytes());
+  const ByteView pieces[] = {pack.bytes()};
+  TRY(repository.storage().put({storage::FileType::kPack, id}, pieces, cancel));
+  auto blobs = pack.place_in(id);
+  repository.index().add_pack(blobs);  // taken back in abandon if the index file is never written
+  return index_writer.add({id, std::move(blobs)}, cancel);
+}
+
+Status Writer::State::drain() {
+  const Cancel cancel = group.cancel();
+  {
+    std::unique_lock lock(mutex);
+    if (idle.wait(lock, cancel.token(), [&] { return outstanding == 0; }) && !cancel.stopped()) return {};
+  }
+  return failure();
+}
+
+Status Writer::State::finish() {
+  TRY(drain());
+  jobs.close();
+  for (auto& pack : packer.flush()) {
+    if (!packs.push(std::move(pack), group.cancel())) break;  // wait() tells why
+  }
+  packs.close();
+  TRY(group.wait());
+  TRY(index_writer.finish(group.cancel()));
+  finished = true;
+  return {};
+}
+
+/// What is not both durable and indexed must not be deduplicated against.
+void Writer::State::abandon() {
+  group.stop();
+  (void)group.wait();
+  repository.index().drop_claims();
+  for (const Id& pack : index_writer.unsaved()) repository.index().drop_pack(pack);
+}
+
+Writer::Writer(Repository& repository, const WriterOptions& options, const Cancel& parent)
+    : state_(std::make_unique<State>(repository, options, parent)) {
+  state_->start();
+}
+
+Writer::~Writer() {
+  if (!state_->finished) state_->abandon();
+}
+
+Status Writer::save(BlobType type, Bytes plain, Done done) {
+  if (plain.size() >= kMaxBlob) {
+    return fail(ErrorKind::kUnsupported,
+                "a blob of " + std::to_string(plain.size()) + " bytes is too large to be stored");
+  }
+  {
+    std::lock_guard lock(state_->mutex);
+    ++state_->outstanding;
+  }
+  if (state_->jobs.push({type, std::move(plain), std::move(done)}, state_->group.cancel())) return {};
+  return state_->failure();
+}
+
+Status Writer::drain() {
+  return state_->drain();
+}
+
+Status Writer::finish() {
+  auto status = state_->finish();
+  if (!status) {
+    std::lock_guard lock(state_->mutex);
+    if (!state_->first_error) state_->first_error = status.error();
+  }
+  return status;
+}
+
+WriterStats Writer::stats() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->stats;
+}
+
+namespace {
+
+/// A zstd context, by level; measured with blobs of 8 MiB.
+uint64_t context_size(Compression level) {
+  switch (level) {
+    case Compression::kFastest:
+      return 4u << 20;
+    case Compression::kBetter:
+      return 32u << 20;
+    case Compression::kMax:
+      return 128u << 20;
+    default:
+      return 8u << 20;
+  }
+}
+
+}  // namespace
+
+uint64_t Writer::memory_bound(const WriterOptions& options, uint64_t largest_blob) {
+  constexpr uint64_t kIndexFile = 64u << 20;  // the packs of one index file, and its JSON
+  const uint64_t workers = worker_count(options);
+  const uint64_t blob = largest_blob + largest_blob / 128 + (64u << 10);
+  const uint64_t pack = clamped_pack_size(options) + blob + (4u << 20);
+  // Queued; and in each worker: plain, compressed, sealed, opened, decompressed.
+  const uint64_t blobs = workers * blob + workers * 5 * blob;
+  // A worker may hold a full pack until there is room in the queue.
+  const uint64_t packs = kOpenPacks + workers + kQueuedPacks + upload_count(options, kMaxUploads);
+  return blobs + packs * pack + workers * context_size(options.compression) + kIndexFile;
+}
+
+}  // namespace varve::repo
