@@ -19,7 +19,9 @@ class Lock {
   /// Follows restic's protocol: look, write, wait, look again. kLocked (with who, where, since when, and how to remove
   /// a stale one) if somebody excludes us; nothing is left behind then. Our own stale locks (this host, process dead)
   /// are ignored with a warning in the message of nobody: they are removed first.
-  static Result<std::unique_ptr<Lock>> acquire(Repository& repository, LockMode mode, const Cancel& cancel);
+  /// `clock` must outlive the lock.
+  static Result<std::unique_ptr<Lock>> acquire(Repository& repository, LockMode mode, const Cancel& cancel,
+                                               const Clock& clock = system_clock());
   virtual ~Lock() = default;
 
   /// Stops when the parent stops or when the lock is lost. What runs under the lock takes this one.

@@ -1,0 +1,130 @@
+#include "repo/lock.h"
+
+#include <functional>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "repo/lock_file.h"
+
+namespace varve::repo {
+
+namespace {
+
+using namespace std::chrono_literals;
+using storage::FileType;
+
+constexpr auto kSettle = 200ms;  // for two who look at the same time to see each other
+constexpr auto kRefreshEvery = 5min;
+constexpr auto kRetryEvery = 1min;
+constexpr auto kGiveUpAfter = 22min + 30s;  // well before 30 minutes, when others take the lock for stale
+constexpr auto kStep = 10s;                 // short, so that a machine that slept is noticed
+
+/// The file of a held lock: replaced again and again, as files are written once.
+class HeldLock final : public Lock {
+ public:
+  HeldLock(Repository& repository, LockFile own, const Clock& clock, const Cancel& parent)
+      : repository_(repository),
+        clock_(clock),
+        own_(std::move(own)),
+        relay_(parent.token(), [this] { lost_.request_stop(); }),
+        refresher_([this](std::stop_token stop) { refresh_until(Cancel(std::move(stop))); }) {}
+  ~HeldLock() override { (void)release(); }
+
+  Cancel cancel() const override { return Cancel(lost_.get_token()); }
+
+  Status release() override {
+    refresher_.request_stop();
+    if (refresher_.joinable()) refresher_.join();
+    if (released_) return {};
+    // Not under the parent's Cancel: who was interrupted must clean up too.
+    auto removed = repository_.storage().remove({FileType::kLock, own_.id}, Cancel());
+    if (!removed && removed.error().kind() != ErrorKind::kNotFound) {
+      return fail(std::move(removed)
+                      .error()
+                      .within("cannot remove our lock " + own_.id.short_hex())
+                      .hint("`varve unlock` or `restic unlock` removes it"));
+    }
+    released_ = true;
+    return {};
+  }
+
+ private:
+  void refresh_until(const Cancel& stop) {
+    Time next = own_.time + kRefreshEvery;
+    while (clock_.sleep(kStep, stop)) {
+      const Time now = clock_.now();
+      if (now - own_.time >= kGiveUpAfter) return lose();
+      if (now < next) continue;
+      const auto refreshed = refresh(now, stop);
+      if (stop.stopped()) return;
+      if (!refreshed && refreshed.error().kind() == ErrorKind::kNotFound) return lose();
+      next = now + (refreshed ? std::chrono::nanoseconds(kRefreshEvery) : std::chrono::nanoseconds(kRetryEvery));
+    }
+  }
+
+  void lose() { lost_.request_stop(); }
+
+  /// kNotFound if our file is gone: somebody took the lock away and relies on it.
+  Status refresh(Time now, const Cancel& stop) {
+    auto& storage = repository_.storage();
+    TRY(storage.stat({FileType::kLock, own_.id}, stop));
+    LockFile renewed = own_;
+    renewed.time = now;
+    TRY_ASSIGN(renewed.id, put_lock(repository_, renewed, stop));
+    const Id old = own_.id;
+    own_ = renewed;
+    // The new one holds already; an old one that stays is stale in half an hour.
+    (void)storage.remove({FileType::kLock, old}, Cancel());
+    return {};
+  }
+
+  Repository& repository_;
+  const Clock& clock_;
+  LockFile own_;
+  bool released_ = false;
+  std::stop_source lost_;
+  std::stop_callback<std::function<void()>> relay_;
+  std::jthread refresher_;  // last: uses what stands above
+};
+
+bool excludes(const LockFile& other, LockMode mode) {
+  return other.exclusive || mode == LockMode::kExclusive;
+}
+
+/// kLocked if somebody excludes us. Locks of dead processes of this host are removed, not obeyed.
+Status look_around(Repository& repository, LockMode mode, const std::optional<Id>& own, const Cancel& cancel,
+                   const Clock& clock) {
+  TRY_ASSIGN(const auto locks, read_locks(repository, own, cancel, clock));
+  for (const auto& other : locks) {
+    if (!is_left_behind(other)) {
+      if (excludes(other, mode)) return fail(locked_by(other, clock.now()));
+      continue;
+    }
+    const auto removed = repository.storage().remove({FileType::kLock, other.id}, cancel);
+    if (removed || removed.error().kind() == ErrorKind::kNotFound) continue;
+    if (excludes(other, mode)) return fail(removed.error());
+  }
+  return {};
+}
+
+Status settle(Repository& repository, LockMode mode, const Id& own, const Cancel& cancel, const Clock& clock) {
+  if (!clock.sleep(kSettle, cancel)) return cancel.check();
+  return look_around(repository, mode, own, cancel, clock);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Lock>> Lock::acquire(Repository& repository, LockMode mode, const Cancel& cancel,
+                                            const Clock& clock) {
+  TRY(look_around(repository, mode, std::nullopt, cancel, clock));
+  LockFile own = own_lock(mode, clock.now());
+  TRY_ASSIGN(own.id, put_lock(repository, own, cancel));
+  if (auto settled = settle(repository, mode, own.id, cancel, clock); !settled) {
+    (void)repository.storage().remove({FileType::kLock, own.id}, Cancel());
+    return fail(settled.error());
+  }
+  return std::unique_ptr<Lock>(std::make_unique<HeldLock>(repository, std::move(own), clock, cancel));
+}
+
+}  // namespace varve::repo
