@@ -1,0 +1,42 @@
+#include "dump/metadata.h"
+
+#include <gtest/gtest.h>
+
+#include "bson/testing/samples.h"
+#include "dump/names.h"
+
+namespace varve::dump {
+namespace {
+
+std::vector<bson::Document> list(bson::View array) {
+  std::vector<bson::Document> out;
+  auto elements = array.elements();
+  while (const auto element = elements.next()) out.emplace_back(element->value());
+  return out;
+}
+
+TEST(Metadata, IsWhatMongodumpWroteOfTheSameServer) {
+  const Bytes catalog = bson::testing::read_data("dump/catalog.bson");
+  size_t compared = 0;
+  for (const ByteView raw : bson::testing::split_documents(catalog)) {
+    const bson::View entry(raw);
+    const auto file = std::string(*entry.string("file"));
+    const auto name = *entry.string("info.name");
+    const auto type = *entry.string("info.type");
+    const auto uuid = entry.find("info.info.uuid");
+    const std::string hex = uuid ? to_hex(*uuid->as_uuid()) : "";
+    const Bytes expected = bson::testing::read_data("dump/" + file + ".metadata.json");
+    EXPECT_EQ(metadata_json(*entry.document("info.options"), list(*entry.array("indexes")), hex, name, type),
+              as_text(expected));
+    EXPECT_EQ(escape_collection(name), file);
+    ++compared;
+  }
+  EXPECT_EQ(compared, 20u);
+}
+
+TEST(Prelude, NamesServerAndTool) {
+  EXPECT_EQ(prelude_json("6.0.5", "varve 0.1.0"), R"({"ServerVersion":"6.0.5","ToolVersion":"varve 0.1.0"})");
+}
+
+}  // namespace
+}  // namespace varve::dump
