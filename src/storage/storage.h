@@ -18,7 +18,7 @@ enum class FileType : uint8_t { kConfig, kKey, kLock, kSnapshot, kIndex, kPack }
 /// Names one file. `config` has the null id; every other file is named by the SHA-256 of its bytes.
 struct Handle {
   FileType type = FileType::kConfig;
-  Id id;
+  Id id{};
 
   auto operator<=>(const Handle&) const = default;
   /// "data/6a/6a3f…", for messages.

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/storage.h"
+
+namespace varve::storage {
+
+// restic's default layout: config, keys/, locks/, snapshots/, index/, data/00/ to data/ff/.
+
+/// "data" and so on; empty for the config, which lies in the top folder.
+std::string_view folder_of(FileType type);
+/// Relative to the repository's folder, with / between.
+std::string relative_path(const Handle& handle);
+/// The id that a file's name means. Only lower case: another spelling would be found but never opened.
+std::optional<Id> id_of_name(std::string_view name);
+
+}  // namespace varve::storage

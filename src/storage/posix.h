@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "storage/storage.h"
+
+namespace varve::storage::posix {
+
+/// An open file; closed with it.
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  ~Fd();
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// open(2), close-on-exec; the error is system_error's.
+Result<Fd> open_file(const std::string& path, int flags, unsigned mode = 0);
+Result<uint64_t> file_size(const Fd& file, const std::string& path);
+Status write_all(const Fd& file, const std::string& path, Payload payload, const Cancel& cancel);
+/// `out.size()` bytes from `offset`; kCorrupt if the file ends before.
+Status read_at(const Fd& file, const std::string& path, uint64_t offset, std::span<uint8_t> out);
+
+/// Forces a file or folder to disk. File systems that know no such thing are taken as they are.
+Status sync(const Fd& file, const std::string& path);
+Status sync_folder(const std::string& path);
+/// Mode 0700. Not an error if it exists.
+Status make_folder(const std::string& path);
+/// Gives `from` the name `to` unless that is taken (kExists).
+Status rename_new(const std::string& from, const std::string& to);
+
+std::string parent_of(const std::string& path);
+
+}  // namespace varve::storage::posix
