@@ -58,8 +58,7 @@ T load_le(const uint8_t* p) {
 template <typename T>
 void append_le(Bytes& out, T value) {
   static_assert(std::endian::native == std::endian::little);
-  const auto* p = reinterpret_cast<const uint8_t*>(&value);
-  out.insert(out.end(), p, p + sizeof value);
+  append(out, {reinterpret_cast<const uint8_t*>(&value), sizeof value});
 }
 
 /// Lower-case hex.

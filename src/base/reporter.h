@@ -13,11 +13,11 @@ struct Progress {
   uint64_t documents = 0;
   uint64_t bytes = 0, bytes_total = 0;
   uint64_t items = 0, items_total = 0;
-  uint64_t bytes_new = 0;   ///< backup: of `bytes`, those that were not stored before
+  uint64_t bytes_new = 0;  ///< backup: of `bytes`, those that were not stored before
 };
 
-/// Where a job says what it does while it runs. What it found out in the end is its result, not an event. Implementations print
-/// text or JSON, or collect for tests. Thread-safe.
+/// Where a job says what it does while it runs. What it found out in the end is its result, not an event.
+/// Implementations print text or JSON, or collect for tests. Thread-safe.
 class Reporter {
  public:
   virtual ~Reporter() = default;

@@ -1,3 +1,84 @@
-int main() {
-  return 0;
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/context.h"
+#include "cli/signals.h"
+
+namespace {
+
+using varve::cli::Context;
+
+void add_global_options(CLI::App& app, varve::cli::GlobalOptions& global) {
+  app.add_option("-r,--repo", global.repo, "where the repository is (or RESTIC_REPOSITORY)")->type_name("PLACE");
+  app.add_option("--repository-file", global.repository_file, "read the repository's place from FILE")
+      ->type_name("FILE");
+  app.add_option("-p,--password-file", global.password_file, "read its password from FILE (or RESTIC_PASSWORD_FILE)")
+      ->type_name("FILE");
+  app.add_option("--password-command", global.password_command, "a command that prints its password")
+      ->type_name("COMMAND");
+  app.add_flag("--json", global.json, "one JSON object a line, the last one the summary");
+  app.add_flag("-q,--quiet", global.quiet, "no progress");
+  app.add_flag("--no-lock", global.no_lock, "commands that only read take no lock");
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, varve::cli::Output& output) {
+  if (error.get_exit_code() == 0) {  // --help, --version
+    app.exit(error);
+    return 0;
+  }
+  std::string what = error.what();
+  if (const auto line = what.find('\n'); line != std::string::npos) what.resize(line);
+  return output.error(
+      varve::Error(varve::ErrorKind::kInvalidInput, what).hint("`varve COMMAND --help` shows what it takes"));
+}
+
+/// Closing words of an interrupted run: nothing half-done is visible in a repository.
+varve::Error explain(varve::Error error) {
+  if (error.kind() == varve::ErrorKind::kCancelled && error.hints().empty()) {
+    error.hint("what was already in the repository is untouched; starting again goes on from what was stored");
+  }
+  return error;
+}
+
+int run(std::vector<std::string> arguments, bool passwords_hidden) {
+  const auto cancel = varve::cli::cancel_on_signals();
+  varve::cli::Output output;
+  Context context(output, cancel);
+  CLI::App app("Backup and recovery for MongoDB, in restic's repository format", "varve");
+  app.set_version_flag("--version", varve::cli::program_version());
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_global_options(app, context.global);
+  for (const auto add : {varve::cli::add_init, varve::cli::add_backup, varve::cli::add_restore, varve::cli::add_verify,
+                         varve::cli::add_export, varve::cli::add_snapshots, varve::cli::add_show, varve::cli::add_ls,
+                         varve::cli::add_check}) {
+    add(app, context);
+  }
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error, output);
+  }
+  output.set_json(context.global.json);
+  output.set_quiet(context.global.quiet);
+  if (passwords_hidden) {
+    output.warning(
+        "a password in an argument can be read by others on this machine for a moment; "
+        "@FILE, --uri-file or VARVE_MONGO_PASSWORD_FILE keep it out of sight");
+  }
+  const auto result = context.run();
+  if (!result) return output.error(explain(result.error()));
+  return *result;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const bool hidden = varve::cli::hide_passwords(argc, argv);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+  return run(std::move(arguments), hidden);
 }

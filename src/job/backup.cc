@@ -28,10 +28,13 @@ std::string identity_tag() {
   raw[6] = static_cast<uint8_t>((raw[6] & 0x0f) | 0x40);  // version 4, RFC 4122
   raw[8] = static_cast<uint8_t>((raw[8] & 0x3f) | 0x80);
   const auto hex = to_hex(raw);
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
+         hex.substr(20);
 }
 
-unsigned default_readers() { return std::clamp(std::thread::hardware_concurrency(), 2u, 4u); }
+unsigned default_readers() {
+  return std::clamp(std::thread::hardware_concurrency(), 2u, 4u);
+}
 
 /// One run, step by step; the steps are its methods in the order in which run() calls them.
 class Backup {
@@ -71,8 +74,8 @@ class Backup {
   Status check_privileges(const Cancel& cancel) {
     TRY_ASSIGN(const auto missing, mongo::missing_for_backup(*connection_, cancel));
     if (missing.empty()) return {};
-    Error error(ErrorKind::kDenied, fmt::format("{}: the login may not do what a backup needs; nothing was saved",
-                                                source_->member));
+    Error error(ErrorKind::kDenied,
+                fmt::format("{}: the login may not do what a backup needs; nothing was saved", source_->member));
     for (const auto& role : missing) error.hint(role);
     return fail(std::move(error));
   }
@@ -142,8 +145,8 @@ class Backup {
     return group.wait();
   }
 
-  /// Everything read was majority-committed, so the member's majority point is at or after all of it; the catalog was not, so
-  /// that is waited for.
+  /// Everything read was majority-committed, so the member's majority point is at or after all of it; the catalog was
+  /// not, so that is waited for.
   Status end_window(const Cancel& cancel) {
     TRY(mongo::wait_for_majority(*connection_, catalog_.operation_time, kMajorityPatience, cancel));
     TRY_ASSIGN(const auto position, mongo::position(*connection_, cancel));
@@ -171,8 +174,9 @@ class Backup {
     }
     for (const auto& out : catalog_.left_out) m.skipped.push_back({out.ns.text(), out.reason, false});
     if (m.consistency == "inconsistent" && !options_.accept_inconsistent) {
-      result_.shortfalls.push_back("the standalone server was written to meanwhile, so the collections may be of different "
-                                   "moments (a replica set, even of one member, has an oplog and can be read consistently)");
+      result_.shortfalls.push_back(
+          "the standalone server was written to meanwhile, so the collections may be of different "
+          "moments (a replica set, even of one member, has an oplog and can be read consistently)");
     }
     std::erase_if(read_, [&](const ReadCollection& read) { return !kept(read); });
     std::ranges::sort(read_, {}, [](const ReadCollection& read) { return read.plan.info.ns; });
@@ -215,8 +219,8 @@ class Backup {
         entry.indexes.push_back(spec);
       } else {
         entry.unfinished_indexes.push_back(name);
-        result_.remarks.push_back(fmt::format("{}: index {} was still being built and is not in the backup",
-                                              info.ns.text(), name));
+        result_.remarks.push_back(
+            fmt::format("{}: index {} was still being built and is not in the backup", info.ns.text(), name));
       }
     }
   }

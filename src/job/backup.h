@@ -18,16 +18,16 @@ enum class OrderChoice : uint8_t { kAuto, kId, kNatural };
 
 struct BackupOptions {
   mongo::Uri uri;
-  std::string source;              ///< empty: the replica set's name, or "standalone"
+  std::string source;  ///< empty: the replica set's name, or "standalone"
   bson::NamespaceFilter filter;
   std::vector<std::string> tags;
-  repo::WriterOptions writer;
-  unsigned readers = 0;            ///< connections that read at once; 0: as many as cores, 2 to 4
+  repo::WriterOptions writer{};
+  unsigned readers = 0;  ///< connections that read at once; 0: as many as cores, 2 to 4
   OrderChoice order = OrderChoice::kAuto;
-  mongo::MemberOptions member;
-  bool new_incarnation = false;    ///< accept another replica set under this source's name
+  mongo::MemberOptions member{};
+  bool new_incarnation = false;  ///< accept another replica set under this source's name
   bool accept_inconsistent = false;
-  std::string program_version;
+  std::string program_version{};
 };
 
 struct BackupResult {
@@ -42,8 +42,9 @@ struct BackupResult {
   Time started{}, ended{};
 };
 
-/// Backs one replica set or standalone up into one snapshot of the repository (whose index must be loaded, under a lock that
-/// `cancel` follows). Nothing is visible in the repository before everything is durable. Writes nothing to the server.
+/// Backs one replica set or standalone up into one snapshot of the repository (whose index must be loaded, under a lock
+/// that `cancel` follows). Nothing is visible in the repository before everything is durable. Writes nothing to the
+/// server.
 Result<BackupResult> backup(repo::Repository& repository, const BackupOptions& options, Reporter& reporter,
                             const Cancel& cancel, const Clock& clock = system_clock());
 

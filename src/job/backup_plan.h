@@ -9,22 +9,22 @@
 
 namespace varve::job {
 
-/// The snapshot before this one of the same source, and what it says of its collections: a new base keeps their order and
-/// chunk size, so that it deduplicates.
+/// The snapshot before this one of the same source, and what it says of its collections: a new base keeps their order
+/// and chunk size, so that it deduplicates.
 struct Parent {
   repo::Snapshot snapshot;
   collection::Manifest manifest;
 };
 
-/// The newest snapshot of the source, if there is one and it can be read. kInvalidInput if it is of another replica set and
-/// `options` does not accept that (RULES 23).
+/// The newest snapshot of the source, if there is one and it can be read. kInvalidInput if it is of another replica set
+/// and `options` does not accept that (RULES 23).
 Result<std::optional<Parent>> find_parent(repo::Repository& repository, const BackupOptions& options,
                                           const mongo::Source& source, const Cancel& cancel);
 
 /// One collection to be backed up.
 struct PlannedCollection {
   mongo::CollectionInfo info;
-  bool selected = true;          ///< false: a temporary, kept only if the window renames it (RULES 4)
+  bool selected = true;                    ///< false: a temporary, kept only if the window renames it (RULES 4)
   std::optional<collection::Order> order;  ///< not yet decided where empty
   uint32_t average_chunk = 1u << 20;
 };

@@ -8,7 +8,8 @@ namespace varve::job {
 namespace {
 
 Error not_a_backup(const repo::Snapshot& snapshot) {
-  return Error(ErrorKind::kInvalidInput, "snapshot " + snapshot.id.short_hex() + " holds no MongoDB backup made by varve")
+  return Error(ErrorKind::kInvalidInput,
+               "snapshot " + snapshot.id.short_hex() + " holds no MongoDB backup made by varve")
       .hint("`varve snapshots` shows what each snapshot is of");
 }
 
@@ -16,7 +17,8 @@ Error not_a_backup(const repo::Snapshot& snapshot) {
 
 Result<BackupReader> BackupReader::open(repo::Repository& repository, const repo::Snapshot& snapshot,
                                         const Cancel& cancel) {
-  if (snapshot.paths.size() != 1 || !snapshot.paths.front().starts_with("/mongodb/")) return fail(not_a_backup(snapshot));
+  if (snapshot.paths.size() != 1 || !snapshot.paths.front().starts_with("/mongodb/"))
+    return fail(not_a_backup(snapshot));
   BackupReader reader;
   reader.repository_ = &repository;
   reader.folder_ = snapshot.paths.front().substr(1);
@@ -26,8 +28,8 @@ Result<BackupReader> BackupReader::open(repo::Repository& repository, const repo
   if (!root->subtree) return fail(not_a_backup(snapshot));
   TRY_ASSIGN(const auto sets, repository.load_tree(*root->subtree, cancel));
   if (sets.size() > 1) {
-    return fail(ErrorKind::kUnsupported, "snapshot " + snapshot.id.short_hex() +
-                                             " is of a sharded cluster, which this version cannot restore");
+    return fail(ErrorKind::kUnsupported,
+                "snapshot " + snapshot.id.short_hex() + " is of a sharded cluster, which this version cannot restore");
   }
   if (sets.empty() || !sets.front().subtree) return fail(not_a_backup(snapshot));
   reader.folder_ += "/" + sets.front().name;
@@ -71,7 +73,9 @@ Status BackupReader::each_document(const repo::Node& file, size_t first, size_t 
     TRY_ASSIGN(const auto blob, repository_->load_blob(repo::BlobType::kData, file.content[i], cancel));
     for (ByteView rest = blob; !rest.empty();) {
       const auto size = bson::check_framing(rest);
-      if (!size) return fail(ErrorKind::kCorrupt, "blob " + file.content[i].short_hex() + " of " + file.name + " holds no whole documents");
+      if (!size)
+        return fail(ErrorKind::kCorrupt,
+                    "blob " + file.content[i].short_hex() + " of " + file.name + " holds no whole documents");
       TRY(visit(rest.first(*size)));
       rest = rest.subspan(*size);
     }

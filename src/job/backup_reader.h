@@ -8,8 +8,8 @@
 
 namespace varve::job {
 
-/// A MongoDB backup in a snapshot, opened for reading: its manifest and the files of its collections. The repository's index
-/// must be loaded and outlive it. Thread-safe.
+/// A MongoDB backup in a snapshot, opened for reading: its manifest and the files of its collections. The repository's
+/// index must be loaded and outlive it. Thread-safe.
 class BackupReader {
  public:
   /// kInvalidInput if the snapshot holds no MongoDB backup of varve's; kUnsupported if it holds several replica sets.
@@ -26,8 +26,8 @@ class BackupReader {
   Result<repo::Node> node(std::string_view path, const Cancel& cancel) const;
 
   /// Visits the documents of the blobs [first, last) of a file; each is framed.
-  Status each_document(const repo::Node& file, size_t first, size_t last,
-                       const std::function<Status(ByteView)>& visit, const Cancel& cancel) const;
+  Status each_document(const repo::Node& file, size_t first, size_t last, const std::function<Status(ByteView)>& visit,
+                       const Cancel& cancel) const;
 
  private:
   BackupReader() = default;

@@ -17,7 +17,9 @@ constexpr uint64_t kRemembered = 400'000;
 
 using Buckets = std::vector<bson::Digest>;
 
-size_t bucket_of(ByteView document) { return codec::xxh3_128(bson::id_element(document)).low % kBuckets; }
+size_t bucket_of(ByteView document) {
+  return codec::xxh3_128(bson::id_element(document)).low % kBuckets;
+}
 
 Result<Buckets> sum(const DocumentSource& source, const Cancel& cancel) {
   Buckets buckets(kBuckets);
@@ -121,8 +123,8 @@ class Comparison {
 
 }  // namespace
 
-Status compare_documents(const DocumentSource& backup, const DocumentSource& server, size_t named, Difference& difference,
-                         const Cancel& cancel) {
+Status compare_documents(const DocumentSource& backup, const DocumentSource& server, size_t named,
+                         Difference& difference, const Cancel& cancel) {
   return Comparison(backup, server, named, difference).run(cancel);
 }
 

@@ -10,10 +10,10 @@ namespace varve::job {
 /// Gives every document of one side, from the beginning each time it is called.
 using DocumentSource = std::function<Status(const std::function<Status(ByteView)>& visit, const Cancel& cancel)>;
 
-/// Finds the documents in which two collections differ, by `_id`, and fills in the lists and counts of `difference`. Reads each
-/// side twice or more: first only sums by 4,096 buckets of the key's hash, then the documents of the buckets that differ, some
-/// at a time, so that memory stays within about 64 MB whatever the collections' size.
-Status compare_documents(const DocumentSource& backup, const DocumentSource& server, size_t named, Difference& difference,
-                         const Cancel& cancel);
+/// Finds the documents in which two collections differ, by `_id`, and fills in the lists and counts of `difference`.
+/// Reads each side twice or more: first only sums by 4,096 buckets of the key's hash, then the documents of the buckets
+/// that differ, some at a time, so that memory stays within about 64 MB whatever the collections' size.
+Status compare_documents(const DocumentSource& backup, const DocumentSource& server, size_t named,
+                         Difference& difference, const Cancel& cancel);
 
 }  // namespace varve::job

@@ -16,7 +16,7 @@ Status DocumentFile::store(collection::Chunk chunk) {
   auto& entry = chunks_->emplace_back();
   entry.documents = chunk.documents;
   entry.first_id = std::move(chunk.first_id);
-  return writer_.save(repo::BlobType::kData, std::move(chunk.bytes), 
+  return writer_.save(repo::BlobType::kData, std::move(chunk.bytes),
                       [chunks = chunks_, &entry](const Id& id) { entry.blob = id; });
 }
 

@@ -79,8 +79,12 @@ class Export {
   void report(const std::string& path, uint64_t bytes) {
     std::lock_guard lock(mutex_);
     result_.bytes += bytes;
-    reporter_.progress({.action = "export", .item = path, .bytes = result_.bytes, .bytes_total = total_,
-                        .items = result_.files, .items_total = files_.size()});
+    reporter_.progress({.action = "export",
+                        .item = path,
+                        .bytes = result_.bytes,
+                        .bytes_total = total_,
+                        .items = result_.files,
+                        .items_total = files_.size()});
   }
 
   const BackupReader& backup_;

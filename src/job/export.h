@@ -14,8 +14,8 @@ struct ExportResult {
   std::vector<std::string> remarks;
 };
 
-/// Writes the backup's mongodump folder to `out`, a new or empty folder: files 0600, folders 0700, each file complete or absent.
-/// kExists if the folder holds anything.
+/// Writes the backup's mongodump folder to `out`, a new or empty folder: files 0600, folders 0700, each file complete
+/// or absent. kExists if the folder holds anything.
 Result<ExportResult> export_dump(const BackupReader& backup, const std::string& out, Reporter& reporter,
                                  const Cancel& cancel);
 

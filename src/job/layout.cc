@@ -4,9 +4,13 @@
 
 namespace varve::job {
 
-std::string snapshot_path(std::string_view source) { return "/mongodb/" + std::string(source); }
+std::string snapshot_path(std::string_view source) {
+  return "/mongodb/" + std::string(source);
+}
 
-std::string set_folder(std::string_view set_name) { return set_name.empty() ? "standalone" : std::string(set_name); }
+std::string set_folder(std::string_view set_name) {
+  return set_name.empty() ? "standalone" : std::string(set_name);
+}
 
 std::string data_file(const bson::Namespace& ns) {
   return "dump/" + ns.db + "/" + dump::escape_collection(ns.collection) + ".bson";
@@ -16,6 +20,8 @@ std::string metadata_file(const bson::Namespace& ns) {
   return "dump/" + ns.db + "/" + dump::escape_collection(ns.collection) + ".metadata.json";
 }
 
-std::string key_index_file(std::string_view uuid_hex) { return "varve/keys/" + std::string(uuid_hex); }
+std::string key_index_file(std::string_view uuid_hex) {
+  return "varve/keys/" + std::string(uuid_hex);
+}
 
 }  // namespace varve::job

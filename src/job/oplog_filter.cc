@@ -9,11 +9,17 @@ using bson::OplogKind;
 // Beyond this an entry cannot be sent back to a server inside applyOps.
 constexpr size_t kLargestReplayable = 16u << 20;
 
-std::string key(ByteView uuid) { return std::string(as_text(uuid)); }
+std::string key(ByteView uuid) {
+  return std::string(as_text(uuid));
+}
 
-bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
 
-bool changes_nothing(OplogKind kind) { return kind == OplogKind::kNoop || kind == OplogKind::kIgnorable; }
+bool changes_nothing(OplogKind kind) {
+  return kind == OplogKind::kNoop || kind == OplogKind::kIgnorable;
+}
 
 bool ends_a_transaction(OplogKind kind) {
   return kind == OplogKind::kCommitTransaction || kind == OplogKind::kAbortTransaction;
@@ -70,8 +76,8 @@ bool is_temporary(const bson::Namespace& ns) {
 
 bool OplogFilter::by_name(const bson::Namespace& ns) const {
   if (filter_.takes(bson::logical(ns))) return true;
-  // What becomes of a temporary collection is known only when it is renamed, so where its database may hold selected ones it
-  // is followed from the start.
+  // What becomes of a temporary collection is known only when it is renamed, so where its database may hold selected
+  // ones it is followed from the start.
   return is_temporary(ns) && may_take_from(filter_, ns.db);
 }
 
@@ -83,9 +89,10 @@ Status OplogFilter::take(ByteView entry, Bytes& out) {
   out.clear();
   TRY_ASSIGN(const auto op, bson::parse_oplog_entry(bson::View(entry)));
   if (op.kind == OplogKind::kUnknown) {
-    return fail(Error(ErrorKind::kUnsupported, "the oplog holds an operation that this version of varve does not know: '" +
-                                                   std::string(op.command) + "' on " + op.ns.text())
-                    .hint("nothing was saved; please report it with the server's version"));
+    return fail(
+        Error(ErrorKind::kUnsupported, "the oplog holds an operation that this version of varve does not know: '" +
+                                           std::string(op.command) + "' on " + op.ns.text())
+            .hint("nothing was saved; please report it with the server's version"));
   }
   if (changes_nothing(op.kind)) return {};
 
@@ -127,8 +134,10 @@ Status OplogFilter::select_nested(const bson::OplogEntry& group, bson::Builder& 
     }
     ++all;
     if (op.kind == OplogKind::kUnknown) {
-      return fail(ErrorKind::kUnsupported, "a transaction in the oplog holds an operation that this version of varve does "
-                                           "not know: '" + std::string(op.command) + "' on " + op.ns.text());
+      return fail(ErrorKind::kUnsupported,
+                  "a transaction in the oplog holds an operation that this version of varve does "
+                  "not know: '" +
+                      std::string(op.command) + "' on " + op.ns.text());
     }
     if (changes_nothing(op.kind)) continue;
     TRY_ASSIGN(const bool want, wanted(op));
@@ -151,8 +160,8 @@ bool OplogFilter::selected(const bson::OplogEntry& op) {
   if (!in_scope(op.ns)) return false;
   if (op.kind == OplogKind::kDropDatabase) return true;
   if (!op.uuid) return by_name(op.ns);
-  // A create gives the UUID its name; any other UUID not seen before is of a collection that was gone when the catalog was
-  // listed, of which the name decides.
+  // A create gives the UUID its name; any other UUID not seen before is of a collection that was gone when the catalog
+  // was listed, of which the name decides.
   if (op.kind == OplogKind::kCreate) return selected_by_uuid_[key(*op.uuid)] = by_name(op.ns);
   return selected_by_uuid_.try_emplace(key(*op.uuid), by_name(op.ns)).first->second;
 }

@@ -16,9 +16,9 @@ bool in_scope(const bson::Namespace& ns);
 /// Collections that the server makes on the way to another: $out, mapReduce, convertToCapped, renames across databases.
 bool is_temporary(const bson::Namespace& ns);
 
-/// Decides for each oplog entry of a backup's window, in order, whether it belongs to the backup. Collections are followed by
-/// their UUID through creates and renames (RULES 4: never by name alone), and what stock tools could not replay is noted
-/// (RULES 13). Pure; one thread.
+/// Decides for each oplog entry of a backup's window, in order, whether it belongs to the backup. Collections are
+/// followed by their UUID through creates and renames (RULES 4: never by name alone), and what stock tools could not
+/// replay is noted (RULES 13). Pure; one thread.
 class OplogFilter {
  public:
   explicit OplogFilter(bson::NamespaceFilter filter) : filter_(std::move(filter)) {}
@@ -26,8 +26,8 @@ class OplogFilter {
   /// A collection found when the catalog was listed.
   void know(ByteView uuid, const bson::Namespace& ns, bool selected);
 
-  /// Appends the entry, or what of it is selected, to `out`; leaves `out` empty if nothing is. kUnsupported for an entry that
-  /// is not understood: a backup that skipped it would be wrong without anyone knowing.
+  /// Appends the entry, or what of it is selected, to `out`; leaves `out` empty if nothing is. kUnsupported for an
+  /// entry that is not understood: a backup that skipped it would be wrong without anyone knowing.
   Status take(ByteView entry, Bytes& out);
 
   uint64_t changes() const { return changes_; }  ///< operations taken that change data or catalog

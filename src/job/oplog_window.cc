@@ -61,8 +61,9 @@ Result<bool> OplogWindow::catalog_was_quiet(bson::Timestamp listed, const Cancel
     }
     held_bytes += entry.size();
     if (held_bytes > kMaxHeldBytes) {
-      return fail(Error(ErrorKind::kInconsistent, "more than 256 MiB of oplog came in while the collections were listed")
-                      .hint("run the backup when fewer writes come in"));
+      return fail(
+          Error(ErrorKind::kInconsistent, "more than 256 MiB of oplog came in while the collections were listed")
+              .hint("run the backup when fewer writes come in"));
     }
     held_.push_back(to_bytes(entry));
     return {};

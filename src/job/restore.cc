@@ -18,7 +18,9 @@ namespace {
 
 constexpr unsigned kDefaultWriters = 2;
 
-bool is_ttl(const bson::Document& index) { return index.view().find("expireAfterSeconds").has_value(); }
+bool is_ttl(const bson::Document& index) {
+  return index.view().find("expireAfterSeconds").has_value();
+}
 bool is_id_index(const bson::Document& index) {
   return index.view().string("name") == "_id_" || index.view().truthy("clustered");
 }
@@ -71,7 +73,8 @@ class Restore {
     const auto& m = backup_.manifest();
     if (m.oplog_changes > 0) {
       result_.shortfalls.push_back(fmt::format(
-          "the documents were read over a window ({} to {}) in which {} operations changed them; these operations are in the "
+          "the documents were read over a window ({} to {}) in which {} operations changed them; these operations are "
+          "in the "
           "backup but are not applied by this version, so the result is not of one moment. For the exact moment use "
           "`varve export` and `mongorestore --oplogReplay`",
           m.t0.text(), m.t1.text(), m.oplog_changes));
@@ -85,7 +88,8 @@ class Restore {
 
   /// Runs `step` for each item that `takes` accepts, `writers` at once with a connection each.
   Status for_each_item(const std::function<bool(const RestorePlan::Item&)>& takes,
-                       const std::function<Status(mongo::Connection&, size_t, const Cancel&)>& step, const Cancel& cancel) {
+                       const std::function<Status(mongo::Connection&, size_t, const Cancel&)>& step,
+                       const Cancel& cancel) {
     std::atomic<size_t> next{0};
     TaskGroup group(cancel);
     for (unsigned i = 0; i < options_.writers; ++i) {
@@ -129,7 +133,8 @@ class Restore {
   Status build_indexes(const Cancel& cancel) {
     return for_each_item([](const auto& item) { return !item.entry->indexes.empty() && item.entry->type != "view"; },
                          [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
-                           return build_some(connection, plan().items[index], plan().items[index].load_into, false, stop);
+                           return build_some(connection, plan().items[index], plan().items[index].load_into, false,
+                                             stop);
                          },
                          cancel);
   }
@@ -143,14 +148,17 @@ class Restore {
       if (!is_id_index(index) && is_ttl(index) == ttl) wanted.push_back(index);
     }
     if (wanted.empty()) return {};
-    reporter_.progress({.action = "restore", .item = entry.ns.text() + " (indexes)", .bytes = result_.bytes,
+    reporter_.progress({.action = "restore",
+                        .item = entry.ns.text() + " (indexes)",
+                        .bytes = result_.bytes,
                         .bytes_total = plan().bytes});
     const bool collation = entry.options.view().find("collation").has_value();
     TRY_ASSIGN(const auto failed, mongo::create_indexes(connection, ns, wanted, collation, cancel));
     std::lock_guard lock(mutex_);
     result_.indexes += wanted.size() - failed.size();
     for (const auto& index : failed) {
-      result_.shortfalls.push_back(fmt::format("{}: index {} could not be built: {}", entry.ns.text(), index.name, index.reason));
+      result_.shortfalls.push_back(
+          fmt::format("{}: index {} could not be built: {}", entry.ns.text(), index.name, index.reason));
     }
     return {};
   }
@@ -170,32 +178,34 @@ class Restore {
 
   Status verify_one(mongo::Connection& connection, size_t index, const bson::Digest& expected, const Cancel& cancel) {
     const auto& item = plan().items[index];
-    reporter_.progress({.action = "restore", .item = item.entry->ns.text() + " (verifying)", .bytes = result_.bytes,
+    reporter_.progress({.action = "restore",
+                        .item = item.entry->ns.text() + " (verifying)",
+                        .bytes = result_.bytes,
                         .bytes_total = plan().bytes});
     TRY_ASSIGN(const auto found, digest_on_server(connection, item.load_into, {}, cancel));
     if (found == expected) return {};
     std::lock_guard lock(mutex_);
     differs_[index] = true;
-    result_.shortfalls.push_back(fmt::format(
-        "{}: the target holds {} documents ({} bytes), {} ({} bytes) were restored{}", item.entry->ns.text(), found.documents,
-        found.bytes, expected.documents, expected.bytes,
-        found.documents == expected.documents ? ", and their contents differ" : ""));
+    result_.shortfalls.push_back(
+        fmt::format("{}: the target holds {} documents ({} bytes), {} ({} bytes) were restored{}",
+                    item.entry->ns.text(), found.documents, found.bytes, expected.documents, expected.bytes,
+                    found.documents == expected.documents ? ", and their contents differ" : ""));
     return {};
   }
 
   /// The replaced collection goes only when its successor is complete and proven; else both stay.
   Status put_in_place(const Cancel& cancel) {
-    return for_each_item(
-        [](const auto& item) { return item.load_into != item.entry->ns; },
-        [this](mongo::Connection& connection, size_t index, const Cancel& stop) -> Status {
-          const auto& item = plan().items[index];
-          if (!differs_[index]) return mongo::rename_over(connection, item.load_into, item.entry->ns, stop);
-          std::lock_guard lock(mutex_);
-          result_.shortfalls.push_back(fmt::format("{}: kept as it was; what was restored is in {}", item.entry->ns.text(),
-                                                   item.load_into.text()));
-          return {};
-        },
-        cancel);
+    return for_each_item([](const auto& item) { return item.load_into != item.entry->ns; },
+                         [this](mongo::Connection& connection, size_t index, const Cancel& stop) -> Status {
+                           const auto& item = plan().items[index];
+                           if (!differs_[index])
+                             return mongo::rename_over(connection, item.load_into, item.entry->ns, stop);
+                           std::lock_guard lock(mutex_);
+                           result_.shortfalls.push_back(fmt::format("{}: kept as it was; what was restored is in {}",
+                                                                    item.entry->ns.text(), item.load_into.text()));
+                           return {};
+                         },
+                         cancel);
   }
 
   Status turn_ttl_on(const Cancel& cancel) {
@@ -230,11 +240,13 @@ class Restore {
     if (!key || !seconds) return {};
     const auto field = key->elements().next();
     if (!field) return {};
-    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(system_clock().now().time_since_epoch()).count();
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(system_clock().now().time_since_epoch()).count();
     TRY_ASSIGN(const auto expired, mongo::count_expired(connection, ns, field->name(), *seconds, now, cancel));
     if (expired == 0) return {};
-    const auto sentence = fmt::format("{}: {} documents have expired by its TTL index on {} and will be deleted by the server",
-                                      ns.text(), expired, field->name());
+    const auto sentence =
+        fmt::format("{}: {} documents have expired by its TTL index on {} and will be deleted by the server", ns.text(),
+                    expired, field->name());
     reporter_.warning(sentence);
     std::lock_guard lock(mutex_);
     result_.remarks.push_back(sentence);

@@ -21,10 +21,10 @@ struct RestorePlan {
     bool drop_first = false;    ///< cannot be loaded beside and renamed (views, time-series, system collections)
     bson::Namespace load_into;  ///< where it is loaded: its own name, or a temporary one beside it
   };
-  std::vector<Item> items;      ///< sorted by namespace
+  std::vector<Item> items;  ///< sorted by namespace
   mongo::TargetInfo target;
   bool users = false;
-  mongo::AuthResult auth;       ///< who would be added, who stays
+  mongo::AuthResult auth;                   ///< who would be added, who stays
   std::vector<bson::Namespace> left_alone;  ///< on the target in these databases, but not in the backup: they stay
   uint64_t documents = 0, bytes = 0;
 };
@@ -35,23 +35,23 @@ struct RestoreOptions {
   bool drop = false;
   bool dry_run = false;
   bool verify = true;
-  unsigned writers = 0;         ///< connections that insert at once; 0: 2
+  unsigned writers = 0;  ///< connections that insert at once; 0: 2
   /// Asked before anything is replaced; false ends the restore with nothing changed. Empty: no question.
-  std::function<bool(const RestorePlan&)> confirm;
+  std::function<bool(const RestorePlan&)> confirm{};
 };
 
 struct RestoreResult {
   RestorePlan plan;
-  bool written = false;         ///< false for a dry run
+  bool written = false;  ///< false for a dry run
   uint64_t collections = 0, documents = 0, bytes = 0, indexes = 0;
   mongo::AuthResult auth;
   std::vector<std::string> shortfalls;  ///< what is missing, differs, or was not verified; empty for exit 0
   std::vector<std::string> remarks;
 };
 
-/// Restores the collections that the filter takes, under their own names. kExists, before anything is written, if some are on
-/// the target and `drop` is not set. With `drop` each is loaded beside the old one, indexed, verified, and only then takes its
-/// place (RULES 15).
+/// Restores the collections that the filter takes, under their own names. kExists, before anything is written, if some
+/// are on the target and `drop` is not set. With `drop` each is loaded beside the old one, indexed, verified, and only
+/// then takes its place (RULES 15).
 Result<RestoreResult> restore(const BackupReader& backup, const RestoreOptions& options, Reporter& reporter,
                               const Cancel& cancel);
 

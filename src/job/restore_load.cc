@@ -21,7 +21,12 @@ struct Task {
 class Loader {
  public:
   Loader(const BackupReader& backup, const RestorePlan& plan, const mongo::Uri& to, Reporter& reporter)
-      : backup_(backup), plan_(plan), to_(to), reporter_(reporter), read_(plan.items.size()), stored_(plan.items.size()) {}
+      : backup_(backup),
+        plan_(plan),
+        to_(to),
+        reporter_(reporter),
+        read_(plan.items.size()),
+        stored_(plan.items.size()) {}
 
   Result<std::vector<Loaded>> run(unsigned writers, const Cancel& cancel) {
     TRY(make_tasks(cancel));
@@ -105,8 +110,8 @@ class Loader {
     for (size_t i = 0; i < plan_.items.size(); ++i) {
       const auto& entry = *plan_.items[i].entry;
       if (entry.type == "collection" && read_[i] != entry.as_read) {
-        return fail(Error(ErrorKind::kCorrupt, "the backup's documents of " + entry.ns.text() +
-                                                   " are not those that its manifest describes")
+        return fail(Error(ErrorKind::kCorrupt,
+                          "the backup's documents of " + entry.ns.text() + " are not those that its manifest describes")
                         .hint("`varve check --read-data` tells what is damaged"));
       }
       loaded.push_back({stored_[i]});

@@ -13,8 +13,8 @@ struct Loaded {
   bson::Digest as_stored;  ///< as the server will hold it
 };
 
-/// Inserts the documents of every item with data, in the plan's order of items; `writers` at once, a large collection by
-/// several. Capped collections by one, in order. kCorrupt if what the backup gives is not what its manifest says.
+/// Inserts the documents of every item with data, in the plan's order of items; `writers` at once, a large collection
+/// by several. Capped collections by one, in order. kCorrupt if what the backup gives is not what its manifest says.
 Result<std::vector<Loaded>> load_collections(const BackupReader& backup, const RestorePlan& plan, const mongo::Uri& to,
                                              unsigned writers, Reporter& reporter, const Cancel& cancel);
 

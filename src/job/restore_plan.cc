@@ -21,7 +21,9 @@ bson::Namespace temporary_name(const bson::Namespace& ns) {
   return {ns.db, std::string(kTemporaryPrefix) + codec::sha256(as_bytes(ns.text())).short_hex()};
 }
 
-bool is_auth(const bson::Namespace& ns) { return ns.db == "admin" && ns.collection.starts_with("system."); }
+bool is_auth(const bson::Namespace& ns) {
+  return ns.db == "admin" && ns.collection.starts_with("system.");
+}
 
 /// A rename cannot bring these into place.
 bool must_drop_first(const collection::CollectionEntry& entry) {
@@ -63,7 +65,8 @@ std::vector<bson::Namespace> not_in_backup(const BackupReader& backup,
   return left;
 }
 
-Status check_privileges(mongo::Connection& connection, const mongo::TargetInfo& target, bool users, const Cancel& cancel) {
+Status check_privileges(mongo::Connection& connection, const mongo::TargetInfo& target, bool users,
+                        const Cancel& cancel) {
   TRY_ASSIGN(const auto missing, mongo::missing_for_restore(connection, users, cancel));
   if (missing.empty()) return {};
   Error error(ErrorKind::kDenied, target.host + ": the login may not do what a restore needs; nothing was written");
@@ -80,18 +83,19 @@ Result<std::vector<bson::Document>> small_collection(const BackupReader& backup,
     if (entry.ns != ns) continue;
     if (entry.as_read.bytes > kSmall) return fail(ErrorKind::kUnsupported, ns.text() + " is larger than 256 MiB");
     TRY_ASSIGN(const auto file, backup.data(entry, cancel));
-    TRY(backup.each_document(file, 0, file.content.size(),
-                             [&](ByteView document) -> Status {
-                               documents.emplace_back(document);
-                               return {};
-                             },
-                             cancel));
+    TRY(backup.each_document(
+        file, 0, file.content.size(),
+        [&](ByteView document) -> Status {
+          documents.emplace_back(document);
+          return {};
+        },
+        cancel));
   }
   return documents;
 }
 
-Result<RestorePlan> plan_restore(const BackupReader& backup, const RestoreOptions& options, mongo::Connection& connection,
-                                 const Cancel& cancel) {
+Result<RestorePlan> plan_restore(const BackupReader& backup, const RestoreOptions& options,
+                                 mongo::Connection& connection, const Cancel& cancel) {
   RestorePlan plan;
   TRY_ASSIGN(plan.target, mongo::inspect_target(connection, cancel));
   std::set<std::string> databases;
@@ -122,10 +126,11 @@ Status refuse_existing(const RestorePlan& plan) {
     if (item.exists && !item.entry->ns.collection.starts_with("system.")) existing.push_back(item.entry->ns);
   }
   if (existing.empty()) return {};
-  return fail(Error(ErrorKind::kExists, fmt::format("{} of {} collections exist on the target ({}); nothing was written",
-                                                    existing.size(), plan.items.size(), names(existing)))
-                  .hint("--drop replaces them, each only once its successor is complete")
-                  .hint("--ns-include and --ns-exclude choose others"));
+  return fail(
+      Error(ErrorKind::kExists, fmt::format("{} of {} collections exist on the target ({}); nothing was written",
+                                            existing.size(), plan.items.size(), names(existing)))
+          .hint("--drop replaces them, each only once its successor is complete")
+          .hint("--ns-include and --ns-exclude choose others"));
 }
 
 }  // namespace varve::job

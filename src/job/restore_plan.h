@@ -5,9 +5,10 @@
 
 namespace varve::job {
 
-/// Everything that can be known before the first write: the target, what is there, what would be replaced, who would get in.
-Result<RestorePlan> plan_restore(const BackupReader& backup, const RestoreOptions& options, mongo::Connection& connection,
-                                 const Cancel& cancel);
+/// Everything that can be known before the first write: the target, what is there, what would be replaced, who would
+/// get in.
+Result<RestorePlan> plan_restore(const BackupReader& backup, const RestoreOptions& options,
+                                 mongo::Connection& connection, const Cancel& cancel);
 
 /// kExists, naming what is there, if the plan would replace anything.
 Status refuse_existing(const RestorePlan& plan);

@@ -11,7 +11,9 @@ namespace {
 constexpr uint32_t kFileMode = 0600;
 constexpr uint32_t kFolderMode = 0700;
 
-void set_times(repo::Node& node, Time time) { node.mtime = node.atime = node.ctime = time; }
+void set_times(repo::Node& node, Time time) {
+  node.mtime = node.atime = node.ctime = time;
+}
 
 }  // namespace
 

@@ -16,9 +16,9 @@ struct StoredFile {
   uint64_t size = 0;
 };
 
-/// Collects the files of a snapshot and writes its folders. Nodes are deterministic: files 0600, folders 0700, no owners; a
-/// file's times are those of the snapshot in which its content last changed, taken over from the parent's node where equal, so
-/// that unchanged folders deduplicate. One thread.
+/// Collects the files of a snapshot and writes its folders. Nodes are deterministic: files 0600, folders 0700, no
+/// owners; a file's times are those of the snapshot in which its content last changed, taken over from the parent's
+/// node where equal, so that unchanged folders deduplicate. One thread.
 class TreeBuilder {
  public:
   /// `parent_tree`: the root of the snapshot before, if there was one. `now`: the time of this snapshot.

@@ -76,7 +76,8 @@ class Verify {
     bson::Digest digest;
     const auto on_server = server_.find(entry.ns);
     if (on_server == server_.end()) {
-      difference.what.push_back(fmt::format("is missing on the server ({} documents in the backup)", entry.as_read.documents));
+      difference.what.push_back(
+          fmt::format("is missing on the server ({} documents in the backup)", entry.as_read.documents));
     } else {
       compare_catalog(entry, *on_server->second, difference);
       if (entry.type == "collection") {
@@ -113,7 +114,10 @@ class Verify {
     if (entry.ns == bson::logical(entry.ns)) ++result_.collections;
     result_.documents += digest.documents;
     result_.bytes += digest.bytes;
-    reporter_.progress({.action = "verify", .item = entry.ns.text(), .documents = result_.documents, .bytes = result_.bytes,
+    reporter_.progress({.action = "verify",
+                        .item = entry.ns.text(),
+                        .documents = result_.documents,
+                        .bytes = result_.bytes,
                         .bytes_total = bytes_total_});
   }
 
@@ -135,9 +139,10 @@ class Verify {
   void tell_about_moment() {
     const auto& m = backup_.manifest();
     if (m.oplog_changes == 0 || result_.differences.empty()) return;
-    result_.remarks.push_back(fmt::format("{} operations came in while the backup was read ({} to {}); documents that they "
-                                          "changed may differ by that alone",
-                                          m.oplog_changes, m.t0.text(), m.t1.text()));
+    result_.remarks.push_back(
+        fmt::format("{} operations came in while the backup was read ({} to {}); documents that they "
+                    "changed may differ by that alone",
+                    m.oplog_changes, m.t0.text(), m.t1.text()));
   }
 
   const BackupReader& backup_;

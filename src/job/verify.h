@@ -13,7 +13,7 @@ namespace varve::job {
 struct VerifyOptions {
   mongo::Uri against;
   bson::NamespaceFilter filter;
-  unsigned readers = 0;            ///< 0: 2
+  unsigned readers = 0;              ///< 0: 2
   size_t named_per_collection = 20;  ///< differing documents named by _id; the rest is counted
 };
 
@@ -33,8 +33,8 @@ struct VerifyResult {
   uint64_t collections = 0, documents = 0, bytes = 0;
 };
 
-/// Compares a server with a backup: every collection's documents, options and indexes, every view. Documents by digest; where
-/// that differs, by `_id`. Reads the server only.
+/// Compares a server with a backup: every collection's documents, options and indexes, every view. Documents by digest;
+/// where that differs, by `_id`. Reads the server only.
 Result<VerifyResult> verify(const BackupReader& backup, const VerifyOptions& options, Reporter& reporter,
                             const Cancel& cancel);
 

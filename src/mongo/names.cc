@@ -32,15 +32,16 @@ Status list_one(Connection& connection, const std::string& db, std::map<bson::Na
 
 }  // namespace
 
-Result<std::map<bson::Namespace, std::string>> list_names(Connection& connection, const std::set<std::string>& databases,
+Result<std::map<bson::Namespace, std::string>> list_names(Connection& connection,
+                                                          const std::set<std::string>& databases,
                                                           const Cancel& cancel) {
   std::map<bson::Namespace, std::string> names;
   for (const auto& db : databases) TRY(list_one(connection, db, names, cancel));
   return names;
 }
 
-Result<int64_t> count_expired(Connection& connection, const bson::Namespace& ns, std::string_view field, int64_t seconds,
-                              int64_t now_ms, const Cancel& cancel) {
+Result<int64_t> count_expired(Connection& connection, const bson::Namespace& ns, std::string_view field,
+                              int64_t seconds, int64_t now_ms, const Cancel& cancel) {
   bson::Builder count;
   count.add("count", ns.collection);
   count.open("query").open(field).add_date("$lt", now_ms - seconds * 1000).end().end();

@@ -10,13 +10,14 @@
 
 namespace varve::mongo {
 
-/// The collections, views and time-series of these databases with their types, in one cheap call a database; nothing for
-/// databases that do not exist.
-Result<std::map<bson::Namespace, std::string>> list_names(Connection& connection, const std::set<std::string>& databases,
-                                                          const Cancel& cancel);
+/// The collections, views and time-series of these databases with their types, in one cheap call a database; nothing
+/// for databases that do not exist.
+Result<std::map<bson::Namespace, std::string>> list_names(Connection& connection,
+                                                          const std::set<std::string>& databases, const Cancel& cancel);
 
-/// How many documents have a date in `field` that is older than `seconds` before now: what a TTL index would delete at once.
-Result<int64_t> count_expired(Connection& connection, const bson::Namespace& ns, std::string_view field, int64_t seconds,
-                              int64_t now_ms, const Cancel& cancel);
+/// How many documents have a date in `field` that is older than `seconds` before now: what a TTL index would delete at
+/// once.
+Result<int64_t> count_expired(Connection& connection, const bson::Namespace& ns, std::string_view field,
+                              int64_t seconds, int64_t now_ms, const Cancel& cancel);
 
 }  // namespace varve::mongo

@@ -1,0 +1,205 @@
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "cli/context.h"
+#include "cli/format.h"
+#include "job/backup.h"
+
+namespace varve::cli {
+
+namespace {
+
+struct BackupWords {
+  std::vector<std::string> words;  // [mongodb] URI
+  UriOptions uri;
+  std::string source;
+  FilterOptions filter;
+  std::vector<std::string> tags;
+  std::string compression, order = "auto", member = "auto";
+  unsigned readers = 0, max_lag = 60;
+  uint64_t pack_size = 16;
+  bool new_incarnation = false, accept_inconsistent = false;
+};
+
+/// `backup mongodb URI`, `backup mongodb://...`, or neither where the URI comes from elsewhere.
+Result<std::string> uri_word(const std::vector<std::string>& words) {
+  if (words.empty()) return std::string();
+  const auto& first = words.front();
+  if (first == "files" || first == "stdin") {
+    return fail(Error(ErrorKind::kUnsupported, "this version backs up MongoDB only, not " + first)
+                    .hint("stock restic can put files into the same repository: restic backup PATH"));
+  }
+  const size_t at = first == "mongodb" ? 1 : 0;
+  if (words.size() > at + 1)
+    return fail(ErrorKind::kInvalidInput, "what is '" + words[at + 1] + "'? one server is backed up at a time");
+  if (at == words.size()) return std::string();
+  const auto& uri = words[at];
+  if (uri.starts_with("mongodb://") || uri.starts_with("mongodb+srv://") || uri.starts_with('@')) return uri;
+  return fail(
+      Error(ErrorKind::kInvalidInput, "'" + uri + "' is no MongoDB URI")
+          .hint("write mongodb://" + uri + " for a server of that name, or @FILE for a file that holds the URI"));
+}
+
+Result<job::OrderChoice> parse_order(const std::string& name) {
+  if (name == "auto") return job::OrderChoice::kAuto;
+  if (name == "id") return job::OrderChoice::kId;
+  if (name == "natural") return job::OrderChoice::kNatural;
+  return fail(Error(ErrorKind::kInvalidInput, "there is no reading order '" + name + "'")
+                  .hint("auto, id and natural are known"));
+}
+
+Status check_tags(const std::vector<std::string>& tags) {
+  for (const auto& tag : tags) {
+    if (tag.empty() || tag.find(',') != std::string::npos) {
+      return fail(ErrorKind::kInvalidInput, "the tag '" + tag + "' is empty or holds a comma");
+    }
+  }
+  return {};
+}
+
+Status check_source(const std::string& source) {
+  if (source == "." || source == ".." || source.find('/') != std::string::npos ||
+      source.find('\0') != std::string::npos) {
+    return fail(ErrorKind::kInvalidInput,
+                "'" + source + "' cannot be the name of a source; a plain name without '/' can");
+  }
+  return {};
+}
+
+Result<job::BackupOptions> options_from(const BackupWords& words) {
+  UriOptions uri_options = words.uri;
+  TRY_ASSIGN(uri_options.given, uri_word(words.words));
+  TRY_ASSIGN(auto uri, resolve_uri(uri_options, "to back up"));
+  TRY_ASSIGN(auto filter, bson::NamespaceFilter::make(words.filter.includes, words.filter.excludes));
+  TRY(check_tags(words.tags));
+  TRY(check_source(words.source));
+  job::BackupOptions options{
+      .uri = std::move(uri), .source = words.source, .filter = std::move(filter), .tags = words.tags};
+  const auto level = !words.compression.empty() ? words.compression : variable("COMPRESSION").value_or("auto");
+  TRY_ASSIGN(options.writer.compression, parse_compression(level));
+  if (words.pack_size < 4 || words.pack_size > 128) {
+    return fail(ErrorKind::kInvalidInput, "--pack-size takes 4 to 128 (MiB)");
+  }
+  options.writer.pack_size = words.pack_size << 20;
+  options.readers = words.readers;
+  TRY_ASSIGN(options.order, parse_order(words.order));
+  options.member.member = words.member;
+  options.member.max_lag = std::chrono::seconds(words.max_lag);
+  options.new_incarnation = words.new_incarnation;
+  options.accept_inconsistent = words.accept_inconsistent;
+  options.program_version = program_version();
+  return options;
+}
+
+uint64_t visible_collections(const collection::Manifest& manifest) {
+  uint64_t count = 0;
+  for (const auto& entry : manifest.collections) count += entry.ns == bson::logical(entry.ns);
+  return count;
+}
+
+std::string state(const job::BackupResult& result) {
+  const auto& m = result.manifest;
+  if (m.consistency == "inconsistent") return "NOT consistent";
+  if (m.oplog_changes > 0) return fmt::format("consistent with its oplog ({})", plural(m.oplog_changes, "operation"));
+  return "consistent";
+}
+
+std::string moment(const job::BackupResult& result) {
+  if (result.manifest.set_name.empty()) return format_utc(result.ended);
+  return format_utc(Time(std::chrono::seconds(result.manifest.t1.seconds)));
+}
+
+void print(Output& output, const job::BackupResult& result) {
+  const auto& m = result.manifest;
+  output.line(fmt::format("snapshot {}  {}/{}  at {}  {}", result.snapshot.short_hex(), m.source,
+                          m.set_name.empty() ? "standalone" : m.set_name, moment(result), state(result)));
+  output.line(fmt::format("  {}, {}, {} read, {} new, {} stored, {}", plural(visible_collections(m), "collection"),
+                          plural(result.documents, "document"), format_size(result.bytes),
+                          format_size(result.stored.plain_bytes_new), format_size(result.stored.packed_bytes),
+                          format_duration(result.ended - result.started)));
+  for (const auto& remark : result.remarks) output.line("  note: " + remark);
+  for (const auto& reason : m.needs_varve) output.line("  stock tools cannot reach this moment: " + reason);
+  for (const auto& shortfall : result.shortfalls) output.line("  incomplete: " + shortfall);
+}
+
+nlohmann::ordered_json skipped_json(const collection::Manifest& manifest) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& skipped : manifest.skipped) {
+    if (skipped.counts) list.push_back({{"what", skipped.what}, {"reason", skipped.reason}});
+  }
+  return list;
+}
+
+nlohmann::ordered_json summary(const job::BackupResult& result, int code) {
+  const auto& m = result.manifest;
+  const std::chrono::duration<double> took = result.ended - result.started;
+  return {{"message_type", "summary"},
+          {"result", code == kOk ? "complete" : "incomplete"},
+          {"exit_code", code},
+          {"skipped", skipped_json(m)},
+          {"shortfalls", result.shortfalls},
+          {"remarks", result.remarks},
+          {"snapshot_id", result.snapshot.hex()},
+          {"source", m.source},
+          {"replica_set", m.set_name},
+          {"member", m.member},
+          {"member_role", m.member_role},
+          {"consistency", m.consistency},
+          {"moment", m.t1.text()},
+          {"oplog_operations", m.oplog_changes},
+          {"needs_varve", m.needs_varve},
+          {"collections", visible_collections(m)},
+          {"documents", result.documents},
+          {"bytes", result.bytes},
+          {"data_blobs", result.stored.data_blobs_new},
+          {"tree_blobs", result.stored.tree_blobs_new},
+          {"data_added", result.stored.plain_bytes_new},
+          {"data_added_packed", result.stored.packed_bytes},
+          {"total_bytes_processed", result.bytes},
+          {"backup_start", format_rfc3339(result.started)},
+          {"backup_end", format_rfc3339(result.ended)},
+          {"total_duration", took.count()}};
+}
+
+Result<int> run_backup(Context& context, const BackupWords& words) {
+  TRY_ASSIGN(const auto options, options_from(words));
+  TRY_ASSIGN(auto repository, context.open(Access::kAppend, true));
+  TRY_ASSIGN(const auto result, job::backup(*repository, options, context.output(), repository.cancel));
+  TRY(repository.lock->release());
+  const int code = result.shortfalls.empty() ? kOk : kIncomplete;
+  print(context.output(), result);
+  context.output().object(summary(result, code));
+  return code;
+}
+
+}  // namespace
+
+void add_backup(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("backup", "back a live MongoDB up");
+  command->footer(
+      "Examples:\n"
+      "  varve backup mongodb://db1,db2,db3/?replicaSet=rs0 --source shop\n"
+      "  varve backup @/etc/varve/shop.uri --source shop --ns-exclude 'shop.sessions'");
+  auto words = std::make_shared<BackupWords>();
+  command->add_option("server", words->words, "[mongodb] URI of the server, or @FILE")->type_name("URI");
+  add_uri_secrets(*command, words->uri);
+  command->add_option("--source", words->source, "the name of what is backed up (the replica set's, if not given)")
+      ->type_name("NAME");
+  add_filter_options(*command, words->filter);
+  command->add_option("--tag", words->tags, "put a tag on the snapshot")->type_name("TAG")->allow_extra_args(false);
+  command->add_option("--compression", words->compression, "off, fastest, auto, better or max (or RESTIC_COMPRESSION)");
+  command->add_option("--pack-size", words->pack_size, "size of the files in the repository, in MiB")->type_name("MIB");
+  command->add_option("--readers", words->readers, "collections read at once")->type_name("N");
+  command->add_option("--order", words->order,
+                      "read documents by _id, in natural order, or what suits each collection");
+  command->add_option("--member", words->member,
+                      "auto, hidden, secondary, primary, or HOST[:PORT] of the member to read");
+  command->add_option("--max-lag", words->max_lag, "a secondary further behind is not read")->type_name("SECONDS");
+  command->add_flag("--new-incarnation", words->new_incarnation, "the source was made anew as another replica set");
+  command->add_flag("--accept-inconsistent", words->accept_inconsistent, "a standalone may be written to meanwhile");
+  command->callback([&context, words] { context.run = [&context, words] { return run_backup(context, *words); }; });
+}
+
+}  // namespace varve::cli

@@ -1,0 +1,53 @@
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "cli/context.h"
+#include "cli/format.h"
+#include "job/export.h"
+
+namespace varve::cli {
+
+namespace {
+
+struct ExportOptions {
+  SnapshotOptions snapshot;
+  std::string out;
+};
+
+Result<int> run_export(Context& context, const ExportOptions& options) {
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, options.snapshot));
+  TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
+  TRY_ASSIGN(const auto result, job::export_dump(backup, options.out, context.output(), repository.cancel));
+  auto& output = context.output();
+  output.line(fmt::format("exported {} to {}: {}, {}", snapshot.id.short_hex(), options.out,
+                          plural(result.files, "file"), format_size(result.bytes)));
+  output.line(fmt::format("  load it with: mongorestore --oplogReplay {}", options.out));
+  if (result.holds_credentials) output.line("  it holds users and their credentials, unencrypted: keep it safe");
+  for (const auto& remark : result.remarks) output.warning(remark);
+  output.object({{"message_type", "summary"},
+                 {"result", "complete"},
+                 {"exit_code", kOk},
+                 {"skipped", nlohmann::ordered_json::array()},
+                 {"snapshot_id", snapshot.id.hex()},
+                 {"files", result.files},
+                 {"bytes", result.bytes},
+                 {"holds_credentials", result.holds_credentials}});
+  return kOk;
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("export", "write a backup out as a mongodump folder");
+  command->footer("Example:\n  varve export latest --out /tmp/dump");
+  auto options = std::make_shared<ExportOptions>();
+  add_snapshot_options(*command, options->snapshot);
+  command->add_option("--out,-o", options->out, "a new or empty folder")->required()->type_name("DIR");
+  command->callback(
+      [&context, options] { context.run = [&context, options] { return run_export(context, *options); }; });
+}
+
+}  // namespace varve::cli

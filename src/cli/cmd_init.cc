@@ -1,0 +1,78 @@
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "cli/context.h"
+#include "storage/storage.h"
+
+namespace varve::cli {
+
+namespace {
+
+struct InitOptions {
+  std::string from_repo;
+  bool copy_chunker_params = false;
+  std::string from_password_file, from_password_command;
+};
+
+Result<codec::Polynomial> polynomial_of(const InitOptions& options, const Cancel& cancel) {
+  TRY_ASSIGN(auto storage, storage::open_storage(options.from_repo));
+  TRY_ASSIGN(const auto password,
+             repository_password({options.from_password_file, options.from_password_command, "FROM_"},
+                                 "password of " + storage->location()));
+  std::shared_ptr<storage::Storage> shared = std::move(storage);
+  TRY_ASSIGN(const auto other, repo::Repository::open(shared, password, cancel));
+  return other->config().polynomial;
+}
+
+Result<std::string> new_password(Context& context) {
+  TRY_ASSIGN(auto password, context.password("password for the new repository"));
+  const bool asked = context.global.password_file.empty() && context.global.password_command.empty() &&
+                     !variable("PASSWORD_FILE") && !variable("PASSWORD_COMMAND") && !variable("PASSWORD");
+  if (asked) {
+    TRY_ASSIGN(const auto again, ask("the same again"));
+    if (again != password) return fail(ErrorKind::kInvalidInput, "the two passwords differ; nothing was made");
+  }
+  if (password.empty()) return fail(ErrorKind::kInvalidInput, "an empty password protects nothing; nothing was made");
+  return password;
+}
+
+Result<int> init(Context& context, const InitOptions& options) {
+  TRY_ASSIGN(const auto location, context.repository_location());
+  TRY_ASSIGN(auto storage, storage::open_storage(location));
+  std::shared_ptr<storage::Storage> shared = std::move(storage);
+  if (options.copy_chunker_params != !options.from_repo.empty()) {
+    return fail(ErrorKind::kInvalidInput, "--from-repo and --copy-chunker-params go together");
+  }
+  std::optional<codec::Polynomial> polynomial;
+  if (options.copy_chunker_params) {
+    TRY_ASSIGN(polynomial, polynomial_of(options, context.cancel()));
+  }
+  TRY_ASSIGN(const auto password, new_password(context));
+  TRY_ASSIGN(const auto repository, repo::Repository::init(shared, password, polynomial, {}, context.cancel()));
+  const auto id = repository->config().id;
+  context.output().line(fmt::format("repository {} created at {} (format 2)", id.short_hex(), shared->location()));
+  context.output().line("Keep the password safe: without it nobody can read what is backed up, not even you.");
+  context.output().object({{"message_type", "initialized"}, {"id", id.hex()}, {"repository", shared->location()}});
+  return kOk;
+}
+
+}  // namespace
+
+void add_init(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("init", "make a new repository");
+  command->footer("Example:\n  varve init -r /srv/backup -p ~/.varve-password");
+  auto options = std::make_shared<InitOptions>();
+  command->add_option("--from-repo", options->from_repo, "another repository, to take chunker parameters from")
+      ->type_name("PLACE");
+  command->add_flag("--copy-chunker-params", options->copy_chunker_params,
+                    "cut as that repository does, so that copies deduplicate");
+  command->add_option("--from-password-file", options->from_password_file, "the other repository's password")
+      ->type_name("FILE");
+  command->add_option("--from-password-command", options->from_password_command, "a command that prints it")
+      ->type_name("COMMAND");
+  command->callback([&context, options] { context.run = [&context, options] { return init(context, *options); }; });
+}
+
+}  // namespace varve::cli

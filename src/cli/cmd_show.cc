@@ -1,0 +1,81 @@
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "cli/context.h"
+#include "cli/format.h"
+#include "job/backup_reader.h"
+
+namespace varve::cli {
+
+namespace {
+
+using collection::Manifest;
+
+std::string consistency(const Manifest& m) {
+  if (m.consistency == "quiet") return "consistent: nothing was written while it was read";
+  if (m.consistency == "inconsistent")
+    return "NOT consistent: a standalone server that was written to while it was read";
+  if (m.oplog_changes == 0) return "consistent: nothing in scope changed while it was read";
+  return fmt::format("consistent with its oplog: {} came in while it was read", plural(m.oplog_changes, "operation"));
+}
+
+void print_collection(Output& output, const collection::CollectionEntry& c) {
+  auto line = fmt::format("  {:<40} {:<10}", c.ns.text(), c.type);
+  if (c.type == "collection") {
+    line += fmt::format(" {:>14} docs  {:>10}", format_count(c.as_read.documents), format_size(c.as_read.bytes));
+  }
+  if (c.indexes.size() > 1) line += "  " + plural(c.indexes.size(), "index");
+  if (!c.note.empty()) line += "  (" + c.note + ")";
+  output.line(line);
+  for (const auto& name : c.unfinished_indexes)
+    output.line(fmt::format("    index {} was still being built: not in it", name));
+}
+
+void print(Output& output, const repo::Snapshot& snapshot, const Manifest& m) {
+  output.line(fmt::format("snapshot   {}", snapshot.id.hex()));
+  output.line(fmt::format("source     {}{}", m.source, m.set_name.empty() ? " (standalone)" : "/" + m.set_name));
+  output.line(fmt::format("made       {} by {}", format_utc(snapshot.time), m.varve_version));
+  output.line(fmt::format("server     MongoDB {} (feature compatibility {}), read from {} ({})", m.server_version,
+                          m.fcv, m.member, m.member_role));
+  if (!m.set_name.empty())
+    output.line(fmt::format("moment     {} (documents read from {} on)", m.t1.text(), m.t0.text()));
+  output.line(fmt::format("state      {}", consistency(m)));
+  for (const auto& reason : m.needs_varve) output.line(fmt::format("needs varve: {}", reason));
+  for (const auto& pattern : m.includes) output.line(fmt::format("included   {}", pattern));
+  for (const auto& pattern : m.excludes) output.line(fmt::format("excluded   {}", pattern));
+  output.line(plural(m.collections.size(), "namespace") + ":");
+  for (const auto& c : m.collections) print_collection(output, c);
+  if (!m.skipped.empty()) output.line("left out:");
+  for (const auto& skipped : m.skipped) output.line(fmt::format("  {}: {}", skipped.what, skipped.reason));
+}
+
+Result<int> show(Context& context, const SnapshotOptions& options) {
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, options));
+  TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
+  if (context.output().json()) {
+    nlohmann::ordered_json summary = {{"message_type", "summary"},
+                                      {"result", "complete"},
+                                      {"exit_code", kOk},
+                                      {"skipped", nlohmann::ordered_json::array()},
+                                      {"snapshot_id", snapshot.id.hex()}};
+    summary["manifest"] = nlohmann::ordered_json::parse(collection::encode_manifest(backup.manifest()), nullptr, false);
+    context.output().object(summary);
+  }
+  print(context.output(), snapshot, backup.manifest());
+  return kOk;
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("show", "what a backup holds, how it was read, and what is not in it");
+  command->footer("Example:\n  varve show latest --source shop");
+  auto options = std::make_shared<SnapshotOptions>();
+  add_snapshot_options(*command, *options);
+  command->callback([&context, options] { context.run = [&context, options] { return show(context, *options); }; });
+}
+
+}  // namespace varve::cli

@@ -1,0 +1,96 @@
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "cli/context.h"
+#include "cli/format.h"
+#include "job/verify.h"
+
+namespace varve::cli {
+
+namespace {
+
+struct VerifyWords {
+  SnapshotOptions snapshot;
+  UriOptions against;
+  FilterOptions filter;
+  unsigned readers = 0;
+};
+
+void print_ids(Output& output, const char* how, const std::vector<std::string>& ids, uint64_t count) {
+  for (const auto& id : ids) output.line(fmt::format("  {}: _id {}", how, id));
+  if (count > ids.size()) output.line(fmt::format("  {}: {} more", how, format_count(count - ids.size())));
+}
+
+void print(Output& output, const job::VerifyResult& result, std::chrono::nanoseconds took) {
+  for (const auto& difference : result.differences) {
+    output.line(difference.ns.text());
+    for (const auto& what : difference.what) output.line("  " + what);
+    print_ids(output, "changed", difference.changed, difference.changed_count);
+    print_ids(output, "missing on the server", difference.missing, difference.missing_count);
+    print_ids(output, "only on the server", difference.extra, difference.extra_count);
+  }
+  for (const auto& remark : result.remarks) output.line("note: " + remark);
+  output.line(fmt::format("{}: {}, {}, {} compared, {}",
+                          result.differences.empty() ? "the server agrees with the backup"
+                                                     : fmt::format("{} of the server differ from the backup",
+                                                                   plural(result.differences.size(), "namespace")),
+                          plural(result.collections, "collection"), plural(result.documents, "document"),
+                          format_size(result.bytes), format_duration(took)));
+}
+
+nlohmann::ordered_json summary(const job::VerifyResult& result, const repo::Snapshot& snapshot, int code) {
+  auto differences = nlohmann::ordered_json::array();
+  for (const auto& d : result.differences) {
+    differences.push_back({{"namespace", d.ns.text()},
+                           {"what", d.what},
+                           {"missing", d.missing},
+                           {"extra", d.extra},
+                           {"changed", d.changed},
+                           {"missing_count", d.missing_count},
+                           {"extra_count", d.extra_count},
+                           {"changed_count", d.changed_count}});
+  }
+  return {{"message_type", "summary"},
+          {"result", code == kOk ? "complete" : "incomplete"},
+          {"exit_code", code},
+          {"skipped", nlohmann::ordered_json::array()},
+          {"snapshot_id", snapshot.id.hex()},
+          {"collections", result.collections},
+          {"documents", result.documents},
+          {"bytes", result.bytes},
+          {"remarks", result.remarks},
+          {"differences", differences}};
+}
+
+Result<int> run_verify(Context& context, const VerifyWords& words) {
+  TRY_ASSIGN(auto uri, resolve_uri(words.against, "to compare with (--against)"));
+  TRY_ASSIGN(auto filter, bson::NamespaceFilter::make(words.filter.includes, words.filter.excludes));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
+  TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
+  const job::VerifyOptions options{.against = std::move(uri), .filter = std::move(filter), .readers = words.readers};
+  const auto started = system_clock().ticks();
+  TRY_ASSIGN(const auto result, job::verify(backup, options, context.output(), repository.cancel));
+  const int code = result.differences.empty() ? kOk : kIncomplete;
+  print(context.output(), result, system_clock().ticks() - started);
+  context.output().object(summary(result, snapshot, code));
+  return code;
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("verify", "compare a server with a backup: documents, options, indexes");
+  command->footer("Example:\n  varve verify latest --against mongodb://staging --ns-include 'shop.*'");
+  auto words = std::make_shared<VerifyWords>();
+  add_snapshot_options(*command, words->snapshot);
+  command->add_option("--against", words->against.given, "the server, or @FILE")->type_name("URI");
+  add_uri_secrets(*command, words->against);
+  add_filter_options(*command, words->filter);
+  command->add_option("--readers", words->readers, "collections compared at once")->type_name("N");
+  command->callback([&context, words] { context.run = [&context, words] { return run_verify(context, *words); }; });
+}
+
+}  // namespace varve::cli

@@ -1,0 +1,91 @@
+#include "cli/context.h"
+
+#include <CLI/CLI.hpp>
+
+#include "job/layout.h"
+#include "storage/storage.h"
+
+namespace varve::cli {
+
+std::string program_version() {
+  return "varve " VARVE_VERSION;
+}
+
+Result<std::string> Context::repository_location() const {
+  if (!global.repo.empty()) return global.repo;
+  if (!global.repository_file.empty()) return first_line(global.repository_file);
+  if (const auto location = variable("REPOSITORY")) return *location;
+  if (const auto file = variable("REPOSITORY_FILE")) return first_line(*file);
+  return fail(Error(ErrorKind::kInvalidInput, "no repository was named")
+                  .hint("-r PLACE, or RESTIC_REPOSITORY in the environment, says where it is"));
+}
+
+Result<std::string> Context::password(const std::string& prompt) const {
+  return repository_password({global.password_file, global.password_command, ""}, prompt);
+}
+
+Result<OpenRepository> Context::open(Access access, bool with_index) {
+  TRY_ASSIGN(const auto location, repository_location());
+  TRY_ASSIGN(auto storage, storage::open_storage(location));
+  std::shared_ptr<storage::Storage> shared = std::move(storage);
+  // Asked for only where there is something to open.
+  if (const auto config = shared->stat({}, cancel_); !config) {
+    if (config.error().kind() != ErrorKind::kNotFound) return fail(config.error());
+    return fail(Error(ErrorKind::kNoRepository, "there is no repository at " + shared->location())
+                    .hint("`varve init` makes one"));
+  }
+  TRY_ASSIGN(const auto secret, password("password of the repository"));
+  OpenRepository open;
+  TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, cancel_));
+  open.cancel = cancel_;
+  if (access != Access::kRead || !global.no_lock) {
+    const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
+    TRY_ASSIGN(open.lock, repo::Lock::acquire(*open.repository, mode, cancel_));
+    open.cancel = open.lock->cancel();
+  }
+  if (with_index) TRY(open.repository->load_index(open.cancel));
+  return open;
+}
+
+void add_filter_options(CLI::App& command, FilterOptions& options) {
+  command
+      .add_option("--ns-include", options.includes,
+                  "take only namespaces that match PATTERN (db.collection, * any run)")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false);
+  command.add_option("--ns-exclude", options.excludes, "leave out namespaces that match PATTERN")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false);
+}
+
+void add_uri_secrets(CLI::App& command, UriOptions& options) {
+  command.add_option("--uri-file", options.file, "read the server's URI from FILE")->type_name("FILE");
+  command
+      .add_option("--mongo-password-command", options.password_command, "a command that prints the server's password")
+      ->type_name("COMMAND");
+}
+
+Result<codec::Compression> parse_compression(const std::string& name) {
+  if (name == "off") return codec::Compression::kOff;
+  if (name == "fastest") return codec::Compression::kFastest;
+  if (name == "auto") return codec::Compression::kAuto;
+  if (name == "better") return codec::Compression::kBetter;
+  if (name == "max") return codec::Compression::kMax;
+  return fail(Error(ErrorKind::kInvalidInput, "there is no compression '" + name + "'")
+                  .hint("off, fastest, auto, better and max are known"));
+}
+
+void add_snapshot_options(CLI::App& command, SnapshotOptions& options) {
+  command.add_option("snapshot", options.name, "an id, the beginning of one, or latest")
+      ->required()
+      ->type_name("SNAPSHOT");
+  command.add_option("--source", options.source, "with latest: the newest of this source")->type_name("NAME");
+}
+
+Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options) {
+  repo::SnapshotFilter filter;
+  filter.host = options.source;
+  return repository->find_snapshot(options.name, filter, repository.cancel);
+}
+
+}  // namespace varve::cli

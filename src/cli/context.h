@@ -1,0 +1,93 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "bson/namespace.h"
+#include "cli/output.h"
+#include "cli/secrets.h"
+#include "codec/zstd.h"
+#include "repo/lock.h"
+#include "repo/repository.h"
+
+namespace CLI {
+class App;
+}
+
+namespace varve::cli {
+
+/// The options that every command has.
+struct GlobalOptions {
+  std::string repo, repository_file;
+  std::string password_file, password_command;
+  bool json = false, quiet = false, no_lock = false;
+};
+
+/// An open repository and, unless --no-lock was given for a command that only reads, the lock on it.
+struct OpenRepository {
+  std::unique_ptr<repo::Repository> repository;
+  std::unique_ptr<repo::Lock> lock;
+  Cancel cancel;  ///< stops with the program and with the lock
+
+  repo::Repository& operator*() const { return *repository; }
+  repo::Repository* operator->() const { return repository.get(); }
+};
+
+enum class Access : uint8_t {
+  kRead,    ///< shared lock, left out with --no-lock
+  kAppend,  ///< shared lock
+  kExclusive,
+};
+
+/// What the commands share. One command sets `run`; main calls it.
+class Context {
+ public:
+  Context(Output& output, Cancel cancel) : output_(output), cancel_(std::move(cancel)) {}
+
+  GlobalOptions global;
+  std::function<Result<int>()> run;  ///< gives the exit code
+
+  Output& output() { return output_; }
+  const Cancel& cancel() const { return cancel_; }
+
+  Result<std::string> repository_location() const;
+  Result<std::string> password(const std::string& prompt) const;
+  /// Opens, locks and, if asked for, loads the index.
+  Result<OpenRepository> open(Access access, bool with_index);
+
+ private:
+  Output& output_;
+  Cancel cancel_;
+};
+
+std::string program_version();  ///< "varve 0.1.0"
+
+// Pieces of commands.
+struct FilterOptions {
+  std::vector<std::string> includes, excludes;
+};
+void add_filter_options(CLI::App& command, FilterOptions& options);
+void add_uri_secrets(CLI::App& command, UriOptions& options);
+Result<codec::Compression> parse_compression(const std::string& name);
+/// `S` of a command, narrowed by --source.
+struct SnapshotOptions {
+  std::string name, source;
+};
+void add_snapshot_options(CLI::App& command, SnapshotOptions& options);
+Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
+
+// One a command; each adds itself to the program.
+void add_init(CLI::App& app, Context& context);
+void add_snapshots(CLI::App& app, Context& context);
+void add_show(CLI::App& app, Context& context);
+void add_ls(CLI::App& app, Context& context);
+void add_check(CLI::App& app, Context& context);
+void add_backup(CLI::App& app, Context& context);
+void add_restore(CLI::App& app, Context& context);
+void add_verify(CLI::App& app, Context& context);
+void add_export(CLI::App& app, Context& context);
+
+}  // namespace varve::cli

@@ -1,0 +1,187 @@
+#include "cli/output.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/format.h"
+
+namespace varve::cli {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+void print(FILE* to, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), to);
+  std::fputc('\n', to);
+  std::fflush(to);
+}
+
+/// Names may hold any byte; what cannot be UTF-8 is replaced rather than thrown upon.
+std::string dump(const nlohmann::ordered_json& object) {
+  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// Control characters out of a database must not steer the terminal.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+double fraction(const Progress& p) {
+  if (p.bytes_total > 0) return std::min(1.0, static_cast<double>(p.bytes) / static_cast<double>(p.bytes_total));
+  if (p.items_total > 0) return std::min(1.0, static_cast<double>(p.items) / static_cast<double>(p.items_total));
+  return 0;
+}
+
+}  // namespace
+
+int exit_code_for(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kNoRepository:
+      return kNoRepositoryCode;
+    case ErrorKind::kLocked:
+      return kLockedCode;
+    case ErrorKind::kWrongPassword:
+      return kWrongPasswordCode;
+    case ErrorKind::kCancelled:
+      return kInterrupted;
+    default:
+      return kFailed;
+  }
+}
+
+Output::Output() : terminal_(isatty(STDERR_FILENO) == 1), started_(std::chrono::steady_clock::now()) {}
+
+Output::~Output() {
+  clear();
+}
+
+void Output::progress(const Progress& progress) {
+  if (quiet_) return;
+  std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  const auto interval = json_ ? milliseconds(1000) : terminal_ ? milliseconds(100) : milliseconds(10'000);
+  // A pipe's first line comes after a full interval: short runs need none.
+  const auto since = last_ == Ticks{} && !terminal_ ? started_ : last_;
+  if (now - since < interval) return;
+  last_ = now;
+  if (json_) {
+    status_object(progress, now);
+  } else {
+    draw(progress, now);
+  }
+}
+
+void Output::draw(const Progress& progress, Ticks now) {
+  auto text = live_line(progress, now);
+  if (!terminal_) return print(stderr, text);
+  if (const size_t width = terminal_width(); text.size() >= width) text.resize(width - 1);
+  std::fprintf(stderr, "\r\033[K%s", text.c_str());
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+std::string Output::live_line(const Progress& p, Ticks now) const {
+  const auto elapsed = now - started_;
+  const double done = fraction(p);
+  const double rate = static_cast<double>(p.bytes) / std::max(0.001, std::chrono::duration<double>(elapsed).count());
+  std::string text = fmt::format("[{}] {:3.0f}%  {}", format_clock(elapsed), done * 100, printable(p.item));
+  if (p.documents > 0) text += fmt::format("  {} docs", format_short_count(p.documents));
+  text += fmt::format("  {}  {}/s", format_size(p.bytes), format_size(static_cast<uint64_t>(rate)));
+  if (p.action == "backup" && p.bytes > 0) {
+    const auto known = p.bytes > p.bytes_new ? p.bytes - p.bytes_new : 0;
+    text += fmt::format("  dedup {}%", known * 100 / p.bytes);
+  }
+  if (done > 0.01 && done < 1) {
+    const auto left = std::chrono::duration<double>(elapsed) * (1 / done - 1);
+    text += fmt::format("  {} left", format_clock(std::chrono::duration_cast<std::chrono::nanoseconds>(left)));
+  }
+  return text;
+}
+
+void Output::status_object(const Progress& p, Ticks now) const {
+  nlohmann::ordered_json status = {
+      {"message_type", "status"},
+      {"action", p.action},
+      {"seconds_elapsed", std::chrono::duration_cast<seconds>(now - started_).count()},
+      {"percent_done", fraction(p)},
+      {"total_bytes", p.bytes_total},
+      {"bytes_done", p.bytes},
+      {"documents_done", p.documents},
+      {"current_files", nlohmann::ordered_json::array({p.item})},
+  };
+  print(stdout, dump(status));
+}
+
+void Output::clear_locked() {
+  if (drawn_) std::fputs("\r\033[K", stderr);
+  drawn_ = false;
+  std::fflush(stderr);
+}
+
+void Output::clear() {
+  std::lock_guard lock(mutex_);
+  clear_locked();
+}
+
+void Output::note(std::string_view sentence) {
+  if (quiet_ || json_) return;
+  std::lock_guard lock(mutex_);
+  clear_locked();
+  print(stderr, printable(sentence));
+}
+
+void Output::warning(std::string_view sentence) {
+  std::lock_guard lock(mutex_);
+  clear_locked();
+  if (json_) return print(stdout, dump({{"message_type", "warning"}, {"message", sentence}}));
+  print(stderr, "warning: " + printable(sentence));
+}
+
+void Output::line(std::string_view text) {
+  if (json_) return;
+  std::lock_guard lock(mutex_);
+  clear_locked();
+  print(stdout, printable(text));
+}
+
+void Output::object(const nlohmann::ordered_json& object) {
+  if (!json_) return;
+  std::lock_guard lock(mutex_);
+  print(stdout, dump(object));
+}
+
+int Output::error(const Error& error) {
+  std::lock_guard lock(mutex_);
+  clear_locked();
+  const int code = exit_code_for(error.kind());
+  if (json_) {
+    nlohmann::ordered_json object = {{"message_type", "exit_error"}, {"code", code}, {"message", error.message()}};
+    if (!error.hints().empty()) object["hints"] = error.hints();
+    print(stderr, dump(object));
+    return code;
+  }
+  print(stderr, "error: " + printable(error.message()));
+  for (const auto& hint : error.hints()) print(stderr, "  " + printable(hint));
+  return code;
+}
+
+}  // namespace varve::cli

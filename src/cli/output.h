@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/reporter.h"
+#include "base/result.h"
+
+namespace varve::cli {
+
+/// 0, 1, 3, 10, 11, 12, 130: docs/exit-codes are in the README; the same as restic's where the meaning is.
+enum ExitCode : int {
+  kOk = 0,
+  kFailed = 1,
+  kIncomplete = 3,
+  kNoRepositoryCode = 10,
+  kLockedCode = 11,
+  kWrongPasswordCode = 12,
+  kInterrupted = 130
+};
+int exit_code_for(ErrorKind kind);
+
+/// Where everything goes that the program says. The result goes to standard output; progress, notes, warnings and
+/// errors to standard error, except in JSON, where status and warnings are lines of standard output too, as restic's
+/// are. A terminal gets one live line, redrawn at most ten times a second; a pipe gets a plain line every ten seconds.
+/// Thread-safe.
+class Output final : public Reporter {
+ public:
+  Output();
+  ~Output() override;
+
+  void set_json(bool json) { json_ = json; }
+  void set_quiet(bool quiet) { quiet_ = quiet; }
+  bool json() const { return json_; }
+
+  void progress(const Progress& progress) override;
+  void note(std::string_view sentence) override;
+  void warning(std::string_view sentence) override;
+
+  /// One line of the result. In JSON mode text is not shown, and the other way round.
+  void line(std::string_view text);
+  void object(const nlohmann::ordered_json& object);
+  /// The error that ends the program, with its hints; gives the exit code.
+  int error(const Error& error);
+  /// Takes the live line away, before the result is printed.
+  void clear();
+
+ private:
+  using Ticks = std::chrono::steady_clock::time_point;
+
+  void draw(const Progress& progress, Ticks now);
+  void clear_locked();
+  std::string live_line(const Progress& progress, Ticks now) const;
+  void status_object(const Progress& progress, Ticks now) const;
+
+  std::mutex mutex_;
+  bool json_ = false, quiet_ = false;
+  const bool terminal_;
+  bool drawn_ = false;
+  const Ticks started_;
+  Ticks last_{};
+};
+
+}  // namespace varve::cli

@@ -1,0 +1,154 @@
+#include "cli/secrets.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string_view>
+
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+namespace varve::cli {
+
+namespace {
+
+/// The password's place in "scheme://user:password@...", if there is one.
+std::optional<std::pair<size_t, size_t>> password_span(std::string_view text) {
+  const auto scheme = text.find("://");
+  if (scheme == std::string_view::npos) return std::nullopt;
+  const auto begin = scheme + 3;
+  const auto end = text.find_first_of("/?", begin);
+  const auto authority = text.substr(begin, end == std::string_view::npos ? end : end - begin);
+  // A password that was not escaped may hold '@' or '/', so the last '@' of the whole text counts where the authority
+  // has none.
+  auto at = authority.rfind('@');
+  if (at == std::string_view::npos) at = text.substr(begin).rfind('@');
+  const auto colon = text.find(':', begin);
+  if (at == std::string_view::npos || colon == std::string_view::npos || colon > begin + at) return std::nullopt;
+  return std::pair(colon + 1, begin + at);
+}
+
+class EchoOff {
+ public:
+  EchoOff() {
+    tcgetattr(STDIN_FILENO, &before_);
+    auto quiet = before_;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+  }
+  ~EchoOff() { tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_); }
+  EchoOff(const EchoOff&) = delete;
+  EchoOff& operator=(const EchoOff&) = delete;
+
+ private:
+  termios before_{};
+};
+
+Result<std::string> mongo_password(const std::string& command) {
+  if (!command.empty()) return command_output(command);
+  if (const char* value = std::getenv("VARVE_MONGO_PASSWORD"); value && *value) return std::string(value);
+  if (const char* file = std::getenv("VARVE_MONGO_PASSWORD_FILE"); file && *file) return first_line(file);
+  return std::string();
+}
+
+}  // namespace
+
+std::optional<std::string> variable(const std::string& name) {
+  for (const char* prefix : {"VARVE_", "RESTIC_"}) {
+    const char* value = std::getenv((prefix + name).c_str());
+    if (value && *value) return std::string(value);
+  }
+  return std::nullopt;
+}
+
+Result<std::string> first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  errno = 0;
+  if (!file || !std::getline(file, line)) {
+    if (file.eof() && errno == 0) return fail(ErrorKind::kInvalidInput, path + " is empty");
+    return fail(system_error("cannot read " + path, errno ? errno : EIO));
+  }
+  // As restic does: white space around it is none of it.
+  const auto begin = line.find_first_not_of(" \t\r");
+  if (begin == std::string::npos) return fail(ErrorKind::kInvalidInput, path + " begins with an empty line");
+  return line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
+}
+
+Result<std::string> command_output(const std::string& command) {
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "re"), pclose);
+  if (!pipe) return fail(system_error("cannot run the password command", errno));
+  std::string output;
+  char buffer[256];
+  while (const size_t got = std::fread(buffer, 1, sizeof buffer, pipe.get())) output.append(buffer, got);
+  const int status = pclose(pipe.release());
+  if (status != 0) {
+    return fail(ErrorKind::kInvalidInput, "the password command failed with exit code " +
+                                              std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -1));
+  }
+  while (output.ends_with('\n') || output.ends_with('\r')) output.pop_back();
+  return output;
+}
+
+Result<std::string> ask(const std::string& prompt) {
+  if (isatty(STDIN_FILENO) == 0)
+    return fail(ErrorKind::kInvalidInput, "no password was given and there is no terminal to ask on");
+  std::fputs((prompt + ": ").c_str(), stderr);
+  std::fflush(stderr);
+  std::string line;
+  {
+    EchoOff quiet;
+    for (int c; (c = std::getchar()) != EOF && c != '\n';) line.push_back(static_cast<char>(c));
+  }
+  std::fputc('\n', stderr);
+  return line;
+}
+
+Result<std::string> repository_password(const PasswordOptions& options, const std::string& prompt) {
+  if (!options.file.empty()) return first_line(options.file);
+  if (!options.command.empty()) return command_output(options.command);
+  if (const auto file = variable(options.prefix + "PASSWORD_FILE")) return first_line(*file);
+  if (const auto command = variable(options.prefix + "PASSWORD_COMMAND")) return command_output(*command);
+  if (const auto password = variable(options.prefix + "PASSWORD")) return *password;
+  auto asked = ask(prompt);
+  if (!asked && asked.error().kind() == ErrorKind::kInvalidInput) {
+    return fail(std::move(asked).error().hint(
+        "--password-file, RESTIC_PASSWORD_FILE or RESTIC_PASSWORD_COMMAND name where it is"));
+  }
+  return asked;
+}
+
+Result<mongo::Uri> resolve_uri(const UriOptions& options, const std::string& purpose) {
+  std::string text = options.given;
+  if (text.starts_with('@')) {
+    TRY_ASSIGN(text, first_line(text.substr(1)));
+  } else if (text.empty() && !options.file.empty()) {
+    TRY_ASSIGN(text, first_line(options.file));
+  } else if (const char* from_environment = std::getenv("VARVE_URI"); text.empty() && from_environment) {
+    text = from_environment;
+  }
+  if (text.empty()) {
+    return fail(Error(ErrorKind::kInvalidInput, "no server was named " + purpose)
+                    .hint("give a URI, mongodb://HOST[:PORT][,HOST...]/?replicaSet=NAME, or @FILE with one in it"));
+  }
+  TRY_ASSIGN(auto uri, mongo::Uri::parse(text));
+  TRY_ASSIGN(const auto password, mongo_password(options.password_command));
+  return password.empty() ? uri : uri.with_password(password);
+}
+
+bool hide_passwords(int argc, char** argv) {
+  bool hidden = false;
+  for (int i = 1; i < argc; ++i) {
+    const auto span = password_span(argv[i]);
+    if (!span) continue;
+    std::memset(argv[i] + span->first, '*', span->second - span->first);
+    hidden = true;
+  }
+  return hidden;
+}
+
+}  // namespace varve::cli

@@ -1,0 +1,31 @@
+#include "cli/signals.h"
+
+#include <csignal>
+#include <thread>
+
+#include <pthread.h>
+#include <unistd.h>
+
+namespace varve::cli {
+
+Cancel cancel_on_signals() {
+  static std::stop_source source;
+  std::signal(SIGPIPE, SIG_IGN);
+  static sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  // Blocked everywhere, taken by one thread that lives as long as the process: no handler runs in the middle of
+  // anything.
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    source.request_stop();
+    sigwait(&signals, &signal);
+    _exit(130);
+  }).detach();
+  return Cancel(source.get_token());
+}
+
+}  // namespace varve::cli
