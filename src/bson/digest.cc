@@ -27,12 +27,12 @@ ByteView as_stored(ByteView document, Bytes& scratch) {
   constexpr size_t kLength = 4;
   if (id.empty() || id.data() == document.data() + kLength) return document;
   const auto before = static_cast<size_t>(id.data() - document.data());
-  scratch.clear();
-  scratch.reserve(document.size());
-  append(scratch, document.first(kLength));
-  append(scratch, id);
-  append(scratch, document.subspan(kLength, before - kLength));
-  append(scratch, document.subspan(before + id.size()));
+  scratch.resize(document.size());
+  uint8_t* out = scratch.data();
+  std::memcpy(out, document.data(), kLength);
+  std::memcpy(out + kLength, id.data(), id.size());
+  std::memcpy(out + kLength + id.size(), document.data() + kLength, before - kLength);
+  std::memcpy(out + before + id.size(), document.data() + before + id.size(), document.size() - before - id.size());
   return scratch;
 }
 
