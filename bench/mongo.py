@@ -1,0 +1,126 @@
+"""varve beside what people use today, on one real server: seconds, processor time, memory, bytes stored.
+
+The server is a one-member replica set whose cache holds the data, so that the clients are what is measured. Every backup
+goes to an empty store unless it is a repetition; every restore goes to the same server after its databases were dropped.
+"""
+import argparse
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from harness.servers import Mongod
+
+import dataset
+import peers
+import report
+from entries import ENTRIES, PARTS
+from measure import Failed
+
+MONGOD = "6.0.5"
+CACHE_GB = 4
+PATIENCE = 20  # once it has taken so many seconds, a measurement is not repeated
+KINDS = {"floor": peers.Floor, "mongodump": peers.Mongodump, "restic": peers.Restic, "pbm": peers.Pbm,
+         "varve": peers.Varve, "varve-options": peers.Varve}
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Bench:
+    def __init__(self, server, client, folder, megabytes, runs):
+        self._server, self._client, self._folder = server, client, Path(folder)
+        self._megabytes, self._runs = megabytes, runs
+        self._peers, self.costs, self.failed = {}, {}, []
+        self._load()
+        self._state = dataset.state(client)
+        self._peer("floor").back_up()  # so that no entry is the first to read
+
+    def _load(self):
+        start = time.monotonic()
+        dataset.load(self._server, self._client, self._megabytes)
+        self.data = f"{dataset.size(self._client) / 1e6:,.0f} MB of BSON"
+        say(f"{self.data} loaded in {time.monotonic() - start:.1f} s")
+
+    def _peer(self, name):
+        if name not in self._peers:
+            self._peers[name] = KINDS[name](self._server, self._folder / name)
+        return self._peers[name]
+
+    def run(self, entry):
+        """Keeps the best of a few runs; what fails is told, left out, and does not stop the others."""
+        costs = []
+        try:
+            while len(costs) < self._runs[entry.kind] and sum(cost.seconds for cost in costs) < PATIENCE:
+                costs.append(self._run_once(entry))
+                say(f"  {entry.name:28}{costs[-1].seconds:8.2f} s")
+            self.costs[entry.name] = min(costs, key=lambda cost: cost.seconds)
+        except (Failed, AssertionError) as error:
+            self.failed.append(entry.name)
+            say(f"  {entry.name:28}  FAILED: {error}")
+            if entry.kind == "restore":
+                dataset.drop(self._client)
+                self._load()
+
+    def _run_once(self, entry):
+        peer = self._peer(entry.peer)
+        if entry.kind == "backup":
+            peer.empty()
+            return peer.back_up(*entry.options)
+        peer.ensure_backup()
+        return peer.back_up() if entry.kind == "again" else self._restore(peer, entry.options)
+
+    def _restore(self, peer, options):
+        dataset.drop(self._client)
+        cost = peer.restore(*options)
+        dataset.settle(self._client)
+        found = dataset.state(self._client)
+        if found != self._state:
+            raise Failed(f"it brought back {found} instead of {self._state}")
+        return cost
+
+
+def arguments():
+    names = [entry.name for entry in ENTRIES]
+    parser = argparse.ArgumentParser(prog="bench mongo", description=__doc__, epilog=f"names: {' '.join(names)}")
+    parser.add_argument("--size", type=int, default=dataset.FULL_MB, metavar="MB", help="bytes of BSON (%(default)s)")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help=f"the best of N counts (%(default)s); none is begun "
+                        f"after {PATIENCE} s")
+    parser.add_argument("--restore-runs", type=int, default=1, metavar="N", help="the same for restores (%(default)s)")
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", default=names, help="measure only these")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the result between the markers in FILE")
+    options = parser.parse_args()
+    if options.write and options.only is not names:
+        parser.error("--write wants the whole of it, without --only")
+    return options
+
+
+def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    options = arguments()
+    subprocess.run(["tools/setup", f"mongod-{MONGOD}"], check=True)
+    runs = {"backup": options.runs, "again": options.runs, "restore": options.restore_runs}
+    start = time.monotonic()
+    with (tempfile.TemporaryDirectory(prefix="varve-bench-") as folder,
+          Mongod(MONGOD, replica_set="rs0", cache_gb=CACHE_GB) as server, server.client() as client):
+        bench = Bench(server, client, folder, options.size, runs)
+        for entry in ENTRIES:
+            if entry.name in options.only:
+                bench.run(entry)
+    say(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
+    result = report.Report(PARTS, bench.costs, bench.failed, bench.data, MONGOD)
+    print(result.text())
+    if options.write:
+        result.write(options.write)
+    if bench.failed:
+        sys.exit(f"bench: failed: {' '.join(bench.failed)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
