@@ -1,0 +1,312 @@
+"""A server that is written to while it is backed up: the folder and its oplog.bson reach one moment, or varve says why not."""
+import threading
+
+import bson
+import bson.json_util
+import pytest
+
+from harness.servers import Mongod
+from harness.tools import mongorestore
+from support.hold import HOLDABLE, backup_held_at, fail_point, finish
+from support.raw import split
+from support.runs import export, restore, state_of
+from support.state import differences, document_differences
+from support.storm import Storm, documents_at, moment_of
+
+BIG = "big.first"  # read before everything else, and held there
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Mongod(replica_set="rs0", extra_args=HOLDABLE) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server):
+    """An empty server but for BIG."""
+    with server.client() as client:
+        clean(client)
+        client["big"]["first"].insert_many([{"_id": i, "x": "x" * 1000} for i in range(4000)])
+        yield client
+
+
+@pytest.fixture(scope="module")
+def target():
+    with Mongod() as target:
+        yield target
+
+
+def clean(client):
+    for name in client.list_database_names():
+        if name not in ("admin", "config", "local"):
+            client.drop_database(name)
+
+
+def replay(varve, target, *args):
+    """The documented command on the exported folder, onto an empty server; the folder."""
+    with target.client() as client:
+        clean(client)
+    folder = export(varve)
+    mongorestore("--uri", target.uri, "--oplogReplay", *args, folder)
+    return folder
+
+
+def summary(out):
+    return bson.json_util.loads(out.splitlines()[-1])
+
+
+def tags(varve):
+    return bson.json_util.loads(varve("snapshots", "--json").stdout)[-1]["tags"]
+
+
+def operations(folder):
+    return [bson.decode(entry) for entry in split((folder / "oplog.bson").read_bytes())]
+
+
+def test_a_storm_ends_at_one_moment(varve, server, client, target):
+    """RULES 2, 3, 9, 13: the folder, replayed by stock tools, is what the server itself shows at the moment that varve names."""
+    with Storm(server) as storm:
+        storm.seed()
+        with backup_held_at(varve, server, BIG) as (process, release):
+            storm.wait_for(300)
+            release()
+            saved = summary(finish(process)[0])
+        storm.wait_for(50)
+        storm.stop()
+        expected = documents_at(client, "storm", moment_of(saved))
+    folder = replay(varve, target)
+    assert len(operations(folder)) >= 300
+    assert "needs-varve" not in tags(varve)
+    found = state_of(target, "storm")
+    for name, documents in expected.items():
+        assert not list(document_differences(documents, found[f"storm.{name}"].documents)), name
+
+
+def test_what_a_restore_does_not_apply_is_said(varve, server, client, mongod):
+    """The window's operations are in the backup but not applied by this version: restore says so plainly and exits 3."""
+    client.shop.orders.insert_one({"_id": 1, "n": 1})
+    with backup_held_at(varve, server, BIG) as (process, release):
+        client.shop.orders.update_one({"_id": 1}, {"$set": {"n": 2}})
+        release()
+        saved = summary(finish(process)[0])
+    assert saved["exit_code"] == 0
+    restored = restore(varve, mongod(), code=3)
+    assert restored["result"] == "incomplete" and "oplogReplay" in str(restored["skipped"])
+
+
+def test_a_filter_holds_in_the_window_too(varve, server, client, target):
+    """RULES 4: with filters, the window holds the operations on the selected collections, all of them and no others."""
+    with Storm(server) as storm:
+        storm.seed(1000)
+        with backup_held_at(varve, server, BIG, "--ns-include", "big.*", "--ns-include", "storm.a", "--ns-include", "storm.new*",
+                            "--ns-exclude", "*.newest") as (process, release):
+            client.storm.new_one.insert_one({"_id": 1})
+            client.storm.newest.insert_one({"_id": 1})
+            storm.wait_for(300)
+            release()
+            saved = summary(finish(process)[0])
+        storm.stop()
+        expected = documents_at(client, "storm", moment_of(saved))
+    replay(varve, target)
+    found = state_of(target, "storm")
+    assert found.keys() == {"storm.a", "storm.new_one"}
+    assert not list(document_differences(expected["a"], found["storm.a"].documents))
+
+
+def test_ddl_in_the_window_is_replayed_by_stock_tools(varve, server, client, target):
+    """RULES 2, 13: creates, drops, index builds and collMods of the window bring the catalog to the moment."""
+    shop = client.shop
+    for name in ("dropped", "changed", "recreated"):
+        shop[name].insert_many([{"_id": i, "v": i} for i in range(20)])
+    shop.create_collection("capped", capped=True, size=4096, max=10)
+    shop.capped.insert_many([{"_id": i} for i in range(8)])
+    client.gone.all.insert_one({"_id": 1})
+    with backup_held_at(varve, server, BIG) as (process, release):
+        shop.dropped.drop()
+        shop.recreated.drop()
+        shop.recreated.insert_many([{"_id": i, "v": "new"} for i in range(10, 30)])
+        shop.changed.create_index("v", unique=True)
+        shop.command("collMod", "changed", validator={"v": {"$exists": True}})
+        shop.create_collection("made", collation={"locale": "de"})
+        shop.made.insert_one({"_id": "a"})
+        shop.capped.insert_many([{"_id": i} for i in range(100, 106)])
+        client.drop_database("gone")
+        release()
+        finish(process)
+    replay(varve, target)
+    assert not differences(state_of(server), state_of(target))
+
+
+@pytest.mark.parametrize("how", ["drop", "rename", "rename over"])
+def test_a_collection_that_goes_before_its_first_read(varve, server, client, how):
+    """RULES 1: read by UUID, so that one that was dropped, renamed or re-created after the listing is never read as empty by name."""
+    old = [{"_id": i, "v": "old"} for i in range(10)]
+    client.shop.victim.insert_many(old)
+    client.shop.other.insert_one({"_id": "other"})
+    with backup_held_at(varve, server, BIG) as (process, release):
+        if how == "drop":
+            client.shop.victim.drop()
+        else:
+            client.shop.victim.rename("elsewhere" if how == "rename" else "other", dropTarget=True)
+        client.shop.victim.insert_one({"_id": "new"})
+        release()
+        finish(process)
+    folder = export(varve)
+    read = [bson.decode(d) for d in split((folder / "shop" / "victim.bson").read_bytes())]
+    done = [entry["o"] for entry in operations(folder)]
+    assert any(o.get("_id") == "new" for o in done)
+    if how == "drop":
+        assert any(o.get("drop") == "victim" for o in done) and {"_id": "new"} not in read
+    else:
+        assert any("renameCollection" in o for o in done)
+        assert read == old, "a rename takes the documents along; they are in no oplog entry"
+        assert "needs-varve" in tags(varve)
+        assert "shop.victim was renamed" in varve("show", "latest").stdout
+
+
+@pytest.mark.parametrize("filters", [(), ("--ns-include", "big.*", "--ns-include", "shop.result")])
+def test_an_out_that_began_before_the_listing_keeps_its_first_documents(varve, server, client, target, filters):
+    """RULES 4: temporaries are read too, and kept only if the window renames them. With filters on as well."""
+    client.shop.orders.insert_many([{"_id": i} for i in range(500)])
+    with fail_point(server, "outWaitBeforeTempCollectionRename") as out:
+        thread = threading.Thread(target=lambda: client.shop.orders.aggregate([{"$out": "result"}]))
+        thread.start()
+        out.wait()
+        with backup_held_at(varve, server, BIG, *filters) as (process, release):
+            out.release()
+            thread.join()
+            release()
+            saved = summary(finish(process)[0])
+    assert saved["exit_code"] == 0
+    folder = export(varve)
+    temporaries = list((folder / "shop").glob("tmp*.bson"))
+    assert [len(split(path.read_bytes())) for path in temporaries] == [500]
+    if "needs-varve" in tags(varve):
+        assert "renamed to shop.result" in varve("show", "latest").stdout
+    else:
+        replay(varve, target)
+        assert len(state_of(target, "shop")["shop.result"].documents) == 500
+
+
+def test_a_temporary_that_nobody_renames_is_not_kept(varve, server, client):
+    """RULES 4, the other half. A user's own collection may be called tmp-something, and is the user's."""
+    client.shop["tmpAb3dE.renameCollection"].insert_one({"_id": 1})
+    client.shop["tmp.agg_out.4f3b1f57-3b5a-4a55-9d8a-0f6f7a1f2b3c"].insert_one({"_id": 1})
+    client.shop.orders.insert_one({"_id": 1})
+    client.shop.tmp_orders.insert_one({"_id": 1})
+    with backup_held_at(varve, server, BIG) as (process, release):
+        release()
+        finish(process)
+    assert sorted(path.name for path in (export(varve) / "shop").glob("*.bson")) == ["orders.bson", "tmp_orders.bson"]
+
+
+def test_a_rename_into_the_selection_is_never_silent(varve, server, client):
+    """RULES 4: what was renamed in from a collection that the filters leave out is missing, so the backup is incomplete."""
+    client.shop.private.insert_one({"_id": 1})
+    client.shop.public.insert_one({"_id": 2})
+    with backup_held_at(varve, server, BIG, "--ns-include", "big.*", "--ns-include", "shop.public") as (process, release):
+        client.shop.private.rename("public", dropTarget=True)
+        release()
+        saved = summary(finish(process, code=3)[0])
+    assert saved["result"] == "incomplete" and "shop.private" in str(saved["skipped"])
+
+
+@pytest.mark.parametrize("commits", ["after", "in the window"])
+def test_an_unfinished_index_build(varve, server, client, commits):
+    """RULES 7: it is left out and named, unless its commit is in the window."""
+    client.shop.orders.insert_many([{"_id": i, "v": i} for i in range(10)])
+    with fail_point(server, "hangAfterSettingUpIndexBuild") as build:
+        thread = threading.Thread(target=lambda: client.shop.orders.create_index("v"))
+        thread.start()
+        build.wait()
+        with backup_held_at(varve, server, BIG) as (process, release):
+            if commits == "in the window":
+                build.release()
+                thread.join()
+            release()
+            out, err = finish(process)
+        build.release()
+        thread.join()
+    metadata = (export(varve) / "shop" / "orders.metadata.json").read_text()
+    if commits == "after":
+        assert "v_1" not in metadata and "v_1" in out + err
+    else:
+        assert "v_1" in metadata or any(o.get("commitIndexBuild") for o in (e["o"] for e in operations(export(varve, "again"))))
+
+
+def test_a_transaction_open_at_the_start(varve, server, client, target):
+    """RULES 2, 9: its operations count at its commit, which is in the window."""
+    client.shop.orders.insert_one({"_id": 1, "n": 0})
+    with client.start_session() as session, session.start_transaction():
+        client.shop.orders.update_one({"_id": 1}, {"$set": {"n": 1}}, session=session)
+        client.shop.orders.insert_one({"_id": 2}, session=session)
+        with backup_held_at(varve, server, BIG) as (process, release):
+            session.commit_transaction()
+            release()
+            finish(process)
+    replay(varve, target)
+    assert not differences(state_of(server, "shop"), state_of(target, "shop"))
+
+
+def test_the_oplog_file_is_always_there(varve, server, client, mongod, target):
+    """RULES 13: one documented command works, also where nothing happened and for a standalone."""
+    client.shop.orders.insert_one({"_id": 1})
+    with backup_held_at(varve, server, BIG) as (process, release):
+        release()
+        finish(process)
+    assert (replay(varve, target) / "oplog.bson").exists()
+    assert not differences(state_of(server), state_of(target))
+
+
+def test_a_standalone_written_to_meanwhile_is_not_called_consistent(varve, mongod):
+    """DESIGN 8: usable but not of one moment is exit 3, unless the user accepts it; a quiet one is complete."""
+    alone = mongod(extra_args=HOLDABLE)
+    with alone.client() as client:
+        client.big.first.insert_many([{"_id": i, "x": "x" * 100} for i in range(100)])
+        client.shop.orders.insert_one({"_id": 1})
+        for args, code in (((), 3), (("--accept-inconsistent",), 0)):
+            with backup_held_at(varve, alone, BIG, *args) as (process, release):
+                client.shop.orders.update_one({"_id": 1}, {"$inc": {"n": 1}})
+                release()
+                saved = summary(finish(process, code)[0])
+            assert saved["exit_code"] == code
+            assert (export(varve, f"export{code}") / "oplog.bson").read_bytes() == b""
+        with backup_held_at(varve, alone, BIG) as (process, release):
+            release()
+            assert summary(finish(process)[0])["result"] == "complete"
+
+
+@pytest.mark.all
+def test_a_large_transaction_in_the_window(varve, server, client, target):
+    """RULES 9: a transaction over 16 MB is a chain of oplog entries that counts at its last."""
+    client.shop.orders.insert_one({"_id": 0})
+    with backup_held_at(varve, server, BIG) as (process, release):
+        with client.start_session() as session, session.start_transaction():
+            for i in range(24):
+                client.shop.orders.insert_one({"_id": i + 1, "x": "x" * 1_000_000}, session=session)
+        release()
+        finish(process)
+    replay(varve, target)
+    assert not differences(state_of(server, "shop"), state_of(target, "shop"))
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("round", range(4))
+def test_a_free_running_storm_ends_at_one_moment(varve, replica_set, target, round):
+    """The same promise with nothing held, several readers, and the hidden member behind the primary."""
+    rs = replica_set(members=3, hidden=1)
+    with rs.primary.client() as client, Storm(rs.primary, threads=3) as storm:
+        storm.seed(20_000)
+        rs.wait_for_replication()
+        storm.wait_for(100)
+        varve("init")
+        saved = varve.json("backup", rs.uri, "--source", "shop", "--readers", 3)[-1]
+        storm.wait_for(20)
+        storm.stop()
+        expected = documents_at(client, "storm", moment_of(saved))
+    folder = replay(varve, target)
+    assert operations(folder)
+    found = state_of(target, "storm")
+    for name, documents in expected.items():
+        assert not list(document_differences(documents, found[f"storm.{name}"].documents)), name

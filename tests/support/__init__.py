@@ -1,0 +1,1 @@
+"""What the tests share: data makers, comparers, ways to hold a server at a given step."""

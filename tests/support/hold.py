@@ -1,0 +1,75 @@
+"""Holds a server at a given step, so that a test knows what is under way instead of guessing by time.
+
+Wants a server that was started with `extra_args=HOLDABLE`.
+"""
+from contextlib import contextmanager
+
+from support.runs import at
+
+HOLDABLE = ["--setParameter", "enableTestCommands=1"]
+
+
+class FailPoint:
+    """One of the server's fail points, on until release()."""
+
+    def __init__(self, client, name, data=None, mode="alwaysOn"):
+        self.client, self.name = client, name
+        self.entered = self._configure(mode, data or {})["count"]
+
+    def _configure(self, mode, data):
+        return self.client.admin.command("configureFailPoint", self.name, mode=mode, data=data)
+
+    def wait(self, times=1):
+        """Returns when it held `times` more operations than before it was set."""
+        self.client.admin.command("waitForFailPoint", self.name, timesEntered=self.entered + times, maxTimeMS=60_000)
+
+    def release(self):
+        self._configure("off", {})
+
+
+@contextmanager
+def fail_point(server, name, data=None, mode="alwaysOn"):
+    with server.client() as client:
+        point = FailPoint(client, name, data, mode)
+        try:
+            yield point
+        finally:
+            if server.running:
+                point.release()
+
+
+def reads_held(server, ns):
+    """Every find on `ns` waits, while everything else goes on."""
+    return fail_point(server, "waitInFindBeforeMakingBatch", {"nss": ns, "shouldCheckForInterrupt": True})
+
+
+def commands_held(server, *commands, mode="alwaysOn"):
+    """These commands wait before they do anything."""
+    return fail_point(server, "failCommand", {"failCommands": list(commands), "blockConnection": True, "blockTimeMS": 120_000}, mode)
+
+
+def finish(process, code=0, seconds=120):
+    """Waits for a varve started in the background; its standard output and error."""
+    out, err = process.communicate(timeout=seconds)
+    accepted = (code,) if isinstance(code, int) else code
+    assert accepted is None or process.returncode in accepted, f"exit {process.returncode}, expected {code}\n{out}\n{err}"
+    return out, err
+
+
+@contextmanager
+def backup_held_at(varve, server, ns, *args):
+    """A backup that has listed the catalog and now waits in its first read of `ns`; ends it if the test does not.
+
+    Yields (process, release). With one reader and `ns` the largest collection nothing else has been read.
+    """
+    if not varve.path.exists():
+        varve("init")
+    with reads_held(server, ns) as point:
+        process = varve.start("backup", at(varve, server.uri, "source"), "--source", "shop", "--readers", "1", "--json", *args)
+        try:
+            point.wait()
+            yield process, point.release
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
