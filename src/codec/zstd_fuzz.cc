@@ -10,9 +10,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   varve::codec::Decompressor reader;
   const auto plain = reader.decompress_up_to(frame, kLimit);
   if (!plain) return 0;
-  if (plain->size() > kLimit || reader.decompress_exactly(frame, plain->size()) != plain) std::abort();
+  if (plain->size() > kLimit || reader.decompress_exactly(frame, plain->size()) != *plain) std::abort();
   varve::Bytes again;
   varve::codec::Compressor().compress(*plain, again);
-  if (reader.decompress_exactly(again, plain->size()) != plain) std::abort();
+  if (reader.decompress_exactly(again, plain->size()) != *plain) std::abort();
   return 0;
 }
