@@ -1,0 +1,260 @@
+"""What goes wrong is said in a sentence that names it, with the exit code that scripts expect, and costs nothing else."""
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.process import free_port
+from harness.servers import PASSWORD, USER, Mongod
+from harness.tools import Varve
+from support.hold import HOLDABLE, finish, reads_held
+from support.mongos import Mongos
+from support.runs import at, back_up, export
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Mongod(replica_set="rs0", extra_args=HOLDABLE) as server:
+        with server.client() as client:
+            client.shop.orders.insert_many([{"_id": i} for i in range(100)])
+        yield server
+
+
+@pytest.fixture(scope="module")
+def locked():
+    """A server with logins."""
+    with Mongod(replica_set="rs0", auth=True, extra_args=HOLDABLE) as server:
+        with server.client() as client:
+            client.shop.orders.insert_many([{"_id": i} for i in range(100)])
+        yield server
+
+
+@pytest.fixture(scope="module")
+def saved(server, tmp_path_factory):
+    varve = Varve(tmp_path_factory.mktemp("saved"))
+    for _ in range(2):
+        back_up(varve, server)
+    return varve
+
+
+def fails(varve, *args, code=1, **options):
+    """The error of a run that fails so, which is told to people and, with --json, to programs."""
+    told = varve(*args, code=code, **options)
+    assert told.stderr.startswith("error: "), told
+    event = json.loads(varve(*args, "--json", code=code, **options).stderr.splitlines()[-1])
+    assert event["message_type"] == "exit_error" and event["code"] == code and event["message"] in told.stderr
+    return told.stderr
+
+
+def test_no_repository(varve, server):
+    """DESIGN 8: exit 10, and how one is made."""
+    assert "varve init" in fails(varve, "snapshots", code=10)
+    fails(varve, "backup", server.uri, code=10)
+
+
+def test_a_wrong_password(saved):
+    """DESIGN 8: exit 12."""
+    wrong = {"RESTIC_PASSWORD_FILE": "", "RESTIC_PASSWORD": "wrong"}
+    assert "password" in fails(saved, "snapshots", code=12, env=wrong)
+
+
+def test_an_init_over_a_repository(saved):
+    """What is there stays."""
+    before = (saved.path / "config").read_bytes()
+    assert "already" in fails(saved, "init")
+    assert (saved.path / "config").read_bytes() == before
+
+
+def test_no_server(varve):
+    """The driver's cause is quoted, and the server named."""
+    varve("init")
+    port = free_port()
+    assert f"127.0.0.1:{port}" in fails(varve, "backup", f"mongodb://127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize("uri", ["mongodb://", "mongodb://host:notaport/", "http://127.0.0.1/", "127.0.0.1:27017", "@/no/such/file",
+                                 "mongodb://u:secret@h/?replicaSet"])
+def test_a_bad_uri(varve, uri):
+    """Refused before anything is tried, without repeating its password."""
+    varve("init")
+    assert "secret" not in fails(varve, "backup", uri)
+
+
+@pytest.mark.parametrize("name", ["nothing", "deadbeef", "", "../x"])
+def test_an_unknown_snapshot(saved, name):
+    """Named in the error."""
+    assert name in fails(saved, "show", name)
+
+
+def test_an_ambiguous_snapshot(saved, server):
+    """The beginning of several ids is refused, not guessed. Snapshots are made until two begin alike."""
+    first = ""
+    while not first:
+        beginnings = [s["id"][0] for s in json.loads(saved("snapshots", "--json").stdout)]
+        first = next((b for b in beginnings if beginnings.count(b) > 1), "")
+        if not first:
+            back_up(saved, server)
+    assert f"'{first}'" in fails(saved, "show", first)
+
+
+def test_latest_of_a_source_that_is_not_there(saved):
+    """--source narrows `latest`."""
+    assert "nobody" in fails(saved, "show", "latest", "--source", "nobody")
+    assert saved("show", "latest", "--source", "shop").code == 0
+
+
+@pytest.mark.parametrize("args", [("backup", "mongodb://h/", "--frobnicate"), ("frobnicate",), (), ("restore", "latest"), ("verify", "latest"),
+                                  ("export", "latest"), ("backup", "mongodb://h/", "--compression", "most"),
+                                  ("backup", "mongodb://h/", "--order", "random"), ("backup", "mongodb://h/", "--readers", "many"),
+                                  ("backup", "files", "/etc")])
+def test_bad_usage(varve, args):
+    """DESIGN 8: exit 1 and a hint, before anything is touched."""
+    varve("init")
+    assert varve(*args, code=1).stderr.startswith("error: ")
+
+
+def test_a_refused_login(varve, locked):
+    """RULES 21: the message names the user, never the password."""
+    varve("init")
+    said = fails(varve, "backup", at(varve, locked.uri_as("anna", "hunter2hunter2")))
+    assert "anna" in said and "hunter2" not in said and locked.host in said
+
+
+def test_a_password_in_an_argument_is_not_left_there(varve, locked):
+    """RULES 21: it works, warns, and is gone from the process list at once; a file and the environment do without."""
+    varve("init")
+    with reads_held(locked, "shop.orders") as point:
+        process = varve.start("backup", locked.uri)
+        point.wait()
+        listed = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(process.pid)], capture_output=True, text=True).stdout
+        raw = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        point.release()
+        out, err = finish(process)
+    secret = locked.uri.split("@")[0].rpartition(":")[2]
+    for text in (listed, raw.decode(), out, err):
+        assert secret not in text and PASSWORD not in text
+    assert "VARVE_MONGO_PASSWORD" in err
+    bare = f"mongodb://{USER}@{locked.host}/?authSource=admin"
+    quiet = varve("backup", bare, env={"VARVE_MONGO_PASSWORD": PASSWORD})
+    assert "VARVE_MONGO_PASSWORD" not in quiet.stderr
+    (varve.folder / "mongo password").write_text(PASSWORD + "\n")
+    varve("backup", bare, env={"VARVE_MONGO_PASSWORD_FILE": str(varve.folder / "mongo password")})
+    varve("backup", env={"VARVE_URI": locked.uri})
+    varve("backup", "--uri-file", at(varve, locked.uri)[1:])
+
+
+def test_no_secret_is_in_the_repository(varve, locked):
+    """DESIGN 8: secrets never reach the repository's metadata."""
+    back_up(varve, locked)
+    for name in ("show", "snapshots"):
+        assert PASSWORD not in varve(name, *(["latest"] if name == "show" else []), "--json").stdout
+    assert PASSWORD not in varve.restic("dump", "latest", "/mongodb/shop/rs0/varve/manifest.json").stdout
+
+
+def test_the_least_privileges(varve, locked):
+    """RULES 6: `backup` is enough, `clusterMonitor` lets hidden members be seen; without `backup` the error names it."""
+    with locked.client() as client:
+        for user, roles in (("least", ["backup"]), ("more", ["backup", "clusterMonitor"]), ("less", ["readAnyDatabase"])):
+            client.admin.command("createUser", user, pwd=PASSWORD, roles=roles)
+    varve("init")
+    assert "clusterMonitor" in str(varve.json("backup", at(varve, locked.uri_as("least", PASSWORD)), "--source", "shop")[-1]["remarks"])
+    assert "clusterMonitor" not in str(varve.json("backup", at(varve, locked.uri_as("more", PASSWORD)), "--source", "shop")[-1])
+    said = fails(varve, "backup", at(varve, locked.uri_as("less", PASSWORD)), "--source", "shop")
+    assert "backup" in said.partition("\n")[2] and PASSWORD not in said
+
+
+def test_a_mongos_is_refused(varve):
+    """RULES 7: until sharded backup exists."""
+    varve("init")
+    with Mongos() as mongos:
+        assert "mongos" in fails(varve, "backup", mongos.uri)
+
+
+@pytest.mark.all
+def test_parts_of_a_sharded_cluster_are_refused(varve, sharded_parts):
+    """RULES 7: a shard read directly holds orphans; a config server is no database of the user's. As targets they are refused too."""
+    cluster = sharded_parts()
+    with cluster.shards[0].client() as client:
+        client.shop.orders.insert_one({"_id": 1})
+    varve("init")
+    assert "shard" in fails(varve, "backup", cluster.shards[0].uri)
+    assert "config" in fails(varve, "backup", cluster.config.uri)
+
+
+def test_a_source_is_bound_to_its_replica_set(varve, server, mongod):
+    """RULES 23: another set under the same name is refused, and named; --new-incarnation goes on without a parent."""
+    other = mongod(replica_set="rs0")
+    with other.client() as client:
+        client.shop.orders.insert_one({"_id": 1})
+    back_up(varve, server)
+    assert "--new-incarnation" in fails(varve, "backup", other.uri, "--source", "shop")
+    assert len(json.loads(varve("snapshots", "--json").stdout)) == 1
+    back_up(varve, other, "--new-incarnation")
+    varve("backup", other.uri, "--source", "shop")
+    assert [s.get("parent") is None for s in json.loads(varve("snapshots", "--json").stdout)] == [True, True, False]
+
+
+def test_an_export_is_the_owners_alone(saved):
+    """RULES 22: 0600 and 0700, whatever the umask, and it says that it holds credentials; a folder in use is left alone."""
+    out = export(saved, "private")
+    for path in [out, *out.rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    (out / "oplog.bson").write_bytes(b"mine")
+    fails(saved, "export", "latest", "--out", out)
+    assert (out / "oplog.bson").read_bytes() == b"mine"
+
+
+def test_an_export_says_that_it_holds_credentials(varve, locked):
+    """RULES 22."""
+    back_up(varve, locked)
+    said = varve("export", "latest", "--out", varve.folder / "out")
+    assert "credentials" in said.stdout + said.stderr
+
+
+def test_an_exclusive_lock_is_waited_for_by_nobody(saved, server):
+    """DESIGN 8: exit 11 while another program holds the repository alone; its lock stays."""
+    check = subprocess.Popen([*map(str, [os.environ["VARVE_PEERS"] + "/restic", "check", "--read-data"])], env=saved.env,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not any((saved.path / "locks").iterdir()):
+            assert check.poll() is None
+        check.send_signal(19)
+        said = fails(saved, "backup", server.uri, "--source", "shop", code=11)
+        assert str(check.pid) in said
+        check.kill()
+        check.wait()
+        back_up(saved, server)  # of a dead process on this host: it doesn't block
+    finally:
+        check.kill()
+        check.wait()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk(varve, server, tmp_path):
+    """It ends with the system's own words, makes no snapshot, and what was there can still be read."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "varve-test", small], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs here: {mounted.stderr.strip()}")
+    env = {"RESTIC_REPOSITORY": str(small / "repo")}
+    try:
+        with server.client() as client:
+            client.full.noise.insert_many([{"_id": i, "x": os.urandom(50_000)} for i in range(200)])
+        varve("init", env=env)
+        varve("backup", server.uri, "--source", "shop", "--ns-include", "shop.*", env=env)
+        said = fails(varve, "backup", server.uri, "--source", "shop", env=env)
+        assert "No space left on device" in said
+        assert len(json.loads(varve("snapshots", "--json", env=env).stdout)) == 1
+        assert not list((small / "repo" / "locks").iterdir())
+        subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
+        varve("backup", server.uri, "--source", "shop", env=env)
+        varve("check", "--read-data", env=env)
+        varve.restic("check", "--read-data", env=env)
+    finally:
+        with server.client() as client:
+            client.drop_database("full")
+        subprocess.run(["umount", small], check=True)
