@@ -22,6 +22,12 @@ class Uri {
   std::vector<std::string> seeds() const;
   std::string user() const;
   bool is_srv() const;
+  /// The set's name that the text asks for; "" if none.
+  std::string replica_set() const;
+  /// True if the text asks for its one member alone, with directConnection=true.
+  bool is_direct() const;
+  /// The same with the hosts and settings that the SRV and TXT records name now; kUnavailable if there are none.
+  Result<Uri> resolved() const;
   /// The same settings for that one host:port, with directConnection=true and without replicaSet and SRV.
   Uri direct_to(const std::string& host_port) const;
   /// The same URI with this password put in (VARVE_MONGO_PASSWORD and the like), where it has a user and no password.

@@ -1,0 +1,218 @@
+#include "mongo/catalog.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "mongo/batch.h"
+#include "mongo/driver.h"
+#include "mongo/errors.h"
+#include "mongo/scope.h"
+
+namespace varve::mongo {
+
+namespace {
+
+constexpr int64_t kWireOf44 = 9;
+
+bool gone(const Error& error) {
+  return error.code() == code::kNamespaceNotFound || error.code() == code::kCommandNotSupportedOnView;
+}
+
+CollectionInfo describe(const std::string& db, bson::View entry) {
+  CollectionInfo info;
+  info.ns = {db, std::string(entry.string("name").value_or(""))};
+  info.type = std::string(entry.string("type").value_or("collection"));
+  if (const auto uuid = entry.find("info.uuid")) {
+    if (const auto bytes = uuid->as_uuid()) info.uuid = to_bytes(*bytes);
+  }
+  if (const auto options = entry.document("options")) info.options = bson::Document(options->bytes());
+  if (const auto index = entry.document("idIndex")) info.id_index = bson::Document(index->bytes());
+  info.capped = info.options.view().truthy("capped");
+  info.temporary = info.type == "collection" && is_temporary(info.ns.collection, info.options);
+  return info;
+}
+
+/// An entry of listIndexes with includeBuildUUIDs: an unfinished build is {spec, buildUUID}.
+void take_index(bson::View entry, CollectionInfo& info) {
+  const auto build = entry.find("buildUUID");
+  const auto spec = entry.document("spec");
+  if (!build || !spec) {
+    info.indexes.emplace_back(entry.bytes());
+    return;
+  }
+  bson::Builder unfinished;
+  auto elements = spec->elements();
+  while (const auto element = elements.next()) unfinished.add(*element);
+  unfinished.add(*build);
+  info.unfinished.push_back(unfinished.finish());
+}
+
+class Lister {
+ public:
+  Lister(Connection& connection, const Cancel& cancel) : connection_(connection), cancel_(cancel) {}
+
+  Result<Catalog> list() {
+    TRY_ASSIGN(const auto databases, list_databases());
+    for (const auto& db : databases) {
+      if (const auto reason = out_of_scope(db)) {
+        catalog_.left_out.push_back({{db, "*"}, *reason});
+      } else {
+        TRY(list_collections(db));
+      }
+    }
+    std::ranges::sort(catalog_.collections, {}, &CollectionInfo::ns);
+    for (auto& info : catalog_.collections) TRY(complete(info));
+    std::erase_if(catalog_.collections, [&](const CollectionInfo& info) { return vanished_.contains(info.ns); });
+    if (connection_.state().wire_version < kWireOf44) mark_builds_by_current_operations();
+    return std::move(catalog_);
+  }
+
+ private:
+  Result<std::vector<std::string>> list_databases() {
+    bson::Builder list;
+    list.add("listDatabases", int32_t{1}).add("nameOnly", true);
+    TRY_ASSIGN(const auto reply, connection_.command("admin", list.finish(), cancel_));
+    saw(reply);
+    std::vector<std::string> names;
+    const auto databases = reply.view().array("databases");
+    if (!databases) return fail(ErrorKind::kCorrupt, connection_.host() + ": listDatabases without databases");
+    TRY(each_in_batch(*databases, [&](ByteView entry) -> Status {
+      names.emplace_back(bson::View(entry).string("name").value_or(""));
+      return {};
+    }));
+    return names;
+  }
+
+  Status list_collections(const std::string& db) {
+    bson::Builder list;
+    list.add("listCollections", int32_t{1});
+    auto found = all_results(connection_, db, list.finish(), cancel_);
+    if (!found) return fail(std::move(found).error().within(db));
+    saw(found->operation_time);
+    for (const auto& entry : found->documents) {
+      auto info = describe(db, entry);
+      if (auto reason = out_of_scope(info.ns)) {
+        if (info.ns.collection != "system.views") catalog_.left_out.push_back({info.ns, std::move(*reason)});
+      } else {
+        catalog_.collections.push_back(std::move(info));
+      }
+    }
+    return {};
+  }
+
+  Status complete(CollectionInfo& info) {
+    if (info.type == "view") return {};
+    TRY(list_indexes(info));
+    return info.has_data() ? estimate_size(info) : Status{};
+  }
+
+  Status list_indexes(CollectionInfo& info) {
+    bson::Builder list;
+    list.add("listIndexes", info.ns.collection);
+    if (connection_.state().wire_version >= kWireOf44) list.add("includeBuildUUIDs", true);
+    auto found = all_results(connection_, info.ns.db, list.finish(), cancel_);
+    if (!found) {
+      if (!gone(found.error())) return fail(std::move(found).error().within(info.ns.text()));
+      vanished_.insert(info.ns);
+      return {};
+    }
+    saw(found->operation_time);
+    for (const auto& entry : found->documents) take_index(entry, info);
+    return {};
+  }
+
+  /// dataSize with `estimate` only reads two counters, where collStats assembles all statistics of the storage engine.
+  Status estimate_size(CollectionInfo& info) {
+    bson::Builder size;
+    size.add("dataSize", info.ns.text()).add("estimate", true);
+    const auto reply = connection_.command(info.ns.db, size.finish(), cancel_);
+    if (!reply) return reply.error().kind() == ErrorKind::kInternal ? Status{} : fail_unless_gone(reply.error());
+    info.bytes = static_cast<uint64_t>(std::max<int64_t>(0, reply->view().int64("size").value_or(0)));
+    info.documents = static_cast<uint64_t>(std::max<int64_t>(0, reply->view().int64("numObjects").value_or(0)));
+    return {};
+  }
+
+  static Status fail_unless_gone(const Error& error) { return gone(error) ? Status{} : fail(error); }
+
+  /// Before 4.4 only the operations under way tell of unfinished builds. Needs a right beyond `backup`; without it they
+  /// count as finished, which their oplog entry at the end then confirms.
+  void mark_builds_by_current_operations() {
+    bson::Builder command;
+    command.add("aggregate", int32_t{1}).open_array("pipeline");
+    command.open("0").open("$currentOp").add("allUsers", true).end().end();
+    command.open("1").open("$match").open("command.createIndexes").add("$exists", true).end().end().end();
+    command.end().open("cursor").end();
+    const auto operations = all_results(connection_, "admin", command.finish(), cancel_);
+    if (!operations) return;
+    for (const auto& operation : operations->documents) {
+      const auto db = operation.view().string("command.$db");
+      const auto collection = operation.view().string("command.createIndexes");
+      const auto specs = operation.view().array("command.indexes");
+      if (db && collection && specs) move_to_unfinished({std::string(*db), std::string(*collection)}, *specs);
+    }
+  }
+
+  void move_to_unfinished(const bson::Namespace& ns, bson::View specs) {
+    const auto info = std::ranges::find(catalog_.collections, ns, &CollectionInfo::ns);
+    if (info == catalog_.collections.end()) return;
+    auto elements = specs.elements();
+    while (const auto element = elements.next()) {
+      const auto spec = element->as_document();
+      const auto name = spec ? spec->string("name") : std::nullopt;
+      const auto index = std::ranges::find_if(
+          info->indexes, [&](const bson::Document& known) { return name && known.view().string("name") == name; });
+      if (index == info->indexes.end()) continue;
+      info->unfinished.push_back(std::move(*index));
+      info->indexes.erase(index);
+    }
+  }
+
+  void saw(bson::View reply) { saw(reply.timestamp("operationTime").value_or(bson::Timestamp{})); }
+  void saw(bson::Timestamp time) { catalog_.operation_time = std::max(catalog_.operation_time, time); }
+
+  Connection& connection_;
+  const Cancel& cancel_;
+  Catalog catalog_;
+  std::set<bson::Namespace> vanished_;
+};
+
+/// A reply without what belongs to every reply.
+bson::Document without_envelope(bson::View reply) {
+  bson::Builder kept;
+  auto elements = reply.elements();
+  while (const auto element = elements.next()) {
+    const auto name = element->name();
+    if (name == "ok" || name == "operationTime" || name == "localUpdateWallClockTime" || name.starts_with('$') ||
+        name == "lastCommittedOpTime") {
+      continue;
+    }
+    kept.add(*element);
+  }
+  return kept.finish();
+}
+
+bson::Document reply_or_nothing(Connection& connection, const bson::Document& command, const Cancel& cancel) {
+  const auto reply = connection.command("admin", command, cancel);
+  return reply ? without_envelope(*reply) : bson::Document();
+}
+
+}  // namespace
+
+Result<Catalog> list_catalog(Connection& connection, const Cancel& cancel) {
+  return Lister(connection, cancel).list();
+}
+
+bson::Document default_rw_concern(Connection& connection, const Cancel& cancel) {
+  bson::Builder command;
+  command.add("getDefaultRWConcern", int32_t{1});
+  return reply_or_nothing(connection, command.finish(), cancel);
+}
+
+bson::Document cluster_parameters(Connection& connection, const Cancel& cancel) {
+  bson::Builder command;
+  command.add("getClusterParameter", "*");
+  return reply_or_nothing(connection, command.finish(), cancel);
+}
+
+}  // namespace varve::mongo

@@ -1,0 +1,150 @@
+#include "mongo/cursor.h"
+
+#include "bson/namespace.h"
+#include "mongo/batch.h"
+#include "mongo/driver.h"
+#include "mongo/errors.h"
+
+namespace varve::mongo {
+
+namespace {
+
+/// More than fit into a reply of 16 MB, so that the size alone bounds it.
+constexpr int32_t kBatchSize = 10'000'000;
+constexpr int64_t kMaxWaitMs = 60'000;
+
+void add_source(const ReadSpec& spec, bson::Builder& find) {
+  if (spec.uuid.empty()) {
+    find.add("find", spec.collection);
+  } else {
+    find.add_uuid("find", spec.uuid);
+  }
+}
+
+void add_read_concern(const ReadSpec& spec, bson::Builder& find) {
+  find.open("readConcern").add("level", spec.majority ? "majority" : "local");
+  if (spec.after_cluster_time) find.add("afterClusterTime", *spec.after_cluster_time);
+  find.end();
+}
+
+void add_order(const ReadSpec& spec, bson::Builder& find) {
+  if (spec.order == ReadOrder::kId) {
+    find.open("hint").add("_id", int32_t{1}).end();
+    find.open("sort").add("_id", int32_t{1}).end();
+  } else {
+    find.open("hint").add("$natural", int32_t{1}).end();
+  }
+}
+
+bson::Document find_command(const ReadSpec& spec) {
+  bson::Builder find;
+  add_source(spec, find);
+  if (!spec.filter.view().empty()) find.add("filter", spec.filter.view());
+  add_order(spec, find);
+  find.add("batchSize", kBatchSize);
+  add_read_concern(spec, find);
+  return find.finish();
+}
+
+/// A limited wait for the cluster time: on the find itself maxTimeMS would limit the cursor's whole life.
+Status wait_for_cluster_time(Connection::State& state, const ReadSpec& spec, const Cancel& cancel) {
+  if (!spec.after_cluster_time) return {};
+  bson::Builder find;
+  add_source(spec, find);
+  find.add("limit", int32_t{1}).add("singleBatch", true).add("maxTimeMS", kMaxWaitMs);
+  add_read_concern(spec, find);
+  DriverDocument reply;
+  auto status = state.run(spec.db, find.finish(), reply, cancel);
+  if (!status && status.error().code() == code::kMaxTimeExpired) {
+    return fail(Error(ErrorKind::kUnavailable, state.host + " did not reach the cluster time " +
+                                                   spec.after_cluster_time->text() + " within a minute")
+                    .with_code(code::kMaxTimeExpired)
+                    .hint("its replication lags or stands still; see rs.status()"));
+  }
+  return status;
+}
+
+}  // namespace
+
+struct Cursor::State {
+  Connection::State& connection;
+  std::string db;
+  std::string label;
+  DriverDocument reply;
+  const char* batch = "cursor.firstBatch";  ///< of the reply that is not visited yet
+  bool unread = true;
+  int64_t id = 0;
+  std::string collection;  ///< as the server calls it in its latest reply
+
+  explicit State(Connection::State& c) : connection(c) {}
+  ~State() {
+    if (id == 0) return;
+    bson::Builder kill;
+    kill.add("killCursors", collection).open_array("cursors").add("0", id).end();
+    connection.run_briefly(db, kill.finish());
+  }
+
+  void took_reply() {
+    id = reply.view().int64("cursor.id").value_or(0);
+    if (const auto ns = reply.view().string("cursor.ns")) collection = bson::Namespace::parse(*ns).collection;
+    unread = true;
+  }
+
+  Status get_more(const Cancel& cancel) {
+    bson::Builder more;
+    more.add("getMore", id).add("collection", collection);
+    more.add("batchSize", kBatchSize);
+    auto status = connection.run(db, more.finish(), reply, cancel);
+    if (!status) {
+      if (status.error().code() != 0) id = 0;  // the server is done with it
+      return fail(std::move(status).error().within(label));
+    }
+    batch = "cursor.nextBatch";
+    took_reply();
+    return {};
+  }
+};
+
+Cursor::Cursor() = default;
+Cursor::~Cursor() = default;
+Cursor::Cursor(Cursor&&) noexcept = default;
+Cursor& Cursor::operator=(Cursor&&) noexcept = default;
+
+Result<Cursor> Cursor::open(Connection& connection, const ReadSpec& spec, const Cancel& cancel) {
+  Cursor cursor;
+  cursor.state_ = std::make_unique<State>(connection.state());
+  auto& state = *cursor.state_;
+  state.db = spec.db;
+  state.label = spec.db + "." + spec.collection;
+  auto status = wait_for_cluster_time(connection.state(), spec, cancel);
+  if (status) status = connection.state().run(spec.db, find_command(spec), state.reply, cancel);
+  if (!status) return fail(std::move(status).error().within(state.label));
+  state.took_reply();
+  return cursor;
+}
+
+Result<bool> Cursor::next(const std::function<Status(ByteView)>& visit, const Cancel& cancel) {
+  auto& state = *state_;
+  if (!state.unread) {
+    if (state.id == 0) return false;
+    TRY(state.get_more(cancel));
+  }
+  state.unread = false;
+  const auto batch = state.reply.view().array(state.batch);
+  if (!batch) return fail(ErrorKind::kCorrupt, state.label + ": the server's reply has no documents");
+  TRY(each_in_batch(*batch, visit));
+  return state.id != 0;
+}
+
+bool Cursor::vanished(const Error& error) {
+  switch (error.code()) {
+    case code::kNamespaceNotFound:
+    case code::kQueryPlanKilled:
+    case code::kSnapshotUnavailable:
+      return true;
+    default:
+      return error.message().find("Unable to resolve") != std::string::npos;
+  }
+}
+
+}  // namespace varve::mongo
