@@ -23,7 +23,8 @@ function(varve_room)
   add_library(${library} STATIC ${sources})
   target_include_directories(${library} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   # -Wrestrict: GCC 12 warns falsely about std::string's operator+.
-  target_compile_options(${library} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-restrict -Werror)
+  target_compile_options(${library} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> -Werror)
   target_link_libraries(${library} PUBLIC ${used} ${ROOM_LIBS} Threads::Threads)
 
   if(VARVE_TESTS AND helpers)
