@@ -103,7 +103,7 @@ def test_a_target_that_dies_ends_the_restore(varve, server, mongod):
     target = mongod(extra_args=HOLDABLE)
     with commands_held(target, "insert", mode={"skip": 1}) as point:
         process = varve.start("restore", "latest", "--to", at(varve, target.uri), "--yes")
-        point.wait(2)
+        point.wait()
         target.kill()
         _, err = finish(process, code=1)
     assert target.host in err

@@ -101,7 +101,7 @@ def test_the_old_collection_lives_until_its_successor_is_proven(saved, target, s
     old = state_of(target)["shop.orders"]
     with commands_held(target, step, mode={"skip": skip}) as point:
         process = varve.start("restore", "latest", "--to", at(varve, target.uri), "--drop", "--yes", "--writers", "1")
-        point.wait(skip + 1)
+        point.wait()
         process.kill()
         process.communicate()
         with target.client() as client:

@@ -19,9 +19,9 @@ class FailPoint:
     def _configure(self, mode, data):
         return self.client.admin.command("configureFailPoint", self.name, mode=mode, data=data)
 
-    def wait(self, times=1):
-        """Returns when it held `times` more operations than before it was set."""
-        self.client.admin.command("waitForFailPoint", self.name, timesEntered=self.entered + times, maxTimeMS=60_000)
+    def wait(self):
+        """Returns when it holds an operation."""
+        self.client.admin.command("waitForFailPoint", self.name, timesEntered=self.entered + 1, maxTimeMS=60_000)
 
     def release(self):
         self._configure("off", {})

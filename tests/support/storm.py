@@ -4,7 +4,7 @@ import threading
 
 from bson import Binary, Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure
 
 from harness.servers import wait_until
 from support.raw import RAW, first_element
@@ -13,22 +13,23 @@ COLLECTIONS = ("a", "b", "c")
 
 
 class Storm:
-    """`threads` writers on database `name` of a replica set. Seed it with seed() first; no DDL is done."""
+    """`threads` writers on database storm of a replica set, which begins with `each` documents a collection. Does no DDL."""
 
-    def __init__(self, server, name="storm", threads=2):
+    def __init__(self, server, each=3000, threads=2):
         self.client = server.client(w=1)
-        self.database = self.client[name]
+        self.database = self.client["storm"]
+        self.each = each
         self.done, self.errors = 0, []
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(i,), daemon=True) for i in range(threads)]
 
-    def seed(self, each=3000):
+    def _seed(self):
         for name in COLLECTIONS:
             self.database[name].insert_many([{"_id": i, "n": 0, "list": [i], "deep": {"a": {"b": i}}, "text": f"{name} {i} " * 5}
-                                             for i in range(each)])
-        self.each = each
+                                             for i in range(self.each)])
 
     def __enter__(self):
+        self._seed()
         for thread in self._threads:
             thread.start()
         return self
@@ -57,7 +58,7 @@ class Storm:
             while not self._stop.is_set():
                 noise.choice(kinds)(noise, self.database[noise.choice(COLLECTIONS)])
                 self.done += 1
-        except PyMongoError as error:
+        except Exception as error:  # stop() and wait_for() tell it
             self.errors.append(error)
 
     def _id(self, noise):
@@ -67,7 +68,7 @@ class Storm:
         collection.update_one({"_id": self._id(noise)}, {"$setOnInsert": {"n": -1, "new": noise.random()}}, upsert=True)
 
     def _update(self, noise, collection):
-        collection.update_one({"_id": self._id(noise)}, {"$inc": {"n": 1}, "$set": {"deep.a.c": noise.random()}, "$unset": {"text": 1}})
+        collection.update_one({"_id": self._id(noise)}, {"$inc": {"count": 1}, "$set": {"deep.a.c": noise.random()}, "$unset": {"text": 1}})
 
     def _replace(self, noise, collection):
         collection.replace_one({"_id": self._id(noise)}, {"n": noise.random(), "text": "replaced " * noise.randrange(9), "list": []}, upsert=True)
