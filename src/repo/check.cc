@@ -1,0 +1,63 @@
+#include "repo/check.h"
+
+#include <algorithm>
+
+#include "repo/checker.h"
+#include "repo/keys.h"
+#include "repo/lock_file.h"
+#include "repo/unpacked.h"
+
+namespace varve::repo {
+
+using storage::FileType;
+
+bool CheckResult::ok() const {
+  return std::none_of(findings.begin(), findings.end(),
+                      [](const Finding& finding) { return finding.severity == Finding::Severity::kError; });
+}
+
+Status Checker::check_keys_and_locks() {
+  auto& storage = repository_.storage();
+  TRY_ASSIGN(const auto keys, list_files(storage, FileType::kKey, cancel_));
+  for (const auto& file : keys) {
+    const auto key = load_key(storage, file.id, file.size, cancel_);
+    if (key) continue;
+    if (!is_damage(key.error())) return fail(key.error());
+    findings_.error("key " + file.id.short_hex() +
+                    " cannot be used, nor the password that was to open it: " + key.error().message());
+  }
+  TRY_ASSIGN(const auto locks, list_files(storage, FileType::kLock, cancel_));
+  for (const auto& file : locks) {
+    if (file.size == 0) continue;
+    const auto json = load_unpacked(repository_, FileType::kLock, file.id, file.size, cancel_);
+    if (!json && !is_damage(json.error())) return fail(json.error());
+    const auto lock = json ? decode_lock(*json, file.id) : Result<LockFile>(fail(json.error()));
+    if (!lock) findings_.hint("lock " + file.id.short_hex() + " keeps others out: " + lock.error().message());
+  }
+  return {};
+}
+
+CheckResult Checker::result() {
+  findings_.hint_list("hold trees and data together; `restic prune` separates them", mixed_);
+  findings_.hint_list("stand in several index files alike; `restic repair index` clears that up", repeated_);
+  findings_.hint_list("are in no index, as an interrupted backup leaves them; `restic prune` removes them", unindexed_);
+  result_.packs = packs_.size();
+  result_.blobs = index_.size();
+  result_.snapshots = snapshots_.size();
+  result_.bytes_read = bytes_read_;
+  result_.findings = findings_.take();
+  return std::move(result_);
+}
+
+Result<CheckResult> check(Repository& repository, const CheckOptions& options, const CheckProgress& progress,
+                          const Cancel& cancel) {
+  Checker checker(repository, cancel);
+  TRY(checker.check_keys_and_locks());
+  TRY(checker.check_index());
+  TRY(checker.check_packs());
+  if (options.read_data) TRY(checker.read_packs(progress));
+  TRY(checker.check_snapshots());
+  return checker.result();
+}
+
+}  // namespace varve::repo
