@@ -5,7 +5,6 @@
 #include <set>
 
 #include "mongo/batch.h"
-#include "mongo/driver.h"
 #include "mongo/errors.h"
 #include "mongo/scope.h"
 
@@ -64,7 +63,7 @@ class Lister {
     std::ranges::sort(catalog_.collections, {}, &CollectionInfo::ns);
     for (auto& info : catalog_.collections) TRY(complete(info));
     std::erase_if(catalog_.collections, [&](const CollectionInfo& info) { return vanished_.contains(info.ns); });
-    if (connection_.state().wire_version < kWireOf44) mark_builds_by_current_operations();
+    if (connection_.wire_version() < kWireOf44) mark_builds_by_current_operations();
     return std::move(catalog_);
   }
 
@@ -110,7 +109,7 @@ class Lister {
   Status list_indexes(CollectionInfo& info) {
     bson::Builder list;
     list.add("listIndexes", info.ns.collection);
-    if (connection_.state().wire_version >= kWireOf44) list.add("includeBuildUUIDs", true);
+    if (connection_.wire_version() >= kWireOf44) list.add("includeBuildUUIDs", true);
     auto found = all_results(connection_, info.ns.db, list.finish(), cancel_);
     if (!found) {
       if (!gone(found.error())) return fail(std::move(found).error().within(info.ns.text()));

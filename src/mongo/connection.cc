@@ -181,4 +181,12 @@ const Uri& Connection::uri() const {
   return state_->uri;
 }
 
+bool Connection::in_replica_set() const {
+  return state_->replica_set;
+}
+
+int64_t Connection::wire_version() const {
+  return state_->wire_version;
+}
+
 }  // namespace varve::mongo

@@ -31,6 +31,10 @@ class Connection {
   /// What the server names itself in errors: "db1:27017".
   const std::string& host() const;
   const Uri& uri() const;
+  /// What the server said when it was reached.
+  bool in_replica_set() const;
+  /// The newest dialect it speaks: 8 is MongoDB 4.2, 9 is 4.4, 13 is 5.0, 17 is 6.0.
+  int64_t wire_version() const;
 
   struct State;  // for this room's other files
   State& state() { return *state_; }

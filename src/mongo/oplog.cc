@@ -1,0 +1,143 @@
+#include "mongo/oplog.h"
+
+#include <algorithm>
+
+#include "mongo/batch.h"
+#include "mongo/driver.h"
+#include "mongo/errors.h"
+
+namespace varve::mongo {
+
+namespace {
+
+constexpr int64_t kWireOf44 = 9;
+constexpr int32_t kBatchSize = 10'000'000;
+constexpr int64_t kWaitMs = 1000;
+
+Error rolled_over(const std::string& host, bson::Timestamp from) {
+  return Error(ErrorKind::kInconsistent,
+               host + ": the oplog rolled over: its entry at " + from.text() + " is not there any more")
+      .hint(
+          "a larger oplog keeps more: db.adminCommand({replSetResizeOplog: 1, size: MEGABYTES}), on 4.4 and later also "
+          "minRetentionHours");
+}
+
+bson::Document open_command(bson::Timestamp from, bool hint_seek) {
+  bson::Builder find;
+  find.add("find", "oplog.rs").open("filter").open("ts").add("$gte", from).end().end();
+  find.add("tailable", true).add("awaitData", true).add("batchSize", kBatchSize);
+  find.open("readConcern").add("level", "local").end();
+  // Before 4.4 the server seeks to a ts only when told that this is its oplog.
+  if (hint_seek) find.add("oplogReplay", true);
+  return find.finish();
+}
+
+}  // namespace
+
+Result<bson::Timestamp> oplog_start(Connection& connection, bson::Timestamp majority, const Cancel& cancel) {
+  bson::Builder find;
+  find.add("find", "transactions").open("filter").open("state").open_array("$in");
+  find.add("0", "prepared").add("1", "inProgress").end().end().end();
+  find.open("projection").add("startOpTime", int32_t{1}).end();
+  find.open("readConcern").add("level", "local").end();
+  auto open = all_results(connection, "config", find.finish(), cancel);
+  if (!open) return fail(std::move(open).error().within("config.transactions"));
+  auto start = majority;
+  for (const auto& transaction : open->documents) {
+    if (const auto began = transaction.view().timestamp("startOpTime.ts")) start = std::min(start, *began);
+  }
+  return start;
+}
+
+struct OplogTail::State {
+  Connection::State& connection;
+  bson::Timestamp from;
+  bson::Timestamp reached;
+  DriverDocument reply;
+  bool unread = false;  ///< the reply of open() has entries that poll() is still to give
+  int64_t id = 0;
+
+  explicit State(Connection::State& c) : connection(c) {}
+  ~State() {
+    if (id == 0) return;
+    bson::Builder kill;
+    kill.add("killCursors", "oplog.rs").open_array("cursors").add("0", id).end();
+    connection.run_briefly("local", kill.finish());
+  }
+
+  Error lost(Error error) const {
+    switch (error.code()) {
+      case code::kCappedPositionLost:
+      case code::kCursorNotFound:
+        return Error(ErrorKind::kInconsistent, connection.host + ": the oplog rolled over behind " + reached.text() +
+                                                   " before it was read: " + error.message())
+            .with_code(error.code())
+            .hint("the server overwrote entries faster than they were read; a larger oplog gives more time");
+      default:
+        return std::move(error).within("local.oplog.rs");
+    }
+  }
+
+  Status get_more(const Cancel& cancel) {
+    bson::Builder more;
+    more.add("getMore", id).add("collection", "oplog.rs").add("batchSize", kBatchSize).add("maxTimeMS", kWaitMs);
+    auto status = connection.run("local", more.finish(), reply, cancel);
+    if (!status) {
+      if (status.error().code() != 0) id = 0;
+      return fail(lost(std::move(status).error()));
+    }
+    id = reply.view().int64("cursor.id").value_or(0);
+    return {};
+  }
+
+  Status visit(std::string_view batch, const std::function<Status(ByteView)>& take) {
+    const auto entries = reply.view().array(batch);
+    if (!entries) return fail(ErrorKind::kCorrupt, "local.oplog.rs: the server's reply has no entries");
+    return each_in_batch(*entries, [&](ByteView entry) -> Status {
+      const auto ts = bson::View(entry).timestamp("ts");
+      if (!ts) return fail(ErrorKind::kCorrupt, "local.oplog.rs: an entry without ts");
+      TRY(take(entry));
+      reached = *ts;
+      return {};
+    });
+  }
+};
+
+OplogTail::OplogTail() = default;
+OplogTail::~OplogTail() = default;
+OplogTail::OplogTail(OplogTail&&) noexcept = default;
+OplogTail& OplogTail::operator=(OplogTail&&) noexcept = default;
+
+Result<OplogTail> OplogTail::open(Connection& connection, bson::Timestamp from, const Cancel& cancel) {
+  OplogTail tail;
+  tail.state_ = std::make_unique<State>(connection.state());
+  auto& state = *tail.state_;
+  state.from = state.reached = from;
+  const auto command = open_command(from, connection.wire_version() < kWireOf44);
+  auto status = connection.state().run("local", command, state.reply, cancel);
+  if (!status) return fail(state.lost(std::move(status).error()));
+  state.id = state.reply.view().int64("cursor.id").value_or(0);
+  if (state.reply.view().timestamp("cursor.firstBatch.0.ts") != from) return fail(rolled_over(connection.host(), from));
+  state.unread = true;
+  return tail;
+}
+
+Status OplogTail::poll(const std::function<Status(ByteView)>& visit, const Cancel& cancel) {
+  auto& state = *state_;
+  if (state.unread) {
+    state.unread = false;
+    return state.visit("cursor.firstBatch", visit);
+  }
+  if (state.id == 0) {
+    return fail(ErrorKind::kInconsistent,
+                state.connection.host + ": the server ended the reading of its oplog after " + state.reached.text());
+  }
+  TRY(state.get_more(cancel));
+  return state.visit("cursor.nextBatch", visit);
+}
+
+bson::Timestamp OplogTail::reached() const {
+  return state_->reached;
+}
+
+}  // namespace varve::mongo

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bson/namespace.h"
+#include "bson/view.h"
+
+namespace varve::mongo {
+
+/// What a login may do: `authInfo.authenticatedUserPrivileges` of connectionStatus. A view.
+class Privileges {
+ public:
+  explicit Privileges(bson::View array) : array_(array) {}
+
+  bool on_collection(const bson::Namespace& ns, std::string_view action) const;
+  /// On any collection that a user may have made.
+  bool on_every_collection(std::string_view action) const;
+  bool on_cluster(std::string_view action) const;
+
+ private:
+  template <typename Covers>
+  bool any(std::string_view action, const Covers& covers) const;
+
+  bson::View array_;
+};
+
+/// Lines such as "backup: to read local.oplog.rs", from the privileges alone.
+std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool replica_set);
+std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool with_users);
+
+}  // namespace varve::mongo

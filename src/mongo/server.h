@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mongo/connection.h"
+
+// Small questions to one server.
+
+namespace varve::mongo {
+
+/// isMaster, which every version understands (hello is younger).
+Result<bson::Document> is_master(Connection& connection, const Cancel& cancel);
+
+struct ServerVersion {
+  std::string text;
+  std::vector<int> numbers;
+};
+Result<ServerVersion> server_version(Connection& connection, const Cancel& cancel);
+
+/// "6.0"; "" where it cannot be read.
+std::string feature_version(Connection& connection, const Cancel& cancel);
+
+/// -1 where it cannot be read.
+int64_t rollback_id(Connection& connection, const Cancel& cancel);
+
+/// A member's own copy of the set's configuration; {} where it cannot be read.
+bson::Document stored_configuration(Connection& connection, const Cancel& cancel);
+
+/// The document that makes a server part of a sharded cluster; nothing if it is none, or may not be read.
+std::optional<bson::Document> shard_identity(Connection& connection, const Cancel& cancel);
+
+}  // namespace varve::mongo
