@@ -44,7 +44,7 @@ def _order(random, number):
     return {"_id": ObjectId(f"{1767225600 + number * 11:08x}{number % 4:010x}{number % 2**24:06x}"),
             "customer": int(random.random() * 150_000), "at": START + timedelta(seconds=at),
             "state": STATES[int(random.random() * 8)], "city": CITIES[int(random.random() * 10)],
-            "cents": int(random.random() * 50_000), "grams": round(random.random() * 5000, 1),
+            "cents": int(random.random() * 50_000), "currency": "EUR", "grams": round(random.random() * 5000, 1),
             "sku": f"sku-{int(random.random() ** 2 * 20_000):05}", "session": f"{random.getrandbits(96):024x}"}
 
 
@@ -62,7 +62,7 @@ def _customer(random, number):
 
 def _report(random, number):
     return {"_id": f"2026/{number:07}", "title": _text(random, 6), "at": START + timedelta(minutes=number),
-            "preview": Binary(random.randbytes(57_000)), "pages": [_text(random, 1000) for _ in range(46)]}
+            "preview": Binary(random.randbytes(57_000)), "pages": [_text(random, 1000) for _ in range(47)]}
 
 
 # How to make a document, how many there are in the full size, and how many go in a batch.
