@@ -18,7 +18,7 @@ constexpr auto kSettle = 200ms;  // for two who look at the same time to see eac
 constexpr auto kRefreshEvery = 5min;
 constexpr auto kRetryEvery = 1min;
 constexpr auto kGiveUpAfter = 22min + 30s;  // well before 30 minutes, when others take the lock for stale
-constexpr auto kStep = 10s;                 // short, so that a machine that slept is noticed
+constexpr auto kStep = 15s;                 // short, so that a machine that slept is noticed
 
 /// The file of a held lock: replaced again and again, as files are written once.
 class HeldLock final : public Lock {

@@ -96,8 +96,9 @@ TEST(Pack, EveryDamagedBitOfTheHeaderIsNoticed) {
 
 TEST(Pack, ImpossibleHeadersAreRefused) {
   const std::string id(64, '1');
-  for (const std::string& hex : {"042c000000" + id, "0010000000" + id, "022c00000000000000" + id, "002c0000", "00",
-                                 "00ffffffff" + id + "00ffffffff" + id}) {
+  for (const std::string& hex :
+       std::vector<std::string>{"042c000000" + id, "0010000000" + id, "022c00000000000000" + id, "002c0000", "00",
+                                "00ffffffff" + id + "00ffffffff" + id}) {
     EXPECT_FALSE(decode_pack_header(*from_hex(hex.size() % 2 == 0 ? hex : hex + "0"), Id{})) << hex;
   }
 }

@@ -1,0 +1,271 @@
+#include "repo/lock.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "repo/lock_file.h"
+#include "repo/testing/small_backup.h"
+#include "repo/unpacked.h"
+#include "storage/fault.h"
+#include "storage/memory.h"
+
+namespace varve::repo {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing;
+using storage::FileType;
+
+constexpr auto kRefresherStep = 15s;
+
+/// Time stands still until a test moves it. Whoever sleeps is woken when its time has come; short sleeps (a lock's
+/// settling) pass at once.
+class TestClock final : public Clock {
+ public:
+  Time now() const override {
+    std::lock_guard lock(mutex_);
+    return now_;
+  }
+  std::chrono::nanoseconds ticks() const override { return now().time_since_epoch(); }
+  bool sleep(std::chrono::nanoseconds duration, const Cancel& cancel) const override {
+    std::unique_lock lock(mutex_);
+    slept_ += duration;
+    if (duration != kRefresherStep) return !cancel.stopped();  // only the refresher waits for the time to pass
+    wakes_ = now_ + duration;
+    changed_.notify_all();
+    changed_.wait(lock, cancel.token(), [&] { return now_ >= *wakes_; });
+    return !cancel.stopped();
+  }
+  /// Moves the time in steps, letting the one refresher do its work at each.
+  void advance(std::chrono::nanoseconds by) {
+    std::unique_lock lock(mutex_);
+    const auto asleep = [&] { return wakes_ && *wakes_ > now_; };
+    for (; by > 0s; by -= kRefresherStep) {
+      if (!changed_.wait_for(lock, 5s, asleep)) return;  // it has ended
+      now_ += kRefresherStep;
+      changed_.notify_all();
+    }
+    changed_.wait_for(lock, 5s, asleep);
+  }
+  void jump(std::chrono::nanoseconds by) {
+    std::lock_guard lock(mutex_);
+    now_ += by;
+    changed_.notify_all();
+  }
+  std::chrono::nanoseconds slept() const {
+    std::lock_guard lock(mutex_);
+    return slept_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::condition_variable_any changed_;
+  Time now_ = system_clock().now();
+  mutable std::optional<Time> wakes_;
+  mutable std::chrono::nanoseconds slept_{0};
+};
+
+class LockTest : public ::testing::Test {
+ protected:
+  std::vector<storage::FileInfo> files() { return *list_files(*memory_, FileType::kLock, Cancel()); }
+  LockFile foreign(bool exclusive) {
+    LockFile lock;
+    lock.time = clock_.now();
+    lock.exclusive = exclusive;
+    lock.holder = {"elsewhere", "anna", 7, 8, 4711};
+    return lock;
+  }
+  Id store(const LockFile& lock) { return *repository_->save_file(FileType::kLock, encode_lock(lock), Cancel()); }
+  Result<std::unique_ptr<Lock>> acquire(LockMode mode) { return Lock::acquire(*repository_, mode, Cancel(), clock_); }
+  bool wait_until_lost(const Lock& lock) {
+    for (int i = 0; i < 500 && !lock.cancel().stopped(); ++i) std::this_thread::sleep_for(10ms);
+    return lock.cancel().stopped();
+  }
+
+  std::shared_ptr<storage::MemoryStorage> memory_ = std::make_shared<storage::MemoryStorage>();
+  std::shared_ptr<storage::FaultStorage> faulty_ = std::make_shared<storage::FaultStorage>(memory_);
+  std::unique_ptr<Repository> repository_ = make_repository(faulty_);
+  TestClock clock_;
+};
+
+TEST_F(LockTest, IsWrittenAsGoWritesIt) {
+  LockFile lock = foreign(true);
+  lock.time = *parse_rfc3339("2026-11-21T10:15:02Z");
+  EXPECT_EQ(encode_lock(lock), R"({"time":"2026-11-21T10:15:02Z","exclusive":true,"hostname":"elsewhere",)"
+                               R"("username":"anna","pid":4711,"uid":7,"gid":8})");
+  const auto again = decode_lock(encode_lock(lock), Id{});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(encode_lock(*again), encode_lock(lock));
+}
+
+TEST_F(LockTest, ExclusiveExcludesAndSharedShares) {
+  for (const bool other_exclusive : {false, true}) {
+    for (const auto mode : {LockMode::kShared, LockMode::kExclusive}) {
+      const Id other = store(foreign(other_exclusive));
+      {
+        const auto lock = acquire(mode);
+        const bool excluded = other_exclusive || mode == LockMode::kExclusive;
+        EXPECT_EQ(bool(lock), !excluded);
+        EXPECT_EQ(files().size(), excluded ? 1u : 2u);
+        if (!lock) {
+          EXPECT_EQ(lock.error().kind(), ErrorKind::kLocked);
+          for (const char* part : {"elsewhere", "anna", "4711"}) {
+            EXPECT_NE(lock.error().message().find(part), std::string::npos) << lock.error().message();
+          }
+          EXPECT_NE(lock.error().hints().at(0).find("varve unlock"), std::string::npos);
+        }
+      }
+      EXPECT_EQ(files().size(), 1u);
+      ASSERT_TRUE(memory_->remove({FileType::kLock, other}, Cancel()));
+    }
+  }
+}
+
+TEST_F(LockTest, OldLocksOfOthersAreObeyedButSaidToBeOld) {
+  LockFile old = foreign(true);
+  old.time -= 24h;
+  store(old);
+  const auto lock = acquire(LockMode::kShared);
+  ASSERT_FALSE(lock);
+  EXPECT_NE(lock.error().message().find("24 hours ago"), std::string::npos) << lock.error().message();
+  EXPECT_EQ(lock.error().hints().size(), 2u);
+}
+
+TEST_F(LockTest, SomebodyWhoComesAtTheSameTimeIsSeen) {
+  // The other's file appears between our first look and our second.
+  class Racing final : public Clock {
+   public:
+    explicit Racing(std::function<void()> race) : race_(std::move(race)) {}
+    Time now() const override { return system_clock().now(); }
+    std::chrono::nanoseconds ticks() const override { return system_clock().ticks(); }
+    bool sleep(std::chrono::nanoseconds duration, const Cancel& cancel) const override {
+      if (duration == 200ms) race_();
+      return duration == 200ms || system_clock().sleep(duration, cancel);
+    }
+
+   private:
+    std::function<void()> race_;
+  };
+  const Racing racing([&] { store(foreign(true)); });
+  const auto lock = Lock::acquire(*repository_, LockMode::kShared, Cancel(), racing);
+  ASSERT_FALSE(lock);
+  EXPECT_EQ(lock.error().kind(), ErrorKind::kLocked);
+  EXPECT_EQ(files().size(), 1u);
+}
+
+TEST_F(LockTest, LocksOfDeadProcessesOfThisHostAreRemoved) {
+  LockFile dead = own_lock(LockMode::kExclusive, clock_.now());
+  dead.holder.pid = 0x7ffffff0;  // beyond any kernel's limit
+  store(dead);
+  LockFile namesake = own_lock(LockMode::kExclusive, process_start() - 1h);
+  store(namesake);
+  const auto lock = acquire(LockMode::kExclusive);
+  ASSERT_TRUE(lock) << lock.error().message();
+  EXPECT_EQ(files().size(), 1u);
+}
+
+TEST_F(LockTest, OurOwnOtherLockCounts) {
+  const auto shared = acquire(LockMode::kShared);
+  ASSERT_TRUE(shared);
+  EXPECT_TRUE(acquire(LockMode::kShared));
+  EXPECT_FALSE(acquire(LockMode::kExclusive));
+}
+
+TEST_F(LockTest, EmptyFilesAreIgnoredAndUnreadableOnesRefusedAfterAWhile) {
+  Id id;
+  id.bytes.fill(1);
+  ASSERT_TRUE(memory_->put({FileType::kLock, id}, {}, Cancel()));
+  EXPECT_TRUE(acquire(LockMode::kExclusive));
+  id.bytes.fill(2);
+  const ByteView junk[] = {as_bytes("junk")};
+  ASSERT_TRUE(memory_->put({FileType::kLock, id}, junk, Cancel()));
+  const auto before = clock_.slept();
+  const auto lock = acquire(LockMode::kShared);
+  ASSERT_FALSE(lock);
+  EXPECT_EQ(lock.error().kind(), ErrorKind::kLocked);
+  EXPECT_GE(clock_.slept() - before, 35s);
+}
+
+TEST_F(LockTest, IsReplacedEveryFiveMinutes) {
+  auto lock = acquire(LockMode::kShared);
+  ASSERT_TRUE(lock);
+  const Id first = files().at(0).id;
+  clock_.advance(4min + 45s);
+  EXPECT_EQ(files().at(0).id, first);
+  clock_.advance(30s);
+  ASSERT_EQ(files().size(), 1u);
+  EXPECT_NE(files().at(0).id, first);
+  const auto renewed = read_locks(*repository_, std::nullopt, Cancel(), clock_);
+  EXPECT_GE(renewed->at(0).time, clock_.now() - 30s);
+  EXPECT_FALSE((*lock)->cancel().stopped());
+  EXPECT_TRUE((*lock)->release());
+  EXPECT_TRUE((*lock)->release());
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(LockTest, IsLostWhenItCannotBeRenewed) {
+  auto lock = acquire(LockMode::kShared);
+  ASSERT_TRUE(lock);
+  faulty_->cut_power(1, storage::FaultStorage::Side::kBefore);
+  clock_.advance(22min);
+  EXPECT_FALSE((*lock)->cancel().stopped());
+  clock_.jump(1min);
+  EXPECT_TRUE(wait_until_lost(**lock));
+  EXPECT_FALSE((*lock)->release());
+  faulty_->restore_power();
+  EXPECT_TRUE((*lock)->release());
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(LockTest, ShortOutagesAreRiddenOut) {
+  auto lock = acquire(LockMode::kShared);
+  ASSERT_TRUE(lock);
+  faulty_->cut_power(1, storage::FaultStorage::Side::kBefore);
+  clock_.advance(15min);
+  faulty_->restore_power();
+  clock_.advance(10min);
+  EXPECT_FALSE((*lock)->cancel().stopped());
+  EXPECT_GE(read_locks(*repository_, std::nullopt, Cancel(), clock_)->at(0).time, clock_.now() - 10min);
+}
+
+TEST_F(LockTest, IsLostWhenSomebodyRemovesIt) {
+  auto lock = acquire(LockMode::kShared);
+  ASSERT_TRUE(lock);
+  ASSERT_TRUE(memory_->remove({FileType::kLock, files().at(0).id}, Cancel()));
+  clock_.advance(5min - 15s);
+  clock_.jump(30s);
+  EXPECT_TRUE(wait_until_lost(**lock));
+}
+
+TEST_F(LockTest, IsLostWhenTheMachineSleptTooLong) {
+  auto lock = acquire(LockMode::kShared);
+  ASSERT_TRUE(lock);
+  clock_.advance(kRefresherStep);
+  clock_.jump(2h);
+  EXPECT_TRUE(wait_until_lost(**lock));
+}
+
+TEST_F(LockTest, StopsWithItsParentAndIsRemovedAllTheSame) {
+  std::stop_source stop;
+  auto lock = Lock::acquire(*repository_, LockMode::kShared, Cancel(stop.get_token()), clock_);
+  ASSERT_TRUE(lock);
+  stop.request_stop();
+  EXPECT_TRUE((*lock)->cancel().stopped());
+  lock->reset();
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(LockTest, NothingIsLeftBehindWhenItCannotBeHad) {
+  for (unsigned call = 1; call <= 4; ++call) {
+    faulty_->fail_call(call, Error(ErrorKind::kUnavailable, "no answer"));
+    const auto lock = acquire(LockMode::kShared);
+    if (lock) continue;
+    EXPECT_TRUE(files().empty()) << call;
+  }
+}
+
+}  // namespace
+}  // namespace varve::repo
