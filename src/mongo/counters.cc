@@ -10,11 +10,20 @@ namespace varve::mongo {
 
 namespace {
 
-/// Commands that change a catalog. Reading never runs one, and neither does the server by itself after its start.
-constexpr std::array kCatalogCommands = {
-    "create",      "drop",    "dropDatabase",    "renameCollection", "createIndexes",
-    "dropIndexes", "collMod", "convertToCapped", "applyOps",         "cloneCollectionAsCapped",
-    "reIndex"};
+/// Commands that change a catalog, or write where no collection counts it. Reading never runs one, and neither does the
+/// server by itself after its start.
+constexpr std::array kCatalogCommands = {"mapReduce",
+                                         "create",
+                                         "drop",
+                                         "dropDatabase",
+                                         "renameCollection",
+                                         "createIndexes",
+                                         "dropIndexes",
+                                         "collMod",
+                                         "convertToCapped",
+                                         "applyOps",
+                                         "cloneCollectionAsCapped",
+                                         "reIndex"};
 
 Status add_catalog_commands(Connection& connection, bson::Builder& counters, const Cancel& cancel) {
   bson::Builder command;
@@ -25,6 +34,9 @@ Status add_catalog_commands(Connection& connection, bson::Builder& counters, con
   counters.open("commands");
   for (const auto* name : kCatalogCommands) {
     counters.add(name, status.view().int64("metrics.commands." + std::string(name) + ".total").value_or(0));
+  }
+  for (const auto* stage : {"$merge", "$out"}) {
+    counters.add(stage, status.view().int64("metrics.aggStageCounters." + std::string(stage)).value_or(0));
   }
   counters.end();
   return {};

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kWireOf44 = 9;
 constexpr int32_t kBatchSize = 10'000'000;
-constexpr int64_t kWaitMs = 1000;
+constexpr int64_t kWaitMs = 200;
 
 Error rolled_over(const std::string& host, bson::Timestamp from) {
   return Error(ErrorKind::kInconsistent,

@@ -18,8 +18,9 @@ struct TargetInfo {
   std::vector<int> version_array;
   std::string fcv;
   bool replica_set = false;
-  std::string host;  ///< of the primary or standalone
-  std::string user;  ///< the login in use, "db.user"; "" without authorization
+  std::string host;         ///< of the primary or standalone
+  std::string user;         ///< the login in use, "db.user"; "" without authorization
+  std::string election_id;  ///< of the primary, hex; barrier() refuses another one. "" on a standalone
 };
 Result<TargetInfo> inspect_target(Connection& connection, const Cancel& cancel);
 

@@ -1,0 +1,114 @@
+#include <optional>
+
+#include "bson/json.h"
+#include "mongo/driver.h"
+#include "mongo/errors.h"
+#include "mongo/target.h"
+
+namespace varve::mongo {
+
+namespace {
+
+/// The server takes commands of 16 MiB and 16 KiB; the driver adds the session and cluster time to ours.
+constexpr size_t kMaxDocumentBytes = 16u << 20;
+constexpr size_t kMaxDocuments = 20'000;  ///< keeps one command's time, and so a stop's, within a second or so
+
+enum class How : uint8_t { kInsert, kPut };
+
+std::string id_text(ByteView document) {
+  const auto id = bson::View(document).find("_id");
+  return id ? bson::to_json(*id, bson::JsonMode::kRelaxed) : "(none)";
+}
+
+/// A server fills an empty timestamp in on every insert, but not in a pipeline's literal.
+void add_put(bson::Builder& batch, const std::string& key, ByteView document) {
+  const auto id = bson::View(document).find("_id");
+  batch.open(key).open("q").open("_id");
+  if (id) batch.add("$eq", *id);
+  batch.end().end();
+  batch.open_array("u").open("0").open("$replaceWith").add("$literal", bson::View(document)).end().end().end();
+  batch.add("upsert", true).end();
+}
+
+}  // namespace
+
+struct Inserter::State {
+  Connection::State& connection;
+  bson::Namespace ns;
+  bool keep_order;
+  How how = How::kInsert;
+  bson::Builder batch;  ///< the array's elements, in a command under construction
+  size_t count = 0;
+  size_t bytes = 0;
+  DriverDocument reply;
+
+  State(Connection::State& c, bson::Namespace n, bool keep) : connection(c), ns(std::move(n)), keep_order(keep) {}
+
+  Status add(ByteView document, How wanted, const Cancel& cancel) {
+    constexpr size_t kOverhead = 128;
+    const size_t size = document.size() + kOverhead / 4;
+    if (count > 0 && (wanted != how || bytes + size > kMaxDocumentBytes || count >= kMaxDocuments)) TRY(flush(cancel));
+    if (count == 0) begin(wanted);
+    const auto key = std::to_string(count);
+    if (how == How::kInsert) {
+      batch.add(key, bson::View(document));
+    } else {
+      add_put(batch, key, document);
+      bytes += kOverhead;
+    }
+    bytes += size;
+    ++count;
+    return {};
+  }
+
+  void begin(How wanted) {
+    how = wanted;
+    batch.add(how == How::kInsert ? "insert" : "update", ns.collection);
+    batch.add("ordered", keep_order).add("bypassDocumentValidation", true);
+    batch.open("writeConcern").add("w", int32_t{1}).end();
+    batch.open_array(how == How::kInsert ? "documents" : "updates");
+  }
+
+  Status flush(const Cancel& cancel) {
+    if (count == 0) return {};
+    count = bytes = 0;
+    const auto command = batch.finish();
+    auto status = connection.run(ns.db, command, reply, cancel);
+    if (!status) return fail(std::move(status).error().within(ns.text()));
+    return check_errors(command);
+  }
+
+  Status check_errors(const bson::Document& command) {
+    const auto errors = reply.view().array("writeErrors");
+    const auto first = errors ? errors->document("0") : std::nullopt;
+    if (!first) return {};
+    const auto index = static_cast<size_t>(first->int64("index").value_or(0));
+    const auto number = static_cast<int>(first->int64("code").value_or(0));
+    auto error = server_error(connection.host, number, first->string("errmsg").value_or("no reason given"));
+    return fail(std::move(error).within(ns.text() + ": the document with _id " + id_of(command, index)));
+  }
+
+  std::string id_of(const bson::Document& command, size_t index) const {
+    const auto array = command.view().array(how == How::kInsert ? "documents" : "updates");
+    const auto element = array ? array->document(std::to_string(index)) : std::nullopt;
+    if (!element) return "?";
+    if (how == How::kInsert) return id_text(element->bytes());
+    const auto id = element->find("q._id.$eq");
+    return id ? bson::to_json(*id, bson::JsonMode::kRelaxed) : "?";
+  }
+};
+
+Inserter::Inserter(Connection& connection, bson::Namespace ns, bool keep_order)
+    : state_(std::make_unique<State>(connection.state(), std::move(ns), keep_order)) {}
+Inserter::~Inserter() = default;
+
+Status Inserter::add(ByteView document, const Cancel& cancel) {
+  const bool put = bson::has_empty_timestamp(document) && !bson::id_element(document).empty();
+  return state_->add(document, put ? How::kPut : How::kInsert, cancel);
+}
+
+Status Inserter::flush(const Cancel& cancel) {
+  return state_->flush(cancel);
+}
+
+}  // namespace varve::mongo
