@@ -38,7 +38,7 @@ Result<OpenRepository> Context::open(Access access, bool with_index) {
   OpenRepository open;
   TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, cancel_));
   open.cancel = cancel_;
-  if (access != Access::kRead || !global.no_lock) {
+  if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
     TRY_ASSIGN(open.lock, repo::Lock::acquire(*open.repository, mode, cancel_));
     open.cancel = open.lock->cancel();

@@ -37,6 +37,7 @@ struct OpenRepository {
 };
 
 enum class Access : uint8_t {
+  kNoLock,  ///< for what works on the locks themselves
   kRead,    ///< shared lock, left out with --no-lock
   kAppend,  ///< shared lock
   kExclusive,
@@ -85,6 +86,7 @@ void add_snapshots(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_ls(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);
+void add_unlock(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
