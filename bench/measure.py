@@ -45,7 +45,7 @@ def bytes_in(path):
     return sum(file.lstat().st_size for file in files if file.is_file())
 
 
-def _run(stages, env, output):
+def _run(stages, env, output, accepted):
     """The pipeline's own account of itself; its standard error goes beside `output`."""
     log = Path(f"{output}.log")
     with open(log, "wb") as errors:
@@ -63,21 +63,21 @@ def _run(stages, env, output):
     if runner.returncode:
         raise Failed(f"could not be run\n{said}")
     taken = json.loads(answer)
-    if any(taken["codes"]):
+    if not set(accepted).issuperset(taken["codes"]):
         raise Failed(f"exit {taken['codes']} of {stages}\n{Path(output).read_text(errors='replace')[-2000:]}{said}")
     return taken
 
 
-def measure(stages, env, output, server_pid, helper_pid=None, storage=None):
+def measure(stages, env, output, server_pid, helper_pid=None, storage=None, accepted=(0,)):
     """Runs the commands, joined by pipes. `helper_pid` is a running program whose work counts as theirs; `storage` a file
-    or folder that they add to."""
+    or folder that they add to; `accepted` are the exit codes of a success."""
     stages = [[str(word) for word in stage] for stage in stages]
     stored = bytes_in(storage) if storage and Path(storage).exists() else 0
     if helper_pid:
         _reset_peak(helper_pid)
     os.sync()
     server_cpu, helper_cpu = _cpu(server_pid), _cpu(helper_pid) if helper_pid else 0
-    taken = _run(stages, env, output)
+    taken = _run(stages, env, output, accepted)
     cost = Cost(taken["seconds"], taken["cpu"], _cpu(server_pid) - server_cpu, taken["rss"])
     if helper_pid:
         cost.cpu += _cpu(helper_pid) - helper_cpu
