@@ -110,7 +110,7 @@ class Connector {
       TRY(cancel_.check());
       set_without_primary_ = knows_a_member();
       state_.host = seeds_of(state_.uri);
-      return fail(set_without_primary_ ? no_primary(error) : driver_error(error, {}, state_));
+      return fail(set_without_primary_ ? no_primary(error) : no_server(error));
     }
     const bson_t* hello = mongoc_server_description_hello_response(server.get());
     const bson::View answer(ByteView(bson_get_data(hello), hello->len));
@@ -126,6 +126,20 @@ class Connector {
         .hint(
             "an election takes some seconds; if it lasts, too few members are up, or the names that the set gives its "
             "members cannot be resolved here");
+  }
+
+  Error no_server(const bson_error_t& words) const {
+    const auto& unreached = state_.interrupt.unreached;
+    Error error = driver_error(words, {}, state_);
+    if (unreached.size() > 1) {
+      error = Error(ErrorKind::kUnavailable, "cannot reach any of " + state_.host);
+      for (const auto& [host, trouble] : unreached) error.hint(host + ": " + trouble);
+    }
+    const auto set = state_.uri.replica_set();
+    if (!set.empty() && unreached.empty()) {
+      error.hint("do its servers belong to a replica set called '" + set + "', as the connection string says?");
+    }
+    return error;
   }
 
   /// Whether some member of a set answered, so that waiting for an election makes sense.

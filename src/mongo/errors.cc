@@ -43,10 +43,18 @@ void replace_all(std::string& text, std::string_view what, std::string_view by) 
   }
 }
 
+/// A refusal quotes the whole command with session and signature; its first field tells enough.
+std::string shortened(std::string_view words) {
+  constexpr std::string_view kQuote = "to execute command { ";
+  const size_t quote = words.find(kQuote);
+  const size_t first_end = quote == std::string_view::npos ? quote : words.find(',', quote);
+  return first_end == std::string_view::npos ? std::string(words) : std::string(words.substr(0, first_end)) + " ... }";
+}
+
 }  // namespace
 
 Error server_error(const std::string& host, int server_code, std::string_view words) {
-  Error error = Error(kind_of(server_code), host + ": " + std::string(words)).with_code(server_code);
+  Error error = Error(kind_of(server_code), host + ": " + shortened(words)).with_code(server_code);
   if (server_code == code::kMajorityReadsOff) {
     error.hint("this member runs with enableMajorityReadConcern: false, so what it reads may be rolled back");
     error.hint("turn that off in its configuration, or name another member with --member");
@@ -71,7 +79,7 @@ std::string selection_words(std::string_view driver_message) {
   const size_t open = driver_message.find('[');
   const size_t close = driver_message.rfind(']');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
-    return std::string(driver_message);
+    return std::string(driver_message.substr(0, driver_message.find(" (`serverSelectionTryOnce`")));
   }
   return std::string(driver_message.substr(open + 1, close - open - 1));
 }

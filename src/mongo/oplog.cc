@@ -1,6 +1,7 @@
 #include "mongo/oplog.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "mongo/batch.h"
 #include "mongo/driver.h"
@@ -11,6 +12,7 @@ namespace varve::mongo {
 namespace {
 
 constexpr int64_t kWireOf44 = 9;
+constexpr std::chrono::seconds kVisibilityPatience(5);
 constexpr int32_t kBatchSize = 10'000'000;
 constexpr int64_t kWaitMs = 200;
 
@@ -58,11 +60,14 @@ struct OplogTail::State {
   int64_t id = 0;
 
   explicit State(Connection::State& c) : connection(c) {}
-  ~State() {
+  ~State() { kill(); }
+
+  void kill() {
     if (id == 0) return;
-    bson::Builder kill;
-    kill.add("killCursors", "oplog.rs").open_array("cursors").add("0", id).end();
-    connection.run_briefly("local", kill.finish());
+    bson::Builder command;
+    command.add("killCursors", "oplog.rs").open_array("cursors").add("0", id).end();
+    connection.run_briefly("local", command.finish());
+    id = 0;
   }
 
   Error lost(Error error) const {
@@ -114,10 +119,18 @@ Result<OplogTail> OplogTail::open(Connection& connection, bson::Timestamp from, 
   auto& state = *tail.state_;
   state.from = state.reached = from;
   const auto command = open_command(from, connection.wire_version() < kWireOf44);
-  auto status = connection.state().run("local", command, state.reply, cancel);
-  if (!status) return fail(state.lost(std::move(status).error()));
-  state.id = state.reply.view().int64("cursor.id").value_or(0);
-  if (state.reply.view().timestamp("cursor.firstBatch.0.ts") != from) return fail(rolled_over(connection.host(), from));
+  // A tailing cursor may not see the newest entries for a moment, even committed ones.
+  const auto patience = std::chrono::steady_clock::now() + kVisibilityPatience;
+  for (;;) {
+    auto status = connection.state().run("local", command, state.reply, cancel);
+    if (!status) return fail(state.lost(std::move(status).error()));
+    state.id = state.reply.view().int64("cursor.id").value_or(0);
+    const auto first = state.reply.view().timestamp("cursor.firstBatch.0.ts");
+    if (first == from) break;
+    if (first || std::chrono::steady_clock::now() > patience) return fail(rolled_over(connection.host(), from));
+    state.kill();
+    if (!cancel.sleep(std::chrono::milliseconds(50))) return fail(cancel.check().error());
+  }
   state.unread = true;
   return tail;
 }

@@ -60,7 +60,8 @@ void append(std::vector<std::string>& to, std::vector<std::string> more) {
 /// The login's privileges, or what stands in their place: {} of no login where none is needed, or the lack of one.
 struct Login {
   bson::Document status;
-  std::string user;  ///< "user" of the first login
+  std::string user;  ///< of the first login
+  std::string db;    ///< where that user lives
   bool needed = true;
 
   Privileges privileges() const {
@@ -76,6 +77,7 @@ Result<Login> login_of(Connection& connection, const Cancel& cancel) {
   const auto users = login.status.view().array("authInfo.authenticatedUsers");
   if (users && !users->empty()) {
     login.user = std::string(users->string("0.user").value_or(""));
+    login.db = std::string(users->string("0.db").value_or("admin"));
     return login;
   }
   bson::Builder list;
@@ -89,8 +91,12 @@ Result<Login> login_of(Connection& connection, const Cancel& cancel) {
 void add_grant(const Login& login, const std::vector<std::string>& roles, std::vector<std::string>& lines) {
   if (lines.empty()) return;
   std::string list;
-  for (const auto& role : roles) list += (list.empty() ? "\"" : ", \"") + role + "\"";
-  lines.push_back("grant it:  db.getSiblingDB(\"admin\").grantRolesToUser(\"" + login.user + "\", [" + list + "])");
+  for (const auto& role : roles) {
+    list += list.empty() ? "" : ", ";
+    list += login.db == "admin" ? "\"" + role + "\"" : "{role: \"" + role + "\", db: \"admin\"}";
+  }
+  lines.push_back("grant it:  db.getSiblingDB(\"" + login.db + "\").grantRolesToUser(\"" + login.user + "\", [" + list +
+                  "])");
 }
 
 std::vector<std::string> roles_in(const std::vector<std::string>& lines) {
@@ -133,6 +139,10 @@ bool Privileges::on_every_collection(std::string_view action) const {
   return any(action, [](bson::View resource) { return covers_everything(resource); });
 }
 
+bool Privileges::on_every_database(std::string_view action) const {
+  return on_every_collection(action);
+}
+
 bool Privileges::on_cluster(std::string_view action) const {
   return any(action, [](bson::View resource) { return resource.truthy("cluster") || resource.truthy("anyResource"); });
 }
@@ -162,11 +172,14 @@ std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool 
   need(every({"createIndex", "collMod"}), "build indexes", restore);
   need(every({"dropCollection"}), "drop what is replaced", restore);
   if (with_users) {
-    need(privileges.on_collection({"admin", "system.users"}, "find"), "restore users and roles", restore);
+    need(privileges.on_every_database("viewUser") && privileges.on_every_database("viewRole") &&
+             privileges.on_every_database("createUser"),
+         "restore users and roles", restore);
   }
   std::vector<std::string> access;
   need(every({"find"}), "read back what was restored", access);
   need(every({"update"}), "keep empty timestamps as they are", access);
+  need(every({"renameCollectionSameDB"}), "put it in the place of what is replaced", access);
   auto lines = as_role("restore", restore);
   append(lines, as_role("readWriteAnyDatabase", access));
   return lines;

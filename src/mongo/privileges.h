@@ -16,6 +16,8 @@ class Privileges {
   bool on_collection(const bson::Namespace& ns, std::string_view action) const;
   /// On any collection that a user may have made.
   bool on_every_collection(std::string_view action) const;
+  /// On every database as such, e.g. viewUser.
+  bool on_every_database(std::string_view action) const;
   bool on_cluster(std::string_view action) const;
 
  private:

@@ -16,14 +16,29 @@ std::string id_of(bson::View document) {
   return std::string(document.string("_id").value_or(""));
 }
 
-/// What is on the target already; users by their "db.name", roles alike.
-Result<std::set<std::string>> present(Connection& connection, std::string_view collection, const Cancel& cancel) {
-  bson::Builder find;
-  find.add("find", collection).open("projection").add("_id", int32_t{1}).end();
-  auto found = all_results(connection, "admin", find.finish(), cancel);
-  if (!found) return fail(std::move(found).error().within("admin." + std::string(collection)));
+/// Which of these users (`kind` "user") or roles ("role") are on the target already, by their "db.name". Asked for by
+/// name, since that is what a restorer may do; reading admin.system.roles is not.
+Result<std::set<std::string>> present(Connection& connection, const std::string& kind,
+                                      const std::vector<bson::Document>& documents, const Cancel& cancel) {
   std::set<std::string> ids;
-  for (const auto& document : found->documents) ids.insert(id_of(document));
+  if (documents.empty()) return ids;
+  bson::Builder command;
+  command.open_array(kind + "sInfo");
+  size_t count = 0;
+  for (const auto& document : documents) {
+    command.open(std::to_string(count++)).add(kind, document.view().string(kind).value_or(""));
+    command.add("db", document.view().string("db").value_or("")).end();
+  }
+  command.end();
+  auto reply = connection.command("admin", command.finish(), cancel);
+  if (!reply) return fail(std::move(reply).error().within("existing " + kind + "s"));
+  const auto found = reply->view().array(kind + "s");
+  if (!found) return fail(ErrorKind::kCorrupt, connection.host() + ": " + kind + "sInfo without " + kind + "s");
+  TRY(each_in_batch(*found, [&](ByteView entry) -> Status {
+    const bson::View view(entry);
+    ids.insert(std::string(view.string("db").value_or("")) + "." + std::string(view.string(kind).value_or("")));
+    return {};
+  }));
   return ids;
 }
 
@@ -38,8 +53,8 @@ void divide(const std::vector<bson::Document>& documents, const std::set<std::st
 Result<AuthResult> divide_all(Connection& connection, const std::string& login,
                               const std::vector<bson::Document>& users, const std::vector<bson::Document>& roles,
                               const Cancel& cancel) {
-  TRY_ASSIGN(auto users_there, present(connection, "system.users", cancel));
-  TRY_ASSIGN(const auto roles_there, present(connection, "system.roles", cancel));
+  TRY_ASSIGN(auto users_there, present(connection, "user", users, cancel));
+  TRY_ASSIGN(const auto roles_there, present(connection, "role", roles, cancel));
   users_there.insert(login);
   AuthResult result;
   divide(users, users_there, result.users_added, result.users_kept);
