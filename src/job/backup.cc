@@ -14,6 +14,7 @@
 #include "job/read_collections.h"
 #include "job/store_bytes.h"
 #include "mongo/catalog.h"
+#include "mongo/server.h"
 
 namespace varve::job {
 
@@ -145,13 +146,16 @@ class Backup {
     return group.wait();
   }
 
-  /// Everything read was majority-committed, so the member's majority point is at or after all of it; the catalog was
-  /// not, so that is waited for.
+  /// Ends the window after the last read, and waits until all of it is majority-committed: the documents were when they
+  /// were read, the catalog and the newest entries of the oplog may not have been.
   Status end_window(const Cancel& cancel) {
-    TRY(mongo::wait_for_majority(*connection_, catalog_.operation_time, kMajorityPatience, cancel));
     TRY_ASSIGN(const auto position, mongo::position(*connection_, cancel));
-    manifest().t1 = window_->end(position.majority);
-    return {};
+    manifest().t1 = window_->end(std::max(position.majority, catalog_.operation_time));
+    TRY(mongo::wait_for_majority(*connection_, manifest().t1, kMajorityPatience, cancel));
+    if (mongo::rollback_id(*connection_, cancel) == source_->rollback_id) return {};
+    return fail(
+        Error(ErrorKind::kInconsistent, source_->member + " rolled writes back while it was read; nothing was saved")
+            .hint("run the backup again"));
   }
 
   Status compare_counters(const Cancel& cancel) {

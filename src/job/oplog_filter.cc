@@ -1,5 +1,7 @@
 #include "job/oplog_filter.h"
 
+#include "mongo/scope.h"
+
 namespace varve::job {
 
 namespace {
@@ -23,6 +25,17 @@ bool changes_nothing(OplogKind kind) {
 
 bool ends_a_transaction(OplogKind kind) {
   return kind == OplogKind::kCommitTransaction || kind == OplogKind::kAbortTransaction;
+}
+
+/// The catalog of a database's views. Not backed up as a collection, but its changes are changes of views.
+bool is_views(const bson::Namespace& ns) {
+  return ns.collection == "system.views" && ns.db != "local" && ns.db != "config";
+}
+
+/// The view that an operation on system.views is about.
+bson::Namespace changed_view(const bson::OplogEntry& op) {
+  const auto id = op.entry.string("o2._id").value_or(op.o.string("_id").value_or(""));
+  return bson::Namespace::parse(id);
 }
 
 /// `o` with its applyOps array replaced.
@@ -65,20 +78,14 @@ bool may_take_from(const bson::NamespaceFilter& filter, const std::string& db) {
 }  // namespace
 
 bool in_scope(const bson::Namespace& ns) {
-  if (ns.db == "local" || ns.db == "config" || starts_with(ns.db, "__mdb_internal")) return false;
-  if (ns.collection == "system.profile" || ns.collection == "system.keys") return false;
-  return !(ns.db == "admin" && ns.collection == "system.version");
-}
-
-bool is_temporary(const bson::Namespace& ns) {
-  return starts_with(ns.collection, "tmp") || starts_with(ns.collection, "system.buckets.tmp");
+  return is_views(ns) || !mongo::out_of_scope(ns);
 }
 
 bool OplogFilter::by_name(const bson::Namespace& ns) const {
   if (filter_.takes(bson::logical(ns))) return true;
   // What becomes of a temporary collection is known only when it is renamed, so where its database may hold selected
   // ones it is followed from the start.
-  return is_temporary(ns) && may_take_from(filter_, ns.db);
+  return mongo::is_temporary(ns.collection, {}) && may_take_from(filter_, ns.db);
 }
 
 void OplogFilter::know(ByteView uuid, const bson::Namespace& ns, bool selected) {
@@ -158,6 +165,8 @@ Result<bool> OplogFilter::wanted(const bson::OplogEntry& op) {
 
 bool OplogFilter::selected(const bson::OplogEntry& op) {
   if (!in_scope(op.ns)) return false;
+  if (is_views(op.ns) && !op.command.empty()) return true;  // the catalog itself made or dropped
+  if (is_views(op.ns)) return filter_.takes(changed_view(op));
   if (op.kind == OplogKind::kDropDatabase) return true;
   if (!op.uuid) return by_name(op.ns);
   // A create gives the UUID its name; any other UUID not seen before is of a collection that was gone when the catalog
@@ -175,7 +184,7 @@ bool OplogFilter::wanted_rename(const bson::OplogEntry& op) {
                        " into it, which the filters leave out, while the backup ran");
     return false;
   }
-  if (!to && is_temporary(op.ns)) return false;
+  if (!to && mongo::is_temporary(op.ns.collection, {})) return false;
   if (from) needs_varve_.insert(op.ns.text() + " was renamed to " + op.rename_to.text() + " while it was backed up");
   return from;
 }
@@ -183,6 +192,9 @@ bool OplogFilter::wanted_rename(const bson::OplogEntry& op) {
 void OplogFilter::note_hazards(const bson::OplogEntry& op) {
   if (op.ns.db == "admin" && starts_with(op.ns.collection, "system.")) {
     needs_varve_.insert("users or roles were changed while the backup ran");
+  }
+  if (is_views(op.ns) && op.command.empty()) {
+    needs_varve_.insert("the view " + changed_view(op).text() + " was changed while the backup ran");
   }
   if (op.kind == OplogKind::kDrop && op.uuid) dropped_.insert(key(*op.uuid));
   if (op.kind == OplogKind::kCommitIndexBuild && op.uuid) {

@@ -11,10 +11,8 @@
 
 namespace varve::job {
 
-/// A namespace that is never backed up as data: local, config, profiles, keys. RULES 7.
+/// False for a namespace that is never backed up as data: local, config, profiles, keys. RULES 7.
 bool in_scope(const bson::Namespace& ns);
-/// Collections that the server makes on the way to another: $out, mapReduce, convertToCapped, renames across databases.
-bool is_temporary(const bson::Namespace& ns);
 
 /// Decides for each oplog entry of a backup's window, in order, whether it belongs to the backup. Collections are
 /// followed by their UUID through creates and renames (RULES 4: never by name alone), and what stock tools could not

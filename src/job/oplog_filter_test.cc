@@ -142,6 +142,19 @@ TEST(OplogFilter, RefusesByNameWhatItDoesNotKnow) {
   EXPECT_NE(status.error().message().find("reticulateSplines"), std::string::npos);
 }
 
+TEST(OplogFilter, AViewIsSelectedByItsOwnName) {
+  const auto view = [](const char* name) {
+    Builder b;
+    b.add("op", "i").add("ns", "shop.system.views").add_uuid("ui", uuid(6)).add("ts", Timestamp{100, 1});
+    b.open("o").add("_id", name).end();
+    return b.finish();
+  };
+  auto f = filter({"shop.open_*"});
+  EXPECT_TRUE(taken(f, view("shop.open_orders")));
+  EXPECT_FALSE(taken(f, view("shop.others")));
+  EXPECT_EQ(f.needs_varve().size(), 1u);
+}
+
 TEST(OplogFilter, ChangesOfUsersNeedVarve) {
   auto f = filter({});
   EXPECT_TRUE(taken(f, crud("i", "admin.system.users", 4)));

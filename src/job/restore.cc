@@ -82,8 +82,9 @@ class Restore {
     if (m.consistency == "inconsistent") {
       result_.shortfalls.push_back("the backup is of a standalone server that was written to while it was read");
     }
-    if (options_.filter.takes_all()) return;
-    result_.remarks.push_back("users and roles come back with a whole restore only and were left out");
+    if (plan().users_left_out) {
+      result_.remarks.push_back("the backup's users and roles come back with a whole restore only and were left out");
+    }
   }
 
   /// Runs `step` for each item that `takes` accepts, `writers` at once with a connection each.

@@ -23,7 +23,8 @@ struct RestorePlan {
   };
   std::vector<Item> items;  ///< sorted by namespace
   mongo::TargetInfo target;
-  bool users = false;
+  bool users = false;                       ///< users and roles come back too
+  bool users_left_out = false;              ///< there are some, but filters are set (RULES 16)
   mongo::AuthResult auth;                   ///< who would be added, who stays
   std::vector<bson::Namespace> left_alone;  ///< on the target in these databases, but not in the backup: they stay
   uint64_t documents = 0, bytes = 0;

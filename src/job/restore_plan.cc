@@ -112,7 +112,9 @@ Result<RestorePlan> plan_restore(const BackupReader& backup, const RestoreOption
 
   TRY_ASSIGN(const auto users, small_collection(backup, kUsers, cancel));
   TRY_ASSIGN(const auto roles, small_collection(backup, kRoles, cancel));
-  plan.users = options.filter.takes_all() && (!users.empty() || !roles.empty());
+  const bool any = !users.empty() || !roles.empty();
+  plan.users = any && options.filter.takes_all();
+  plan.users_left_out = any && !plan.users;
   TRY(check_privileges(connection, plan.target, plan.users, cancel));
   if (plan.users) {
     TRY_ASSIGN(plan.auth, mongo::plan_users_and_roles(connection, users, roles, cancel));
