@@ -54,7 +54,7 @@ class Restore {
     TRY(create_collections(cancel));
     TRY_ASSIGN(const auto loaded, load_collections(backup_, plan(), options_.to, options_.writers, reporter_, cancel));
     result_.written = true;
-    for (const auto& load : loaded) count(load);
+    for (size_t i = 0; i < loaded.size(); ++i) count(plan().items[i], loaded[i]);
     TRY(build_indexes(cancel));
     TRY(verify(loaded, cancel));
     TRY(put_in_place(cancel));
@@ -126,9 +126,14 @@ class Restore {
     return {};
   }
 
-  void count(const Loaded& loaded) {
+  void count(const RestorePlan::Item& item, const Loaded& loaded) {
     result_.documents += loaded.as_stored.documents;
     result_.bytes += loaded.as_stored.bytes;
+    if (loaded.met_twice == 0) return;
+    result_.remarks.push_back(
+        fmt::format("{}: {} documents were rewritten while they were read and met twice; one of the "
+                    "two was restored",
+                    item.entry->ns.text(), loaded.met_twice));
   }
 
   Status build_indexes(const Cancel& cancel) {

@@ -26,7 +26,8 @@ class Loader {
         to_(to),
         reporter_(reporter),
         read_(plan.items.size()),
-        stored_(plan.items.size()) {}
+        stored_(plan.items.size()),
+        met_twice_(plan.items.size()) {}
 
   Result<std::vector<Loaded>> run(unsigned writers, const Cancel& cancel) {
     TRY(make_tasks(cancel));
@@ -73,6 +74,17 @@ class Loader {
     bson::Digest read;
     bson::Digest stored;
     Bytes scratch;
+    // A document that was deleted and inserted again while the collection was read may have been met in both places.
+    // Either serves until the window's operations are applied; without a window it would be damage.
+    uint64_t met_twice = 0;
+    if (backup_.manifest().oplog_changes > 0 && !keep_order(*item.entry)) {
+      inserter.on_duplicate([&](ByteView document) {
+        bson::Digest refused;
+        refused.add(document);
+        stored -= refused;
+        ++met_twice;
+      });
+    }
     uint64_t reported = 0;
     const auto insert = [&](ByteView document) -> Status {
       read.add(document);
@@ -90,6 +102,7 @@ class Loader {
     std::lock_guard lock(mutex_);
     read_[task.item] += read;
     stored_[task.item] += stored;
+    met_twice_[task.item] += met_twice;
     documents_ += read.documents;
     return {};
   }
@@ -114,7 +127,7 @@ class Loader {
                           "the backup's documents of " + entry.ns.text() + " are not those that its manifest describes")
                         .hint("`varve check --read-data` tells what is damaged"));
       }
-      loaded.push_back({stored_[i]});
+      loaded.push_back({stored_[i], met_twice_[i]});
     }
     return loaded;
   }
@@ -127,8 +140,9 @@ class Loader {
   std::vector<Task> tasks_;
   std::atomic<size_t> next_{0};
   std::atomic<uint64_t> bytes_{0}, documents_{0};
-  std::mutex mutex_;  // guards the digests
+  std::mutex mutex_;  // guards the three below
   std::vector<bson::Digest> read_, stored_;
+  std::vector<uint64_t> met_twice_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@ namespace varve::job {
 /// What was sent to one collection of the target.
 struct Loaded {
   bson::Digest as_stored;  ///< as the server will hold it
+  uint64_t met_twice = 0;  ///< documents that the backup holds twice: rewritten while they were read
 };
 
 /// Inserts the documents of every item with data, in the plan's order of items; `writers` at once, a large collection

@@ -41,6 +41,7 @@ struct Inserter::State {
   size_t count = 0;
   size_t bytes = 0;
   DriverDocument reply;
+  std::function<void(ByteView)> duplicate;
 
   State(Connection::State& c, bson::Namespace n, bool keep) : connection(c), ns(std::move(n)), keep_order(keep) {}
 
@@ -80,12 +81,25 @@ struct Inserter::State {
 
   Status check_errors(const bson::Document& command) {
     const auto errors = reply.view().array("writeErrors");
-    const auto first = errors ? errors->document("0") : std::nullopt;
-    if (!first) return {};
-    const auto index = static_cast<size_t>(first->int64("index").value_or(0));
-    const auto number = static_cast<int>(first->int64("code").value_or(0));
-    auto error = server_error(connection.host, number, first->string("errmsg").value_or("no reason given"));
-    return fail(std::move(error).within(ns.text() + ": the document with _id " + id_of(command, index)));
+    if (!errors) return {};
+    auto each = errors->elements();
+    while (const auto element = each.next()) {
+      if (const auto error = element->as_document()) TRY(check_error(command, *error));
+    }
+    return {};
+  }
+
+  Status check_error(const bson::Document& command, bson::View error) {
+    const auto index = static_cast<size_t>(error.int64("index").value_or(0));
+    const auto number = static_cast<int>(error.int64("code").value_or(0));
+    if (number == code::kDuplicateKey && duplicate && how == How::kInsert) {
+      const auto documents = command.view().array("documents");
+      const auto refused = documents ? documents->document(std::to_string(index)) : std::nullopt;
+      if (refused) duplicate(refused->bytes());
+      if (refused) return {};
+    }
+    auto failure = server_error(connection.host, number, error.string("errmsg").value_or("no reason given"));
+    return fail(std::move(failure).within(ns.text() + ": the document with _id " + id_of(command, index)));
   }
 
   std::string id_of(const bson::Document& command, size_t index) const {
@@ -105,6 +119,10 @@ Inserter::~Inserter() = default;
 Status Inserter::add(ByteView document, const Cancel& cancel) {
   const bool put = bson::has_empty_timestamp(document) && !bson::id_element(document).empty();
   return state_->add(document, put ? How::kPut : How::kInsert, cancel);
+}
+
+void Inserter::on_duplicate(std::function<void(ByteView)> visit) {
+  state_->duplicate = std::move(visit);
 }
 
 Status Inserter::flush(const Cancel& cancel) {

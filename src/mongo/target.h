@@ -58,6 +58,9 @@ class Inserter {
   ~Inserter();
   Status add(ByteView document, const Cancel& cancel);
   Status flush(const Cancel& cancel);
+  /// Where set, a document whose `_id` is on the target already is passed to `visit` and no error. Not for
+  /// `keep_order`.
+  void on_duplicate(std::function<void(ByteView)> visit);
 
  private:
   struct State;
