@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,25 @@ void add_global_options(CLI::App& app, varve::cli::GlobalOptions& global) {
   app.add_flag("--no-lock", global.no_lock, "commands that only read take no lock");
 }
 
+/// Help that begins with what the command does and an example.
+class ExampleFirst final : public CLI::Formatter {
+ public:
+  std::string make_description(const CLI::App* app) const override {
+    const auto example = app->get_footer();
+    return CLI::Formatter::make_description(app) + (example.empty() ? "" : "\n" + example + "\n\n");
+  }
+  std::string make_footer(const CLI::App*) const override { return ""; }
+};
+
 int usage_error(const CLI::App& app, const CLI::ParseError& error, varve::cli::Output& output) {
   if (error.get_exit_code() == 0) {  // --help, --version
     app.exit(error);
     return 0;
+  }
+  const auto left = app.remaining();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !left.empty()) {
+    return output.error(varve::Error(varve::ErrorKind::kInvalidInput, "there is no command '" + left.front() + "'")
+                            .hint("`varve --help` lists them"));
   }
   std::string what = error.what();
   if (const auto line = what.find('\n'); line != std::string::npos) what.resize(line);
@@ -49,6 +65,7 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
   Context context(output, cancel);
   CLI::App app("Backup and recovery for MongoDB, in restic's repository format", "varve");
   app.set_version_flag("--version", varve::cli::program_version());
+  app.formatter(std::make_shared<ExampleFirst>());
   app.require_subcommand(1);
   app.fallthrough();
   add_global_options(app, context.global);
@@ -57,6 +74,7 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
                          varve::cli::add_check, varve::cli::add_unlock}) {
     add(app, context);
   }
+  output.set_json(std::ranges::find(arguments, "--json") != arguments.end());  // for what is wrong with the others
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
