@@ -1,5 +1,7 @@
 #include "repo/json_reader.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "codec/base64.h"
@@ -130,8 +132,17 @@ Status JsonReader::string(std::string& out) {
   out.clear();
   if (take_null()) return {};
   std::string scratch;
-  TRY_ASSIGN(const std::string_view text, view(scratch));
-  out.assign(text);
+  TRY_ASSIGN(std::string_view text, view(scratch));
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (std::all_of(text.begin(), text.end(), is_ascii)) {
+    out.assign(text);
+    return {};
+  }
+  while (!text.empty()) {
+    const auto rune = codec::decode_rune(text);
+    codec::append_rune(out, rune.value);
+    text.remove_prefix(rune.size);
+  }
   return {};
 }
 

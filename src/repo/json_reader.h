@@ -26,6 +26,7 @@ class JsonReader {
   template <std::invocable Element>
   Status array(Element&& element);
 
+  /// Always UTF-8: what is none becomes U+FFFD, byte by byte, as in Go.
   Status string(std::string& out);
   Status boolean(bool& out);
   /// Integers only, up to the limit of T.

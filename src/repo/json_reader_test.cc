@@ -84,6 +84,7 @@ TEST(JsonReader, DecodesStrings) {
             "\xef\xbf\xbd"
             "A");
   EXPECT_EQ(decode("null"), "");
+  EXPECT_EQ(decode("\"a\xff\xe2\x80z\xc3\xa9\""), "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\xc3\xa9");
 }
 
 TEST(JsonReader, RefusesNumbersOutOfRange) {
