@@ -63,7 +63,7 @@ class Lister {
     std::ranges::sort(catalog_.collections, {}, &CollectionInfo::ns);
     for (auto& info : catalog_.collections) TRY(complete(info));
     std::erase_if(catalog_.collections, [&](const CollectionInfo& info) { return vanished_.contains(info.ns); });
-    if (connection_.wire_version() < kWireOf44) mark_builds_by_current_operations();
+    if (!builds_have_ids()) mark_builds_by_current_operations();
     return std::move(catalog_);
   }
 
@@ -134,8 +134,10 @@ class Lister {
 
   static Status fail_unless_gone(const Error& error) { return gone(error) ? Status{} : fail(error); }
 
-  /// Before 4.4 only the operations under way tell of unfinished builds. Needs a right beyond `backup`; without it they
-  /// count as finished, which their oplog entry at the end then confirms.
+  bool builds_have_ids() const { return connection_.in_replica_set() && connection_.wire_version() >= kWireOf44; }
+
+  /// On a standalone, and before 4.4, only the operations under way tell of unfinished builds. Needs a right beyond
+  /// `backup`; without it they count as finished, which their oplog entry at the end then confirms.
   void mark_builds_by_current_operations() {
     bson::Builder command;
     command.add("aggregate", int32_t{1}).open_array("pipeline");

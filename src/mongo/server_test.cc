@@ -3,12 +3,13 @@
 
 #include "mongo/server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <map>
+#include <set>
 #include <thread>
 
-#include <bson/bson.h>
 #include <gtest/gtest.h>
 
 #include "bson/json.h"
@@ -18,30 +19,23 @@
 #include "mongo/errors.h"
 #include "mongo/oplog.h"
 #include "mongo/target.h"
+#include "mongo/testing/json.h"
 #include "mongo/topology.h"
 
 namespace varve::mongo {
 namespace {
 
+using testing::from_json;
+
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kDb = "varve_test";
-
-bson::Document json(const std::string& text) {
-  bson_error_t error;
-  bson_t* parsed =
-      bson_new_from_json(reinterpret_cast<const uint8_t*>(text.data()), static_cast<ssize_t>(text.size()), &error);
-  if (parsed == nullptr) throw std::runtime_error(text + ": " + error.message);
-  bson::Document document(ByteView(bson_get_data(parsed), parsed->len));
-  bson_destroy(parsed);
-  return document;
-}
 
 std::string text(bson::View document) {
   return bson::to_json(document, bson::JsonMode::kRelaxed);
 }
 
-class Server : public testing::Test {
+class Server : public ::testing::Test {
  protected:
   void SetUp() override {
     const char* uri = std::getenv("VARVE_TEST_MONGODB");
@@ -67,7 +61,7 @@ class Server : public testing::Test {
   }
 
   bson::Document run(const std::string& db, const std::string& command) {
-    auto reply = connection_->command(db, json(command), never_);
+    auto reply = connection_->command(db, from_json(command), never_);
     EXPECT_TRUE(reply) << command << ": " << reply.error().message();
     return reply ? std::move(*reply) : bson::Document();
   }
@@ -158,17 +152,29 @@ TEST_F(Server, StopsWithinASecond) {
     stop.request_stop();
   });
   const auto began = Clock::now();
-  const auto reply = connection_->command(kDb, json(R"({"find": "c", "filter": {"$where": "sleep(8000) || true"}})"),
-                                          Cancel(stop.get_token()));
+  const auto reply = connection_->command(
+      kDb, from_json(R"({"find": "c", "filter": {"$where": "sleep(8000) || true"}})"), Cancel(stop.get_token()));
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().kind(), ErrorKind::kCancelled) << reply.error().message();
   EXPECT_LT(Clock::now() - began, std::chrono::seconds(2));
-  const auto again = connection_->command("admin", json(R"({"ping": 1})"), never_);
+  const auto again = connection_->command("admin", from_json(R"({"ping": 1})"), never_);
   EXPECT_TRUE(again) << again.error().message();
 }
 
+TEST_F(Server, StopsWhileNobodyAnswers) {
+  std::stop_source stop;
+  std::jthread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    stop.request_stop();
+  });
+  const auto began = Clock::now();
+  const auto connection = Connection::open(*Uri::parse("mongodb://192.0.2.1/"), Cancel(stop.get_token()));
+  ASSERT_FALSE(connection);
+  EXPECT_LT(Clock::now() - began, std::chrono::seconds(2));
+}
+
 TEST_F(Server, ErrorsKeepTheServersCodeAndWords) {
-  const auto reply = connection_->command("admin", json(R"({"noSuchCommand": 1})"), never_);
+  const auto reply = connection_->command("admin", from_json(R"({"noSuchCommand": 1})"), never_);
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().code(), 59);
   EXPECT_EQ(reply.error().message(), connection_->host() + ": no such command: 'noSuchCommand'");
@@ -235,12 +241,10 @@ TEST_F(Server, TellsOfADropUnderTheCursor) {
   auto next = cursor->next(take, never_);
   while (next && *next) next = cursor->next(take, never_);
   ASSERT_FALSE(next);
-  std::cerr << "drop: " << next.error().message() << " code " << next.error().code() << "\n";
   EXPECT_TRUE(Cursor::vanished(next.error())) << next.error().message() << next.error().code();
 
   const auto again = Cursor::open(*connection_, spec, never_);
   ASSERT_FALSE(again);
-  std::cerr << "drop, opened: " << again.error().message() << " code " << again.error().code() << "\n";
   EXPECT_TRUE(Cursor::vanished(again.error())) << again.error().message() << again.error().code();
 }
 
@@ -248,10 +252,11 @@ TEST_F(Server, KeepsEveryByte) {
   run(kDb, R"({"create": "c"})");
   std::vector<bson::Document> documents;
   documents.push_back(
-      json(R"({"_id": 1, "t": {"$timestamp": {"t": 0, "i": 0}}, "n": {"t": {"$timestamp": {"t": 0, "i": 0}}}})"));
-  documents.push_back(json(R"({"_id": {"$oid": "5f0000000000000000000000"}, "a": 1, "a": 2, "": 3, "b.c": 5})"));
-  if (connection_->wire_version() >= 13) documents.push_back(json(R"({"_id": 9, "$x": 4})"));
-  documents.push_back(json(R"({"_id": {"a": 1}, "t": {"$timestamp": {"t": 0, "i": 0}}, "u": {"$undefined": true}})"));
+      from_json(R"({"_id": 1, "t": {"$timestamp": {"t": 0, "i": 0}}, "n": {"t": {"$timestamp": {"t": 0, "i": 0}}}})"));
+  documents.push_back(from_json(R"({"_id": {"$oid": "5f0000000000000000000000"}, "a": 1, "a": 2, "": 3, "b.c": 5})"));
+  if (connection_->wire_version() >= 13) documents.push_back(from_json(R"({"_id": 9, "$x": 4})"));
+  documents.push_back(
+      from_json(R"({"_id": {"a": 1}, "t": {"$timestamp": {"t": 0, "i": 0}}, "u": {"$undefined": true}})"));
   bson::Builder odd;
   odd.add("_id", int32_t{2}).add("invalid", std::string_view("\xff\xfe\0x", 4));
   double nan = 0;
@@ -288,8 +293,8 @@ TEST_F(Server, KeepsEveryByte) {
 TEST_F(Server, NamesTheRefusedDocument) {
   fill("c", 3);
   Inserter inserter(*connection_, {kDb, "c"}, false);
-  ASSERT_TRUE(inserter.add(json(R"({"_id": 7})").bytes(), never_));
-  ASSERT_TRUE(inserter.add(json(R"({"_id": 2})").bytes(), never_));
+  ASSERT_TRUE(inserter.add(from_json(R"({"_id": 7})").bytes(), never_));
+  ASSERT_TRUE(inserter.add(from_json(R"({"_id": 2})").bytes(), never_));
   const auto status = inserter.flush(never_);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code(), 11000);
@@ -340,10 +345,11 @@ TEST_F(Server, ListsEveryKindOfCollection) {
 TEST_F(Server, IsASourceOrSaysWhyNot) {
   const auto source = choose_source(uri_, {}, never_);
   ASSERT_TRUE(source) << source.error().message();
-  std::cerr << source->set_name << " " << source->set_id << " " << source->member << " [" << source->role << "] ["
-            << source->reason << "] " << source->version << " " << source->fcv << " " << source->rollback_id << " "
-            << source->uri.masked() << "\n";
-  for (const auto& note : source->notes) std::cerr << "  note: " << note << "\n";
+  EXPECT_EQ(source->kind == Kind::kReplicaSet, connection_->in_replica_set());
+  EXPECT_EQ(source->set_id.size(), connection_->in_replica_set() ? 24u : 0u);
+  EXPECT_GE(source->version_array.size(), 3u);
+  EXPECT_FALSE(source->fcv.empty());
+  EXPECT_TRUE(source->uri.is_direct());
   const auto missing = missing_for_backup(*connection_, never_);
   ASSERT_TRUE(missing) << missing.error().message();
   EXPECT_TRUE(missing->empty());
@@ -375,7 +381,6 @@ TEST_F(Server, TailsTheOplog) {
   const auto lost = OplogTail::open(*connection_, {1'000'000'000, 1}, never_);
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().kind(), ErrorKind::kInconsistent);
-  std::cerr << lost.error().message() << "\n";
 }
 
 TEST_F(Server, CountsWritesButNotReads) {
@@ -418,11 +423,11 @@ TEST_F(Server, CreatesWhatWasListed) {
         {"clustered",
          R"({"clusteredIndex": {"key": {"_id": 1}, "unique": true, "name": "x"}, "changeStreamPreAndPostImages": {"enabled": true}})"});
   for (const auto& [name, options] : wanted) {
-    const auto status = create_collection(*connection_, {kDb, name}, json(options), {}, never_);
+    const auto status = create_collection(*connection_, {kDb, name}, from_json(options), {}, never_);
     EXPECT_TRUE(status) << name << status.error().message();
   }
   const auto old = create_collection(*connection_, {kDb, "old"}, {},
-                                     json(R"({"v": 1, "key": {"_id": 1}, "name": "_id_", "ns": "a.b"})"), never_);
+                                     from_json(R"({"v": 1, "key": {"_id": 1}, "name": "_id_", "ns": "a.b"})"), never_);
   EXPECT_TRUE(old) << old.error().message();
   const auto first = list_catalog(*connection_, never_);
   for (const auto& info : first->collections) {
@@ -436,14 +441,14 @@ TEST_F(Server, CreatesWhatWasListed) {
   for (const auto& a : first->collections) {
     for (const auto& b : second->collections) {
       if (a.ns.db != kDb || b.ns.db != "varve_test2" || a.ns.collection != b.ns.collection) continue;
-      if (a.ns.collection == "system.views") continue;
+      if (a.ns.collection.starts_with("system.")) continue;
       EXPECT_EQ(text(a.options), text(b.options)) << a.ns.text();
       EXPECT_EQ(a.id_index.view().int64("v"), b.id_index.view().int64("v")) << a.ns.text();
       EXPECT_EQ(a.type, b.type);
       ++compared;
     }
   }
-  std::cerr << compared << " compared\n";
+  EXPECT_EQ(compared, wanted.size() + 1);
   const auto again = create_collection(*connection_, {kDb, "valid"}, {}, {}, never_);
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().kind(), ErrorKind::kExists);
@@ -477,41 +482,70 @@ TEST_F(Server, BuildsGoodIndexesBesideABadOne) {
   run(kDb, R"({"create": "c", "collation": {"locale": "fr"}})");
   run(kDb, R"({"insert": "c", "documents": [{"_id": 1, "a": 1, "g": {"type": "Nonsense"}}, {"_id": 2, "a": 1}]})");
   const std::vector<bson::Document> indexes = {
-      json(R"({"v": 2, "key": {"_id": 1}, "name": "_id_"})"),
-      json(R"({"v": 2, "key": {"b": 1}, "name": "b_1", "background": true, "ns": "x.y"})"),
-      json(R"({"v": 2, "key": {"a": 1}, "name": "a_1", "unique": true})"),
-      json(R"({"v": 2, "key": {"g": "2dsphere"}, "name": "g", "2dsphereIndexVersion": 3})"),
-      json(
+      from_json(R"({"v": 2, "key": {"_id": 1}, "name": "_id_"})"),
+      from_json(R"({"v": 2, "key": {"b": 1}, "name": "b_1", "background": true, "ns": "x.y"})"),
+      from_json(R"({"v": 2, "key": {"a": 1}, "name": "a_1", "unique": true})"),
+      from_json(R"({"v": 2, "key": {"g": "2dsphere"}, "name": "g", "2dsphereIndexVersion": 3})"),
+      from_json(
           R"({"v": 2, "key": {"_fts": "text", "_ftsx": 1}, "name": "t", "weights": {"x": 2}, "default_language": "french", "language_override": "language", "textIndexVersion": 3})"),
-      json(R"({"v": 2, "key": {"h": "hashed"}, "name": "h", "collation": {"locale": "simple"}})")};
+      from_json(R"({"v": 2, "key": {"h": "hashed"}, "name": "h", "collation": {"locale": "simple"}})")};
   const auto failed = create_indexes(*connection_, {kDb, "c"}, indexes, true, never_);
   ASSERT_TRUE(failed) << failed.error().message();
-  for (const auto& one : *failed) std::cerr << one.name << ": " << one.reason << "\n";
-  EXPECT_EQ(failed->size(), 2u);
-  const auto catalog = list_catalog(*connection_, never_);
-  for (const auto& info : catalog->collections) {
-    if (info.ns == bson::Namespace{kDb, "c"}) {
-      for (const auto& index : info.indexes) std::cerr << text(index) << "\n";
+  std::set<std::string> names;
+  for (const auto& one : *failed) names.insert(one.name);
+  EXPECT_EQ(names, (std::set<std::string>{"a_1", "g"}));
+  const auto listed = all_results(*connection_, kDb, from_json(R"({"listIndexes": "c"})"), never_);
+  ASSERT_TRUE(listed) << listed.error().message();
+  names.clear();
+  for (const auto& index : listed->documents) {
+    names.emplace(index.view().string("name").value_or(""));
+    EXPECT_EQ(index.view().find("collation").has_value(), index.view().string("name") == "_id_");
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"_id_", "b_1", "t", "h"}));
+}
+
+TEST_F(Server, SetsUnfinishedBuildsApart) {
+  const bool old = connection_->wire_version() < 9;
+  const std::string point = old ? "hangAfterStartingIndexBuildUnlocked" : "hangAfterStartingIndexBuild";
+  const auto hang = from_json(R"({"configureFailPoint": ")" + point + R"(", "mode": "alwaysOn"})");
+  if (!connection_->command("admin", hang, never_)) GTEST_SKIP() << "the server was started without test commands";
+  fill("c", 10);
+  auto other = connect();
+  std::jthread build([&] {
+    (void)other.command(kDb, from_json(R"({"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a_1"}]})"),
+                        never_);
+  });
+  const CollectionInfo* info = nullptr;
+  Result<Catalog> catalog = Catalog{};
+  for (int i = 0; i < 50 && (info == nullptr || info->unfinished.empty()); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    catalog = list_catalog(*connection_, never_);
+    for (const auto& one : catalog->collections) {
+      if (one.ns == bson::Namespace{kDb, "c"}) info = &one;
     }
   }
+  run("admin", R"({"configureFailPoint": ")" + point + R"(", "mode": "off"})");
+  build.join();
+  ASSERT_TRUE(info != nullptr && info->unfinished.size() == 1);
+  EXPECT_EQ(info->unfinished[0].view().string("name"), "a_1");
+  EXPECT_EQ(info->unfinished[0].view().find("buildUUID").has_value(), !old && connection_->in_replica_set());
+  EXPECT_EQ(info->indexes.size(), 1u);
 }
 
 TEST_F(Server, MergesUsersAndLeavesExistingOnes) {
   const auto target = inspect_target(*connection_, never_);
   ASSERT_TRUE(target) << target.error().message();
-  std::cerr << target->version << " " << target->fcv << " " << target->host << " " << target->user << " "
-            << target->election_id << "\n";
   for (const char* drop : {R"({"dropUser": "kept"})", R"({"dropUser": "added"})", R"({"dropRole": "reader"})"}) {
-    (void)connection_->command(kDb, json(drop), never_);
+    (void)connection_->command(kDb, from_json(drop), never_);
   }
   run(kDb,
       R"({"createRole": "reader", "privileges": [{"resource": {"db": "varve_test", "collection": ""}, "actions": ["find"]}], "roles": []})");
   run(kDb, R"({"createUser": "kept", "pwd": "a", "roles": []})");
   run(kDb, R"({"createUser": "added", "pwd": "b", "roles": ["reader"]})");
-  const auto users =
-      all_results(*connection_, "admin", json(R"({"find": "system.users", "filter": {"db": "varve_test"}})"), never_);
-  const auto roles =
-      all_results(*connection_, "admin", json(R"({"find": "system.roles", "filter": {"db": "varve_test"}})"), never_);
+  const auto users = all_results(*connection_, "admin",
+                                 from_json(R"({"find": "system.users", "filter": {"db": "varve_test"}})"), never_);
+  const auto roles = all_results(*connection_, "admin",
+                                 from_json(R"({"find": "system.roles", "filter": {"db": "varve_test"}})"), never_);
   run(kDb, R"({"dropUser": "added"})");
   run(kDb, R"({"dropRole": "reader"})");
   run(kDb, R"({"updateUser": "kept", "customData": {"changed": true}})");
@@ -525,7 +559,7 @@ TEST_F(Server, MergesUsersAndLeavesExistingOnes) {
   EXPECT_EQ(merged->users_added, planned->users_added);
   const auto now =
       all_results(*connection_, "admin",
-                  json(R"({"find": "system.users", "filter": {"db": "varve_test"}, "sort": {"_id": 1}})"), never_);
+                  from_json(R"({"find": "system.users", "filter": {"db": "varve_test"}, "sort": {"_id": 1}})"), never_);
   ASSERT_EQ(now->documents.size(), 2u);
   EXPECT_TRUE(now->documents[1].view().truthy("customData.changed"));
   const auto left = run("admin", R"({"listCollections": 1, "filter": {"name": {"$regex": "^varve"}}})");
