@@ -107,6 +107,8 @@ class Backup {
     }
     bool quiet = false;
     for (int attempt = 0; attempt < kListingAttempts && !quiet; ++attempt) {
+      // A change that is not yet majority-committed would be met again.
+      if (attempt > 0) TRY(mongo::wait_for_majority(*connection_, catalog_.operation_time, kMajorityPatience, cancel));
       TRY_ASSIGN(window_, OplogWindow::open(*source_, cancel));
       TRY_ASSIGN(catalog_, mongo::list_catalog(*connection_, cancel));
       TRY_ASSIGN(quiet, window_->catalog_was_quiet(catalog_.operation_time, cancel));

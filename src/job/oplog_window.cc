@@ -35,6 +35,12 @@ Result<bool> entry_changes_catalog(const bson::OplogEntry& entry) {
   return false;
 }
 
+/// Its operations count later than its own time: at the transaction's commit (RULES 9).
+bool counts_later(bson::View entry) {
+  const auto o = entry.document("o");
+  return o && (o->truthy("partialTxn") || o->truthy("prepare"));
+}
+
 }  // namespace
 
 OplogWindow::OplogWindow(mongo::Connection connection, mongo::OplogTail tail, bson::Timestamp start,
@@ -91,6 +97,8 @@ Status OplogWindow::store(ByteView entry) {
     if (end_ && ts > *end_) return {};
     if (ts > taken_) taken_ = ts;
   }
+  // Everything is read after majority_, so what happened until then is in the documents and in the catalog already.
+  if (ts <= majority_ && !counts_later(bson::View(entry))) return {};
   TRY(filter_->take(entry, scratch_));
   if (scratch_.empty()) return {};
   ++entries_;

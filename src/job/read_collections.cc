@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-#include "base/task_group.h"
+#include "job/workers.h"
 #include "mongo/cursor.h"
 
 namespace varve::job {
@@ -12,7 +12,6 @@ namespace {
 /// What the readers share.
 struct Work {
   std::vector<ReadCollection> collections;
-  std::atomic<size_t> next{0};
   std::atomic<uint64_t> documents{0}, bytes{0}, done{0};
   uint64_t bytes_total = 0;
 };
@@ -31,20 +30,14 @@ class Reader {
   Reader(Work& work, const ReadOptions& options, repo::Writer& writer, Reporter& reporter)
       : work_(work), options_(options), writer_(writer), reporter_(reporter) {}
 
-  Status run(const Cancel& cancel) {
-    TRY_ASSIGN(auto connection, mongo::Connection::open(options_.uri, cancel));
-    for (;;) {
-      TRY(cancel.check());
-      const size_t index = work_.next++;
-      if (index >= work_.collections.size()) return {};
-      TRY(read(connection, work_.collections[index], cancel));
-      ++work_.done;
-    }
+  Status read(mongo::Connection& connection, ReadCollection& collection, const Cancel& cancel) {
+    if (collection.plan.info.has_data()) TRY(read_data(connection, collection, cancel));
+    ++work_.done;
+    return {};
   }
 
  private:
-  Status read(mongo::Connection& connection, ReadCollection& collection, const Cancel& cancel) {
-    if (!collection.plan.info.has_data()) return {};
+  Status read_data(mongo::Connection& connection, ReadCollection& collection, const Cancel& cancel) {
     auto spec = spec_for(collection.plan, options_.majority);
     auto status = decide_order(connection, spec, collection.plan, cancel);
     if (status) {
@@ -112,11 +105,11 @@ Result<std::vector<ReadCollection>> read_collections(std::vector<PlannedCollecti
     work.bytes_total += planned.info.bytes;
     work.collections.push_back({std::move(planned), nullptr, {}});
   }
-  TaskGroup group(cancel);
-  for (unsigned i = 0; i < options.readers; ++i) {
-    group.spawn([&](const Cancel& stop) { return Reader(work, options, writer, reporter).run(stop); });
-  }
-  TRY(group.wait());
+  Reader reader(work, options, writer, reporter);
+  const auto step = [&](mongo::Connection& connection, size_t index, const Cancel& stop) {
+    return reader.read(connection, work.collections[index], stop);
+  };
+  TRY(for_each_connected(options.uri, options.readers, work.collections.size(), step, cancel));
   return std::move(work.collections);
 }
 

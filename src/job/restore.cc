@@ -1,15 +1,14 @@
 #include "job/restore.h"
 
-#include <atomic>
 #include <mutex>
 
 #include <fmt/format.h>
 
 #include "base/clock.h"
-#include "base/task_group.h"
 #include "job/restore_load.h"
 #include "job/restore_plan.h"
 #include "job/target_digest.h"
+#include "job/workers.h"
 #include "mongo/names.h"
 
 namespace varve::job {
@@ -87,23 +86,17 @@ class Restore {
     }
   }
 
-  /// Runs `step` for each item that `takes` accepts, `writers` at once with a connection each.
-  Status for_each_item(const std::function<bool(const RestorePlan::Item&)>& takes,
-                       const std::function<Status(mongo::Connection&, size_t, const Cancel&)>& step,
+  /// Runs `step` for each item that `takes` accepts, `writers` at once.
+  Status for_each_item(const std::function<bool(const RestorePlan::Item&)>& takes, const Step& step,
                        const Cancel& cancel) {
-    std::atomic<size_t> next{0};
-    TaskGroup group(cancel);
-    for (unsigned i = 0; i < options_.writers; ++i) {
-      group.spawn([&](const Cancel& stop) -> Status {
-        TRY_ASSIGN(auto connection, mongo::Connection::open(options_.to, stop));
-        for (size_t index; (index = next++) < plan().items.size();) {
-          TRY(stop.check());
-          if (takes(plan().items[index])) TRY(step(connection, index, stop));
-        }
-        return {};
-      });
+    std::vector<size_t> taken;
+    for (size_t i = 0; i < plan().items.size(); ++i) {
+      if (takes(plan().items[i])) taken.push_back(i);
     }
-    return group.wait();
+    const auto one = [&](mongo::Connection& connection, size_t index, const Cancel& stop) {
+      return step(connection, taken[index], stop);
+    };
+    return for_each_connected(options_.to, options_.writers, taken.size(), one, cancel);
   }
 
   /// Time-series first: creating one makes the bucket collection that its data go into.

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <mutex>
 
-#include "base/task_group.h"
+#include "job/workers.h"
 
 namespace varve::job {
 
@@ -31,11 +31,10 @@ class Loader {
 
   Result<std::vector<Loaded>> run(unsigned writers, const Cancel& cancel) {
     TRY(make_tasks(cancel));
-    TaskGroup group(cancel);
-    for (unsigned i = 0; i < writers; ++i) {
-      group.spawn([this](const Cancel& stop) { return work(stop); });
-    }
-    TRY(group.wait());
+    const auto step = [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
+      return load(connection, tasks_[index], stop);
+    };
+    TRY(for_each_connected(to_, writers, tasks_.size(), step, cancel));
     return check();
   }
 
@@ -57,16 +56,6 @@ class Loader {
   }
 
   static bool keep_order(const collection::CollectionEntry& entry) { return entry.options.view().truthy("capped"); }
-
-  Status work(const Cancel& cancel) {
-    TRY_ASSIGN(auto connection, mongo::Connection::open(to_, cancel));
-    for (;;) {
-      TRY(cancel.check());
-      const size_t next = next_++;
-      if (next >= tasks_.size()) return {};
-      TRY(load(connection, tasks_[next], cancel));
-    }
-  }
 
   Status load(mongo::Connection& connection, const Task& task, const Cancel& cancel) {
     const auto& item = plan_.items[task.item];
@@ -138,7 +127,6 @@ class Loader {
   Reporter& reporter_;
   std::vector<repo::Node> files_;
   std::vector<Task> tasks_;
-  std::atomic<size_t> next_{0};
   std::atomic<uint64_t> bytes_{0}, documents_{0};
   std::mutex mutex_;  // guards the three below
   std::vector<bson::Digest> read_, stored_;

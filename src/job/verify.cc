@@ -1,17 +1,16 @@
 #include "job/verify.h"
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
 
 #include <fmt/format.h>
 
-#include "base/task_group.h"
 #include "job/compare_catalog.h"
 #include "job/compare_documents.h"
 #include "job/target_digest.h"
+#include "job/workers.h"
 #include "mongo/catalog.h"
 
 namespace varve::job {
@@ -55,19 +54,10 @@ class Verify {
   }
 
   Status compare_all(const Cancel& cancel) {
-    std::atomic<size_t> next{0};
-    TaskGroup group(cancel);
-    for (unsigned i = 0; i < options_.readers; ++i) {
-      group.spawn([&](const Cancel& stop) -> Status {
-        TRY_ASSIGN(auto connection, mongo::Connection::open(options_.against, stop));
-        for (size_t index; (index = next++) < entries_.size();) {
-          TRY(stop.check());
-          TRY(compare(connection, *entries_[index], stop));
-        }
-        return {};
-      });
-    }
-    return group.wait();
+    const auto step = [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
+      return compare(connection, *entries_[index], stop);
+    };
+    return for_each_connected(options_.against, options_.readers, entries_.size(), step, cancel);
   }
 
   Status compare(mongo::Connection& connection, const collection::CollectionEntry& entry, const Cancel& cancel) {
