@@ -9,7 +9,7 @@ from harness.servers import Mongod
 from harness.tools import mongorestore
 from support.hold import HOLDABLE, backup_held_at, fail_point, finish
 from support.raw import split
-from support.runs import at, export, restore, state_of
+from support.runs import at, export, new_repository, restore, state_of
 from support.state import differences, document_differences
 from support.storm import Storm, documents_at, moment_of
 
@@ -140,8 +140,8 @@ def test_a_catalog_that_changes_while_it_is_listed(varve, server, client, target
     """RULES 2: the tail starts before the listing, which is made again if it met a change; no half-old, half-new catalog is kept."""
     for name in ("one", "two", "three"):
         client.shop[name].insert_many([{"_id": i, "v": i} for i in range(20)])
-    varve("init")
-    with fail_point(server, "hangBeforeListIndexes", mode={"times": 1}) as listing:
+    new_repository(varve)
+    with fail_point(server, "hangBeforeListIndexes") as listing:
         process = varve.start("backup", at(varve, server.uri), "--source", "shop")
         listing.wait()
         for name in ("one", "two", "three"):
@@ -150,7 +150,7 @@ def test_a_catalog_that_changes_while_it_is_listed(varve, server, client, target
             client.shop[name].create_index("v")
         listing.release()
         finish(process)
-    assert "needs-varve" not in tags(varve)
+    assert "needs-varve" not in tags(varve), varve("show", "latest").stdout
     replay(varve, target)
     assert not differences(state_of(server), state_of(target))
 
@@ -318,7 +318,7 @@ def test_a_free_running_storm_ends_at_one_moment(varve, replica_set, target, rou
     with rs.primary.client() as client, Storm(rs.primary, each=20_000, threads=3) as storm:
         rs.wait_for_replication()
         storm.wait_for(100)
-        varve("init")
+        new_repository(varve)
         saved = varve.json("backup", rs.uri, "--source", "shop", "--readers", 3)[-1]
         storm.wait_for(20)
         storm.stop()

@@ -6,7 +6,7 @@ import pytest
 
 from harness.servers import Mongod
 from support.hold import HOLDABLE, backup_held_at, commands_held, finish, reads_held
-from support.runs import at, back_up, export, restore, state_of
+from support.runs import at, back_up, export, new_repository, restore, state_of
 from support.state import differences
 
 
@@ -87,7 +87,7 @@ def test_a_source_that_dies_ends_the_backup(varve, mongod):
     dying = mongod(replica_set="rs0", extra_args=HOLDABLE)
     with dying.client() as client:
         client.shop.orders.insert_many([{"_id": i} for i in range(10)])
-    varve("init")
+    new_repository(varve)
     with reads_held(dying, "shop.orders") as point:
         process = varve.start("backup", at(varve, dying.uri), "--source", "shop")
         point.wait()

@@ -2,7 +2,7 @@
 import pytest
 
 from harness.servers import Mongod, wait_until
-from support.runs import at, back_up, state_of
+from support.runs import at, back_up, new_repository, state_of
 
 pytestmark = pytest.mark.all
 
@@ -37,7 +37,7 @@ def test_members_that_would_lose_data_are_not_chosen(varve, odd):
 @pytest.mark.parametrize("number, words", [(1, "arbiter"), (2, "index"), (3, "delay")])
 def test_a_member_that_would_lose_data_is_named_when_asked_for(varve, odd, number, words):
     """RULES 6: --member HOST that names one says what is lost."""
-    varve("init")
+    new_repository(varve)
     asked = varve("backup", at(varve, odd[0].uri), "--source", "shop", "--member", odd[number].host, code=None)
     assert asked.code in (0, 1, 3)
     assert words in (asked.stdout + asked.stderr).lower()
@@ -68,7 +68,7 @@ def test_hidden_members_need_cluster_monitor(varve, replica_set):
         client.admin.command("createUser", "least", pwd="least", roles=["backup"])
         client.shop.orders.insert_one({"_id": 1})
     rs.wait_for_replication()
-    varve("init")
+    new_repository(varve)
     uri = f"mongodb://least:least@{rs.primary.host}/?replicaSet=rs0&authSource=admin"
     saved = varve.json("backup", at(varve, uri), "--source", "shop")[-1]
     assert saved["member"] == rs.primary.host and "clusterMonitor" in str(saved["remarks"])
@@ -89,7 +89,7 @@ def test_a_stalled_majority_is_named_and_not_waited_for(varve):
             client.shop.orders.insert_one({"_id": 1})
             wait_until(lambda: client.admin.command("replSetGetStatus")["members"][1]["health"] == 0, "the loss to be seen")
             client.shop.orders.insert_one({"_id": 2})
-        varve("init")
+        new_repository(varve)
         stalled = varve("backup", at(varve, nodes[0].uri), "--source", "shop", code=1)
         assert "majority" in stalled.stderr and not state_of(nodes[0], "nothing")
         nodes[1].start_again()

@@ -10,7 +10,7 @@ from harness.servers import Mongod
 from support.data import insert
 from support.hold import finish
 from support.raw import binary, doc, int32
-from support.runs import at
+from support.runs import at, new_repository
 
 pytestmark = pytest.mark.all
 
@@ -63,7 +63,7 @@ def measured(varve, *args):
 @pytest.mark.timeout(600)
 def test_a_gigabyte_in_bounded_memory(varve, gigabyte, record_property):
     """DESIGN 5, RULES 10: peak memory under 300 MB for a backup, a second one and a restore of 1 GB; no temporary files."""
-    varve("init")
+    new_repository(varve)
     backup = ("backup", at(varve, gigabyte.uri), "--source", "shop")
     peaks = {"backup": measured(varve, *backup), "again": measured(varve, *backup)}
     with Mongod(replica_set="rs1", cache_gb=1, extra_args=["--oplogSize", "990"]) as target:

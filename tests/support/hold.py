@@ -4,7 +4,7 @@ Wants a server that was started with `extra_args=HOLDABLE`.
 """
 from contextlib import contextmanager
 
-from support.runs import at
+from support.runs import at, new_repository
 
 HOLDABLE = ["--setParameter", "enableTestCommands=1"]
 
@@ -43,9 +43,18 @@ def reads_held(server, ns):
     return fail_point(server, "waitInFindBeforeMakingBatch", {"nss": ns, "shouldCheckForInterrupt": True})
 
 
+@contextmanager
 def commands_held(server, *commands, mode="alwaysOn"):
-    """These commands wait before they do anything."""
-    return fail_point(server, "failCommand", {"failCommands": list(commands), "blockConnection": True, "blockTimeMS": 120_000}, mode)
+    """These commands wait before they do anything, and are ended with nothing done when the test lets go."""
+    data = {"failCommands": list(commands), "blockConnection": True, "blockTimeMS": 120_000}
+    with fail_point(server, "failCommand", data, mode) as point:
+        try:
+            yield point
+        finally:
+            if server.running:  # letting go of the fail point would wait for them
+                waiting = {"$or": [{f"command.{name}": {"$exists": True}} for name in commands]}
+                for held in point.client.admin.aggregate([{"$currentOp": {}}, {"$match": waiting}]):
+                    point.client.admin.command("killOp", op=held["opid"])
 
 
 def finish(process, code=0, seconds=120):
@@ -63,7 +72,7 @@ def backup_held_at(varve, server, ns, *args):
     Yields (process, release). With one reader and `ns` the largest collection nothing else has been read.
     """
     if not varve.path.exists():
-        varve("init")
+        new_repository(varve)
     with reads_held(server, ns) as point:
         process = varve.start("backup", at(varve, server.uri, "source"), "--source", "shop", "--readers", "1", "--json", *args)
         try:
