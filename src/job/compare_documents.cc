@@ -41,6 +41,23 @@ struct Remembered {
 };
 using Memory = std::unordered_map<std::string, Remembered>;  // by raw `_id` element
 
+/// A chain: the hash of everything before and the document's own.
+Result<codec::UInt128> chain(const DocumentSource& source, const Cancel& cancel) {
+  codec::UInt128 hash;
+  Bytes scratch;
+  Bytes link;
+  TRY(source(
+      [&](ByteView document) -> Status {
+        const auto own = codec::xxh3_128(bson::as_stored(document, scratch));
+        link.clear();
+        for (const uint64_t part : {hash.low, hash.high, own.low, own.high}) append_le(link, part);
+        hash = codec::xxh3_128(link);
+        return {};
+      },
+      cancel));
+  return hash;
+}
+
 std::string shown(const std::string& raw_id) {
   const auto bytes = as_bytes(raw_id);
   Bytes document;
@@ -126,6 +143,12 @@ class Comparison {
 Status compare_documents(const DocumentSource& backup, const DocumentSource& server, size_t named,
                          Difference& difference, const Cancel& cancel) {
   return Comparison(backup, server, named, difference).run(cancel);
+}
+
+Result<bool> same_order(const DocumentSource& backup, const DocumentSource& server, const Cancel& cancel) {
+  TRY_ASSIGN(const auto ours, chain(backup, cancel));
+  TRY_ASSIGN(const auto theirs, chain(server, cancel));
+  return ours == theirs;
 }
 
 }  // namespace varve::job

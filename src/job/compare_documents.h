@@ -16,4 +16,7 @@ using DocumentSource = std::function<Status(const std::function<Status(ByteView)
 Status compare_documents(const DocumentSource& backup, const DocumentSource& server, size_t named,
                          Difference& difference, const Cancel& cancel);
 
+/// True if both sides give the same documents in the same order, as a capped collection's must be (RULES 12).
+Result<bool> same_order(const DocumentSource& backup, const DocumentSource& server, const Cancel& cancel);
+
 }  // namespace varve::job

@@ -57,6 +57,13 @@ TEST(CompareDocuments, AgreesWhateverTheOrder) {
   EXPECT_EQ(difference.missing_count + difference.extra_count + difference.changed_count, 0u);
 }
 
+TEST(CompareDocuments, TellsAnotherOrder) {
+  auto server = numbered(100);
+  EXPECT_TRUE(*same_order(source(numbered(100)), source(server), Cancel()));
+  std::swap(server[3], server[4]);
+  EXPECT_FALSE(*same_order(source(numbered(100)), source(server), Cancel()));
+}
+
 Document index(const std::string& name, int32_t direction, bool unique = false) {
   Builder b;
   b.add("v", int32_t{2});
