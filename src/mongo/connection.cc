@@ -135,6 +135,9 @@ class Connector {
       error = Error(ErrorKind::kUnavailable, "cannot reach any of " + state_.host);
       for (const auto& [host, trouble] : unreached) error.hint(host + ": " + trouble);
     }
+    if (error.message().find("closed connection") != std::string::npos) {
+      error.hint("a server that wants TLS ends plain connections: tls=true in the connection string");
+    }
     const auto set = state_.uri.replica_set();
     if (!set.empty() && unreached.empty()) {
       error.hint("do its servers belong to a replica set called '" + set + "', as the connection string says?");

@@ -64,6 +64,11 @@ Status wait_for_cluster_time(Connection::State& state, const ReadSpec& spec, con
   return status;
 }
 
+/// A stop is nobody's fault.
+Error in_context(Error error, const std::string& label) {
+  return error.kind() == ErrorKind::kCancelled ? std::move(error) : std::move(error).within(label);
+}
+
 }  // namespace
 
 struct Cursor::State {
@@ -97,7 +102,7 @@ struct Cursor::State {
     auto status = connection.run(db, more.finish(), reply, cancel);
     if (!status) {
       if (status.error().code() != 0) id = 0;  // the server is done with it
-      return fail(std::move(status).error().within(label));
+      return fail(in_context(std::move(status).error(), label));
     }
     batch = "cursor.nextBatch";
     took_reply();
@@ -118,7 +123,7 @@ Result<Cursor> Cursor::open(Connection& connection, const ReadSpec& spec, const 
   state.label = spec.db + "." + spec.collection;
   auto status = wait_for_cluster_time(connection.state(), spec, cancel);
   if (status) status = connection.state().run(spec.db, find_command(spec), state.reply, cancel);
-  if (!status) return fail(std::move(status).error().within(state.label));
+  if (!status) return fail(in_context(std::move(status).error(), state.label));
   state.took_reply();
   return cursor;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "mongo/batch.h"
 #include "mongo/driver.h"
@@ -53,10 +54,10 @@ Result<bson::Timestamp> oplog_start(Connection& connection, bson::Timestamp majo
 
 struct OplogTail::State {
   Connection::State& connection;
-  bson::Timestamp from;
   bson::Timestamp reached;
   DriverDocument reply;
-  bool unread = false;  ///< the reply of open() has entries that poll() is still to give
+  bool unread = false;      ///< the reply of start() has entries that poll() is still to give
+  bool seen_first = false;  ///< the first of them was given before
   int64_t id = 0;
 
   explicit State(Connection::State& c) : connection(c) {}
@@ -70,35 +71,59 @@ struct OplogTail::State {
     id = 0;
   }
 
-  Error lost(Error error) const {
-    switch (error.code()) {
-      case code::kCappedPositionLost:
-      case code::kCursorNotFound:
-        return Error(ErrorKind::kInconsistent, connection.host + ": the oplog rolled over behind " + reached.text() +
-                                                   " before it was read: " + error.message())
-            .with_code(error.code())
-            .hint("the server overwrote entries faster than they were read; a larger oplog gives more time");
-      default:
-        return std::move(error).within("local.oplog.rs");
+  /// Begins at the entry of `reached`, which must be there.
+  Status start(const Cancel& cancel) {
+    const auto command = open_command(reached, connection.wire_version < kWireOf44);
+    // A tailing cursor may not see the newest entries for a moment, even committed ones.
+    const auto patience = std::chrono::steady_clock::now() + kVisibilityPatience;
+    for (;;) {
+      auto status = connection.run("local", command, reply, cancel);
+      if (!status) return fail(explain(std::move(status).error()));
+      id = reply.view().int64("cursor.id").value_or(0);
+      const auto first = reply.view().timestamp("cursor.firstBatch.0.ts");
+      if (first == reached) break;
+      if (first || std::chrono::steady_clock::now() > patience) return fail(rolled_over(connection.host, reached));
+      kill();
+      if (!cancel.sleep(std::chrono::milliseconds(50))) return cancel.check();
     }
+    unread = true;
+    return {};
+  }
+
+  /// A cursor that the server closed (after a restart of the session, or idle) goes on where it was, with the same
+  /// proof.
+  Status start_again(const Cancel& cancel) {
+    id = 0;
+    seen_first = true;
+    return start(cancel);
+  }
+
+  Error explain(Error error) const {
+    if (error.kind() == ErrorKind::kCancelled) return error;
+    if (error.code() == code::kCappedPositionLost) return rolled_over(connection.host, reached);
+    return std::move(error).within("local.oplog.rs");
   }
 
   Status get_more(const Cancel& cancel) {
     bson::Builder more;
     more.add("getMore", id).add("collection", "oplog.rs").add("batchSize", kBatchSize).add("maxTimeMS", kWaitMs);
     auto status = connection.run("local", more.finish(), reply, cancel);
-    if (!status) {
-      if (status.error().code() != 0) id = 0;
-      return fail(lost(std::move(status).error()));
+    if (status) {
+      id = reply.view().int64("cursor.id").value_or(0);
+      return {};
     }
-    id = reply.view().int64("cursor.id").value_or(0);
-    return {};
+    if (status.error().code() == code::kCursorNotFound) return start_again(cancel);
+    if (status.error().code() != 0) id = 0;
+    return fail(explain(std::move(status).error()));
   }
 
-  Status visit(std::string_view batch, const std::function<Status(ByteView)>& take) {
-    const auto entries = reply.view().array(batch);
+  Status visit(const std::function<Status(ByteView)>& take) {
+    const auto entries = reply.view().array(unread ? "cursor.firstBatch" : "cursor.nextBatch");
+    bool skip = std::exchange(seen_first, false);
+    unread = false;
     if (!entries) return fail(ErrorKind::kCorrupt, "local.oplog.rs: the server's reply has no entries");
     return each_in_batch(*entries, [&](ByteView entry) -> Status {
+      if (std::exchange(skip, false)) return {};
       const auto ts = bson::View(entry).timestamp("ts");
       if (!ts) return fail(ErrorKind::kCorrupt, "local.oplog.rs: an entry without ts");
       TRY(take(entry));
@@ -116,37 +141,15 @@ OplogTail& OplogTail::operator=(OplogTail&&) noexcept = default;
 Result<OplogTail> OplogTail::open(Connection& connection, bson::Timestamp from, const Cancel& cancel) {
   OplogTail tail;
   tail.state_ = std::make_unique<State>(connection.state());
-  auto& state = *tail.state_;
-  state.from = state.reached = from;
-  const auto command = open_command(from, connection.wire_version() < kWireOf44);
-  // A tailing cursor may not see the newest entries for a moment, even committed ones.
-  const auto patience = std::chrono::steady_clock::now() + kVisibilityPatience;
-  for (;;) {
-    auto status = connection.state().run("local", command, state.reply, cancel);
-    if (!status) return fail(state.lost(std::move(status).error()));
-    state.id = state.reply.view().int64("cursor.id").value_or(0);
-    const auto first = state.reply.view().timestamp("cursor.firstBatch.0.ts");
-    if (first == from) break;
-    if (first || std::chrono::steady_clock::now() > patience) return fail(rolled_over(connection.host(), from));
-    state.kill();
-    if (!cancel.sleep(std::chrono::milliseconds(50))) return fail(cancel.check().error());
-  }
-  state.unread = true;
+  tail.state_->reached = from;
+  TRY(tail.state_->start(cancel));
   return tail;
 }
 
 Status OplogTail::poll(const std::function<Status(ByteView)>& visit, const Cancel& cancel) {
   auto& state = *state_;
-  if (state.unread) {
-    state.unread = false;
-    return state.visit("cursor.firstBatch", visit);
-  }
-  if (state.id == 0) {
-    return fail(ErrorKind::kInconsistent,
-                state.connection.host + ": the server ended the reading of its oplog after " + state.reached.text());
-  }
-  TRY(state.get_more(cancel));
-  return state.visit("cursor.nextBatch", visit);
+  if (!state.unread) TRY(state.id != 0 ? state.get_more(cancel) : state.start_again(cancel));
+  return state.visit(visit);
 }
 
 bson::Timestamp OplogTail::reached() const {

@@ -1,138 +1,30 @@
-// Runs against the server that VARVE_TEST_MONGODB names (a connection string of somebody who may do everything), in the
-// databases varve_test*, which it drops. Without it everything here is skipped.
+// Reading from the server that VARVE_TEST_MONGODB names; skipped without one.
 
 #include "mongo/server.h"
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
+#include <functional>
 #include <map>
-#include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
 
-#include "bson/json.h"
 #include "mongo/batch.h"
-#include "mongo/catalog.h"
-#include "mongo/cursor.h"
 #include "mongo/errors.h"
 #include "mongo/oplog.h"
-#include "mongo/target.h"
-#include "mongo/testing/json.h"
-#include "mongo/topology.h"
+#include "mongo/testing/server.h"
 
 namespace varve::mongo {
 namespace {
 
 using testing::from_json;
+using testing::kDb;
+using testing::text;
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kDb = "varve_test";
-
-std::string text(bson::View document) {
-  return bson::to_json(document, bson::JsonMode::kRelaxed);
-}
-
-class Server : public ::testing::Test {
- protected:
-  void SetUp() override {
-    const char* uri = std::getenv("VARVE_TEST_MONGODB");
-    if (uri == nullptr) GTEST_SKIP() << "VARVE_TEST_MONGODB names no server";
-    auto parsed = Uri::parse(uri);
-    ASSERT_TRUE(parsed) << parsed.error().message();
-    uri_ = *parsed;
-    connection_ = std::make_unique<Connection>(connect());
-    drop_databases();
-  }
-  void TearDown() override {
-    if (connection_) drop_databases();
-  }
-
-  void drop_databases() {
-    for (const char* db : {"varve_test", "varve_test2"}) run(db, R"({"dropDatabase": 1})");
-  }
-
-  Connection connect() {
-    auto connection = Connection::open(uri_, never_);
-    if (!connection) throw std::runtime_error(connection.error().message());
-    return std::move(*connection);
-  }
-
-  bson::Document run(const std::string& db, const std::string& command) {
-    auto reply = connection_->command(db, from_json(command), never_);
-    EXPECT_TRUE(reply) << command << ": " << reply.error().message();
-    return reply ? std::move(*reply) : bson::Document();
-  }
-
-  void fill(const std::string& collection, int count, size_t padding = 100) {
-    Inserter inserter(*connection_, {kDb, collection}, true);
-    const std::string pad(padding, 'x');
-    for (int i = 0; i < count; ++i) {
-      bson::Builder b;
-      b.add("_id", int32_t{i}).add("pad", pad);
-      const auto status = inserter.add(b.finish().bytes(), never_);
-      ASSERT_TRUE(status) << status.error().message();
-    }
-    const auto status = inserter.flush(never_);
-    ASSERT_TRUE(status) << status.error().message();
-  }
-
-  Bytes uuid_of(const std::string& collection) {
-    const auto catalog = list_catalog(*connection_, never_);
-    EXPECT_TRUE(catalog) << catalog.error().message();
-    for (const auto& info : catalog->collections) {
-      if (info.ns == bson::Namespace{kDb, collection}) return info.uuid;
-    }
-    ADD_FAILURE() << collection << " is not listed";
-    return {};
-  }
-
-  ReadSpec by_uuid(const std::string& collection) {
-    ReadSpec spec;
-    spec.db = kDb;
-    spec.collection = collection;
-    spec.uuid = uuid_of(collection);
-    spec.majority = connection_->in_replica_set();
-    if (connection_->in_replica_set()) {
-      const auto at = position(*connection_, never_);
-      EXPECT_TRUE(wait_for_majority(*connection_, at->applied, std::chrono::seconds(20), never_));
-    }
-    return spec;
-  }
-
-  Result<size_t> count(Cursor& cursor) {
-    size_t documents = 0;
-    for (bool more = true; more;) {
-      TRY_ASSIGN(more, cursor.next(
-                           [&](ByteView) -> Status {
-                             ++documents;
-                             return {};
-                           },
-                           never_));
-    }
-    return documents;
-  }
-
-  Result<std::vector<bson::Document>> read_all(const ReadSpec& spec) {
-    std::vector<bson::Document> documents;
-    TRY_ASSIGN(auto cursor, Cursor::open(*connection_, spec, never_));
-    for (bool more = true; more;) {
-      TRY_ASSIGN(more, cursor.next(
-                           [&](ByteView document) -> Status {
-                             documents.emplace_back(document);
-                             return {};
-                           },
-                           never_));
-    }
-    return documents;
-  }
-
-  const Cancel never_;
-  Uri uri_;
-  std::unique_ptr<Connection> connection_;
-};
+class Server : public testing::Server {};
 
 TEST_F(Server, NothingListensThere) {
   const auto began = Clock::now();
@@ -248,60 +140,6 @@ TEST_F(Server, TellsOfADropUnderTheCursor) {
   EXPECT_TRUE(Cursor::vanished(again.error())) << again.error().message() << again.error().code();
 }
 
-TEST_F(Server, KeepsEveryByte) {
-  run(kDb, R"({"create": "c"})");
-  std::vector<bson::Document> documents;
-  documents.push_back(
-      from_json(R"({"_id": 1, "t": {"$timestamp": {"t": 0, "i": 0}}, "n": {"t": {"$timestamp": {"t": 0, "i": 0}}}})"));
-  documents.push_back(from_json(R"({"_id": {"$oid": "5f0000000000000000000000"}, "a": 1, "a": 2, "": 3, "b.c": 5})"));
-  if (connection_->wire_version() >= 13) documents.push_back(from_json(R"({"_id": 9, "$x": 4})"));
-  documents.push_back(
-      from_json(R"({"_id": {"a": 1}, "t": {"$timestamp": {"t": 0, "i": 0}}, "u": {"$undefined": true}})"));
-  bson::Builder odd;
-  odd.add("_id", int32_t{2}).add("invalid", std::string_view("\xff\xfe\0x", 4));
-  double nan = 0;
-  const uint64_t payload = 0x7ff8dead'beef0001;
-  std::memcpy(&nan, &payload, sizeof nan);
-  odd.add("nan", nan).add("minus", -0.0);
-  documents.push_back(odd.finish());
-  for (const int32_t id : {100, 101}) {
-    bson::Builder large;
-    large.add("_id", id);
-    large.add("pad", std::string((16u << 20) - 30, 'x'));
-    if (id == 101)
-      large = bson::Builder(),
-      large.add("_id", id).add("t", bson::Timestamp{}).add("pad", std::string((16u << 20) - 60, 'x'));
-    documents.push_back(large.finish());
-  }
-  Inserter inserter(*connection_, {kDb, "c"}, false);
-  for (const auto& document : documents) {
-    const auto status = inserter.add(document.bytes(), never_);
-    ASSERT_TRUE(status) << status.error().message();
-  }
-  const auto status = inserter.flush(never_);
-  ASSERT_TRUE(status) << status.error().message();
-  const auto read = read_all(by_uuid("c"));
-  ASSERT_TRUE(read) << read.error().message();
-  ASSERT_EQ(read->size(), documents.size());
-  for (const auto& document : documents) {
-    bool found = false;
-    for (const auto& one : *read) found = found || std::ranges::equal(one.bytes(), document.bytes());
-    EXPECT_TRUE(found) << (document.bytes().size() < 1000 ? text(document) : "a large one");
-  }
-}
-
-TEST_F(Server, NamesTheRefusedDocument) {
-  fill("c", 3);
-  Inserter inserter(*connection_, {kDb, "c"}, false);
-  ASSERT_TRUE(inserter.add(from_json(R"({"_id": 7})").bytes(), never_));
-  ASSERT_TRUE(inserter.add(from_json(R"({"_id": 2})").bytes(), never_));
-  const auto status = inserter.flush(never_);
-  ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().code(), 11000);
-  const auto& words = status.error().message();
-  EXPECT_TRUE(words.starts_with("varve_test.c: the document with _id 2: " + connection_->host() + ": E11000")) << words;
-}
-
 TEST_F(Server, ListsEveryKindOfCollection) {
   fill("plain", 10);
   run(kDb,
@@ -378,6 +216,31 @@ TEST_F(Server, TailsTheOplog) {
   }
   EXPECT_EQ(inserts, 10u);
   EXPECT_GT(tail->reached(), *start);
+
+  const auto idle = all_results(*connection_, "admin", from_json(R"({"aggregate": 1, "pipeline": [
+      {"$currentOp": {"idleCursors": true, "allUsers": true}}, {"$match": {"type": "idleCursor", "ns": "local.oplog.rs"}}], "cursor": {}})"),
+                                never_);
+  ASSERT_TRUE(idle) << idle.error().message();
+  ASSERT_FALSE(idle->documents.empty());
+  for (const auto& one : idle->documents) {
+    const auto id = one.view().int64("cursor.cursorId").value_or(0);
+    run("local", R"({"killCursors": "oplog.rs", "cursors": [{"$numberLong": ")" + std::to_string(id) + R"("}]})");
+  }
+  run(kDb, R"({"insert": "c", "documents": [{"_id": 1000}]})");
+  std::vector<bson::Timestamp> seen;
+  for (int i = 0; i < 5 && inserts < 11; ++i) {
+    const auto status = tail->poll(
+        [&](ByteView entry) -> Status {
+          seen.push_back(*bson::View(entry).timestamp("ts"));
+          if (bson::View(entry).string("ns") == std::string(kDb) + ".c") ++inserts;
+          return {};
+        },
+        never_);
+    ASSERT_TRUE(status) << status.error().message();
+  }
+  EXPECT_EQ(inserts, 11u);
+  EXPECT_EQ(std::ranges::adjacent_find(seen, std::greater_equal<>()), seen.end());
+
   const auto lost = OplogTail::open(*connection_, {1'000'000'000, 1}, never_);
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().kind(), ErrorKind::kInconsistent);
@@ -390,7 +253,8 @@ TEST_F(Server, CountsWritesButNotReads) {
   ASSERT_TRUE(read_all(by_uuid("c")));
   connect();
   ASSERT_TRUE(list_catalog(*connection_, never_));
-  run("admin", R"({"refreshLogicalSessionCacheNow": 1})");
+  // Where the server takes test commands: the sessions of clients are saved, which is no write of theirs.
+  (void)connection_->command("admin", from_json(R"({"refreshLogicalSessionCacheNow": 1})"), never_);
   auto now = write_counters(*connection_, never_);
   EXPECT_EQ(text(*now), text(*before));
   for (
@@ -407,101 +271,6 @@ TEST_F(Server, CountsWritesButNotReads) {
     EXPECT_NE(text(*after), text(*now)) << command;
     now = after;
   }
-}
-
-TEST_F(Server, CreatesWhatWasListed) {
-  std::vector<std::pair<std::string, std::string>> wanted = {
-      {"capped", R"({"capped": true, "size": 100096, "max": 10, "autoIndexId": true})"},
-      {"valid", R"({"validator": {"a": {"$type": "int"}}, "validationLevel": "moderate", "validationAction": "warn"})"},
-      {"french", R"({"collation": {"locale": "fr", "strength": 2}})"},
-      {"view", R"({"viewOn": "valid", "pipeline": [{"$match": {"a": 1}}], "collation": {"locale": "fr"}})"}};
-  const auto wire = connection_->wire_version();
-  if (wire >= 13)
-    wanted.push_back({"series", R"({"timeseries": {"timeField": "t", "metaField": "m", "granularity": "minutes"}})"});
-  if (wire >= 17)
-    wanted.push_back(
-        {"clustered",
-         R"({"clusteredIndex": {"key": {"_id": 1}, "unique": true, "name": "x"}, "changeStreamPreAndPostImages": {"enabled": true}})"});
-  for (const auto& [name, options] : wanted) {
-    const auto status = create_collection(*connection_, {kDb, name}, from_json(options), {}, never_);
-    EXPECT_TRUE(status) << name << status.error().message();
-  }
-  const auto old = create_collection(*connection_, {kDb, "old"}, {},
-                                     from_json(R"({"v": 1, "key": {"_id": 1}, "name": "_id_", "ns": "a.b"})"), never_);
-  EXPECT_TRUE(old) << old.error().message();
-  const auto first = list_catalog(*connection_, never_);
-  for (const auto& info : first->collections) {
-    if (info.ns.db != kDb || info.ns.collection.starts_with("system.")) continue;
-    const bson::Namespace copy{"varve_test2", info.ns.collection};
-    const auto status = create_collection(*connection_, copy, info.options, info.id_index, never_);
-    EXPECT_TRUE(status) << info.ns.text() << status.error().message();
-  }
-  const auto second = list_catalog(*connection_, never_);
-  size_t compared = 0;
-  for (const auto& a : first->collections) {
-    for (const auto& b : second->collections) {
-      if (a.ns.db != kDb || b.ns.db != "varve_test2" || a.ns.collection != b.ns.collection) continue;
-      if (a.ns.collection.starts_with("system.")) continue;
-      EXPECT_EQ(text(a.options), text(b.options)) << a.ns.text();
-      EXPECT_EQ(a.id_index.view().int64("v"), b.id_index.view().int64("v")) << a.ns.text();
-      EXPECT_EQ(a.type, b.type);
-      ++compared;
-    }
-  }
-  EXPECT_EQ(compared, wanted.size() + 1);
-  const auto again = create_collection(*connection_, {kDb, "valid"}, {}, {}, never_);
-  ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().kind(), ErrorKind::kExists);
-}
-
-TEST_F(Server, LoadsTimeSeriesByTheirBuckets) {
-  if (connection_->wire_version() < 13) GTEST_SKIP() << "no time-series";
-  run(kDb, R"({"create": "series", "timeseries": {"timeField": "t", "metaField": "m"}})");
-  run(kDb,
-      R"({"insert": "series", "documents": [{"t": {"$date": "2026-01-01T00:00:00Z"}, "m": 1, "v": 2}, {"t": {"$date": "2026-01-01T00:00:01Z"}, "m": 1, "v": 3}]})");
-  const auto buckets = read_all(by_uuid("system.buckets.series"));
-  ASSERT_TRUE(buckets) << buckets.error().message();
-  ASSERT_EQ(buckets->size(), 1u);
-  const auto catalog = list_catalog(*connection_, never_);
-  for (const auto& info : catalog->collections) {
-    if (info.ns == bson::Namespace{kDb, "series"}) {
-      ASSERT_TRUE(create_collection(*connection_, {kDb, "copy"}, info.options, info.id_index, never_));
-      const auto failed = create_indexes(*connection_, {kDb, "copy"}, info.indexes, false, never_);
-      EXPECT_TRUE(failed && failed->empty());
-    }
-  }
-  Inserter inserter(*connection_, {kDb, "system.buckets.copy"}, false);
-  ASSERT_TRUE(inserter.add((*buckets)[0].bytes(), never_));
-  const auto status = inserter.flush(never_);
-  ASSERT_TRUE(status) << status.error().message();
-  const auto found = run(kDb, R"({"find": "copy", "sort": {"v": 1}})");
-  EXPECT_EQ(found.view().int64("cursor.firstBatch.1.v"), 3);
-}
-
-TEST_F(Server, BuildsGoodIndexesBesideABadOne) {
-  run(kDb, R"({"create": "c", "collation": {"locale": "fr"}})");
-  run(kDb, R"({"insert": "c", "documents": [{"_id": 1, "a": 1, "g": {"type": "Nonsense"}}, {"_id": 2, "a": 1}]})");
-  const std::vector<bson::Document> indexes = {
-      from_json(R"({"v": 2, "key": {"_id": 1}, "name": "_id_"})"),
-      from_json(R"({"v": 2, "key": {"b": 1}, "name": "b_1", "background": true, "ns": "x.y"})"),
-      from_json(R"({"v": 2, "key": {"a": 1}, "name": "a_1", "unique": true})"),
-      from_json(R"({"v": 2, "key": {"g": "2dsphere"}, "name": "g", "2dsphereIndexVersion": 3})"),
-      from_json(
-          R"({"v": 2, "key": {"_fts": "text", "_ftsx": 1}, "name": "t", "weights": {"x": 2}, "default_language": "french", "language_override": "language", "textIndexVersion": 3})"),
-      from_json(R"({"v": 2, "key": {"h": "hashed"}, "name": "h", "collation": {"locale": "simple"}})")};
-  const auto failed = create_indexes(*connection_, {kDb, "c"}, indexes, true, never_);
-  ASSERT_TRUE(failed) << failed.error().message();
-  std::set<std::string> names;
-  for (const auto& one : *failed) names.insert(one.name);
-  EXPECT_EQ(names, (std::set<std::string>{"a_1", "g"}));
-  const auto listed = all_results(*connection_, kDb, from_json(R"({"listIndexes": "c"})"), never_);
-  ASSERT_TRUE(listed) << listed.error().message();
-  names.clear();
-  for (const auto& index : listed->documents) {
-    names.emplace(index.view().string("name").value_or(""));
-    EXPECT_EQ(index.view().find("collation").has_value(), index.view().string("name") == "_id_");
-  }
-  EXPECT_EQ(names, (std::set<std::string>{"_id_", "b_1", "t", "h"}));
 }
 
 TEST_F(Server, SetsUnfinishedBuildsApart) {
@@ -530,44 +299,6 @@ TEST_F(Server, SetsUnfinishedBuildsApart) {
   EXPECT_EQ(info->unfinished[0].view().string("name"), "a_1");
   EXPECT_EQ(info->unfinished[0].view().find("buildUUID").has_value(), !old && connection_->in_replica_set());
   EXPECT_EQ(info->indexes.size(), 1u);
-}
-
-TEST_F(Server, MergesUsersAndLeavesExistingOnes) {
-  const auto target = inspect_target(*connection_, never_);
-  ASSERT_TRUE(target) << target.error().message();
-  for (const char* drop : {R"({"dropUser": "kept"})", R"({"dropUser": "added"})", R"({"dropRole": "reader"})"}) {
-    (void)connection_->command(kDb, from_json(drop), never_);
-  }
-  run(kDb,
-      R"({"createRole": "reader", "privileges": [{"resource": {"db": "varve_test", "collection": ""}, "actions": ["find"]}], "roles": []})");
-  run(kDb, R"({"createUser": "kept", "pwd": "a", "roles": []})");
-  run(kDb, R"({"createUser": "added", "pwd": "b", "roles": ["reader"]})");
-  const auto users = all_results(*connection_, "admin",
-                                 from_json(R"({"find": "system.users", "filter": {"db": "varve_test"}})"), never_);
-  const auto roles = all_results(*connection_, "admin",
-                                 from_json(R"({"find": "system.roles", "filter": {"db": "varve_test"}})"), never_);
-  run(kDb, R"({"dropUser": "added"})");
-  run(kDb, R"({"dropRole": "reader"})");
-  run(kDb, R"({"updateUser": "kept", "customData": {"changed": true}})");
-  const auto planned = plan_users_and_roles(*connection_, users->documents, roles->documents, never_);
-  ASSERT_TRUE(planned) << planned.error().message();
-  const auto merged = merge_users_and_roles(*connection_, *target, users->documents, roles->documents, never_);
-  ASSERT_TRUE(merged) << merged.error().message();
-  EXPECT_EQ(merged->users_added, std::vector<std::string>{"varve_test.added"});
-  EXPECT_EQ(merged->users_kept, std::vector<std::string>{"varve_test.kept"});
-  EXPECT_EQ(merged->roles_added, std::vector<std::string>{"varve_test.reader"});
-  EXPECT_EQ(merged->users_added, planned->users_added);
-  const auto now =
-      all_results(*connection_, "admin",
-                  from_json(R"({"find": "system.users", "filter": {"db": "varve_test"}, "sort": {"_id": 1}})"), never_);
-  ASSERT_EQ(now->documents.size(), 2u);
-  EXPECT_TRUE(now->documents[1].view().truthy("customData.changed"));
-  const auto left = run("admin", R"({"listCollections": 1, "filter": {"name": {"$regex": "^varve"}}})");
-  EXPECT_FALSE(left.view().find("cursor.firstBatch.0"));
-  const auto last = barrier(*connection_, *target, never_);
-  EXPECT_TRUE(last) << last.error().message();
-  for (const char* drop : {R"({"dropUser": "kept"})", R"({"dropUser": "added"})", R"({"dropRole": "reader"})"})
-    run(kDb, drop);
 }
 
 }  // namespace
