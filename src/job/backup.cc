@@ -64,7 +64,10 @@ class Backup {
     if (options_.source.empty()) options_.source = set_folder(source_->set_name);
     reporter_.note(fmt::format("{}: reading from {} ({})", replica_set() ? source_->set_name : options_.source,
                                source_->member, source_->reason));
-    for (const auto& note : source_->notes) result_.remarks.push_back(note);
+    for (const auto& note : source_->notes) {
+      reporter_.note(note);  // now too: it may explain an error that follows
+      result_.remarks.push_back(note);
+    }
     TRY_ASSIGN(connection_, mongo::Connection::open(source_->uri, cancel));
     TRY(check_privileges(cancel));
     TRY_ASSIGN(parent_, find_parent(repository_, options_, *source_, cancel));

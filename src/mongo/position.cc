@@ -6,6 +6,8 @@ namespace varve::mongo {
 
 namespace {
 
+constexpr auto kUntilItKnows = std::chrono::seconds(10);
+
 /// The members that hold the majority point back, as far as this login may see it.
 std::vector<std::string> members_in_trouble(Connection& connection, const Cancel& cancel) {
   bson::Builder command;
@@ -37,14 +39,20 @@ Error stands_still(Connection& connection, const Position& at, bson::Timestamp w
 
 }  // namespace
 
+/// A member that has just started learns the majority point from the others, so it is asked again for a while.
 Result<Position> position(Connection& connection, const Cancel& cancel) {
-  TRY_ASSIGN(const auto answer, is_master(connection, cancel));
-  const auto majority = answer.view().timestamp("lastWrite.majorityOpTime.ts");
-  const auto applied = answer.view().timestamp("lastWrite.opTime.ts");
-  if (!majority || !applied) {
-    return fail(ErrorKind::kUnsupported, connection.host() + " does not say how far its replication is");
+  const auto end = std::chrono::steady_clock::now() + kUntilItKnows;
+  for (;;) {
+    TRY_ASSIGN(const auto answer, is_master(connection, cancel));
+    const auto majority = answer.view().timestamp("lastWrite.majorityOpTime.ts");
+    const auto applied = answer.view().timestamp("lastWrite.opTime.ts");
+    if (majority && applied) return Position{*majority, *applied};
+    if (std::chrono::steady_clock::now() >= end) {
+      return fail(Error(ErrorKind::kUnavailable, connection.host() + " does not say what is majority-committed")
+                      .hint("a member that is delayed, or has just started, knows only once it has caught up"));
+    }
+    if (!cancel.sleep(std::chrono::milliseconds(100))) TRY(cancel.check());
   }
-  return Position{*majority, *applied};
 }
 
 Status wait_for_majority(Connection& connection, bson::Timestamp at_least, std::chrono::seconds limit,
