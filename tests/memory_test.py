@@ -66,7 +66,7 @@ def test_a_gigabyte_in_bounded_memory(varve, gigabyte, record_property):
     new_repository(varve)
     backup = ("backup", at(varve, gigabyte.uri), "--source", "shop")
     peaks = {"backup": measured(varve, *backup), "again": measured(varve, *backup)}
-    with Mongod(replica_set="rs1", cache_gb=1, extra_args=["--oplogSize", "990"]) as target:
+    with Mongod(replica_set="rs1", cache_gb=1) as target:
         peaks["restore"] = measured(varve, "restore", "latest", "--to", at(varve, target.uri, "target"), "--yes")
         peaks["verify"] = measured(varve, "verify", "latest", "--against", at(varve, target.uri, "target"))
         with target.client() as client:
