@@ -147,6 +147,7 @@ def test_a_password_in_an_argument_is_not_left_there(varve, locked):
     varve("backup", "--uri-file", at(varve, locked.uri)[1:])
 
 
+@pytest.mark.all
 def test_no_secret_is_in_the_repository(varve, locked):
     """DESIGN 8: secrets never reach the repository's metadata."""
     back_up(varve, locked)
@@ -208,6 +209,7 @@ def test_an_export_is_the_owners_alone(saved):
     assert (out / "oplog.bson").read_bytes() == b"mine"
 
 
+@pytest.mark.all
 def test_an_export_says_that_it_holds_credentials(varve, locked):
     """RULES 22."""
     back_up(varve, locked)
@@ -233,6 +235,7 @@ def test_an_exclusive_lock_is_waited_for_by_nobody(saved, server):
         check.wait()
 
 
+@pytest.mark.all
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_a_full_disk(varve, server, tmp_path):
     """It ends with the system's own words, makes no snapshot, and what was there can still be read."""

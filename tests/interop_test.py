@@ -56,7 +56,7 @@ def test_restic_checks_lists_and_restores_what_varve_wrote(saved, source, tmp_pa
     assert "oplog.bson" in dump and "shop/weather.metadata.json" in dump and "admin/system.users.bson" in dump
 
 
-@pytest.mark.parametrize("replay", [(), ("--oplogReplay",)])
+@pytest.mark.parametrize("replay", [("--oplogReplay",), pytest.param((), marks=pytest.mark.all)])
 def test_mongorestore_brings_back_what_varve_restore_does(saved, source, empty, tmp_path, replay):
     """RULES 13: the restic-restored folder serves the stock mongorestore; both ways give the same server."""
     varve, _ = saved
@@ -99,7 +99,8 @@ def test_bsondump_accepts_every_file(saved, tmp_path):
             assert len(bsondump("--objcheck", path).lines) == len(split(path.read_bytes())), path
 
 
-@pytest.mark.parametrize("version", [2, pytest.param(1, marks=pytest.mark.all)])
+@pytest.mark.all
+@pytest.mark.parametrize("version", [1, 2])
 def test_varve_reads_a_repository_that_restic_wrote(varve, tmp_path, version):
     """DESIGN 5: both repository versions, not only our own."""
     folder = tmp_path / "some files"
@@ -116,6 +117,7 @@ def test_varve_reads_a_repository_that_restic_wrote(varve, tmp_path, version):
     assert varve("check", "--read-data").code == 0
 
 
+@pytest.mark.all
 def test_varve_and_restic_share_a_repository(varve, source, tmp_path):
     """DESIGN 5: a repository made by restic takes varve's backups, and restic's own go on beside them."""
     (tmp_path / "file").write_text("a file\n")
@@ -154,7 +156,7 @@ def test_unchanged_data_adds_almost_nothing(saved, source):
     assert again["documents"] == first["documents"]
 
 
-@pytest.mark.parametrize("ids", ["counted", "random"])
+@pytest.mark.parametrize("ids", ["random", pytest.param("counted", marks=pytest.mark.all)])
 def test_one_changed_percent_adds_little(varve, rs6, database, ids, record_property):
     """DESIGN 5, RULES 27: key-cut chunks. One percent changed in one place, as applications that append do, adds a few percent."""
     noise = random.Random(3)
@@ -171,6 +173,7 @@ def test_one_changed_percent_adds_little(varve, rs6, database, ids, record_prope
     assert "no errors were found" in varve.restic("check", "--read-data").stdout
 
 
+@pytest.mark.all
 def test_repositories_with_the_same_chunker_share_their_data(saved, source, tmp_path):
     """DESIGN 5: init --from-repo --copy-chunker-params makes the same cuts, so restic copy moves only what is not there."""
     varve, first = saved
@@ -214,6 +217,7 @@ def test_the_oplog_of_the_window_is_bson(saved):
     assert [e["ts"] for e in entries] == sorted(e["ts"] for e in entries)
 
 
+@pytest.mark.all
 def test_a_login_through_the_stock_tools_works(saved, empty, tmp_path):
     """RULES 13: users and roles are in the folder as mongorestore wants them."""
     varve, _ = saved

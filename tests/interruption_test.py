@@ -68,6 +68,7 @@ def test_a_killed_backup_blocks_nobody(varve, server):
     clean_and_working(varve, server)
 
 
+@pytest.mark.all
 def test_the_server_is_left_as_it_was(varve, server):
     """Nothing is written to the source, and no cursor or session of an interrupted run stays open."""
     before = state_of(server)
@@ -82,6 +83,7 @@ def test_the_server_is_left_as_it_was(varve, server):
         assert list(idle) == []
 
 
+@pytest.mark.all
 def test_a_source_that_dies_ends_the_backup(varve, mongod):
     """A lost server is exit 1 with its name, and no snapshot."""
     dying = mongod(replica_set="rs0", extra_args=HOLDABLE)
@@ -97,6 +99,7 @@ def test_a_source_that_dies_ends_the_backup(varve, mongod):
     assert json.loads(varve("snapshots", "--json").stdout) == [] and not locks(varve)
 
 
+@pytest.mark.all
 def test_a_target_that_dies_ends_the_restore(varve, server, mongod):
     """Exit 1 with its name; after it is back, the restore works."""
     back_up(varve, server)

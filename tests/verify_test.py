@@ -97,22 +97,26 @@ def test_thousands_of_differences_are_counted_and_some_are_named(saved, server, 
     assert all(0 <= int(name) < 1500 for name in orders["missing"])
 
 
-@pytest.mark.parametrize("change, namespace, words", [
-    (lambda shop: shop.orders.drop_index("by text"), "shop.orders", ["by text", "missing"]),
-    (lambda shop: shop.orders.create_index("new", name="by new"), "shop.orders", ["by new", "only on the server"]),
-    (lambda shop: (shop.people.drop_index("age_-1"), shop.people.create_index([("age", 1)], name="age_-1")), "shop.people", ["age_-1", "key"]),
-    (lambda shop: shop.command("collMod", "orders", index={"name": "by text", "hidden": True}), "shop.orders", ["by text", "hidden"]),
-    (lambda shop: shop.command("collMod", "strict", validator={"b": 1}), "shop.strict", ["validator"]),
-    (lambda shop: shop.command("collMod", "strict", validator={}), "shop.strict", ["validator"]),
-    (lambda shop: shop.strict.drop(), "shop.strict", ["missing"]),
-    (lambda shop: shop.create_collection("fresh"), "shop.fresh", ["only on the server"]),
-    (lambda shop: shop.command("collMod", "adults", viewOn="people", pipeline=[]), "shop.adults", ["pipeline"]),
-    (lambda shop: shop.adults.drop(), "shop.adults", ["missing"]),
-    (lambda shop: (shop.adults.drop(), shop.create_collection("adults")), "shop.adults", ["view", "collection"]),
-], ids=["index missing", "index added", "index key", "index hidden", "option changed", "option gone", "collection missing", "collection added",
-        "view changed", "view missing", "view replaced"])
-def test_the_catalog_is_compared(saved, server, shop, change, namespace, words):
+CHANGES = {
+    "index missing": (lambda shop: shop.orders.drop_index("by text"), "shop.orders", ["by text", "missing"]),
+    "index added": (lambda shop: shop.orders.create_index("new", name="by new"), "shop.orders", ["by new", "only on the server"]),
+    "index key": (lambda shop: (shop.people.drop_index("age_-1"), shop.people.create_index([("age", 1)], name="age_-1")), "shop.people", ["age_-1", "key"]),
+    "index hidden": (lambda shop: shop.command("collMod", "orders", index={"name": "by text", "hidden": True}), "shop.orders", ["by text", "hidden"]),
+    "option changed": (lambda shop: shop.command("collMod", "strict", validator={"b": 1}), "shop.strict", ["validator"]),
+    "option gone": (lambda shop: shop.command("collMod", "strict", validator={}), "shop.strict", ["validator"]),
+    "collection missing": (lambda shop: shop.strict.drop(), "shop.strict", ["missing"]),
+    "collection added": (lambda shop: shop.create_collection("fresh"), "shop.fresh", ["only on the server"]),
+    "view changed": (lambda shop: shop.command("collMod", "adults", viewOn="people", pipeline=[]), "shop.adults", ["pipeline"]),
+    "view missing": (lambda shop: shop.adults.drop(), "shop.adults", ["missing"]),
+    "view replaced": (lambda shop: (shop.adults.drop(), shop.create_collection("adults")), "shop.adults", ["view", "collection"]),
+}
+PUSHED = ("index missing", "index key", "option changed", "collection missing", "collection added", "view changed")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in PUSHED else pytest.mark.all) for name in CHANGES])
+def test_the_catalog_is_compared(saved, server, shop, name):
     """DESIGN 5: options, indexes and views are part of what was backed up."""
+    change, namespace, words = CHANGES[name]
     change(shop)
     differences = found(saved, server)
     assert differences.keys() == {namespace}
