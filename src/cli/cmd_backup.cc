@@ -6,6 +6,7 @@
 #include "cli/context.h"
 #include "cli/format.h"
 #include "job/backup.h"
+#include "job/layout.h"
 
 namespace varve::cli {
 
@@ -95,7 +96,8 @@ Result<job::BackupOptions> options_from(const BackupWords& words) {
 
 uint64_t visible_collections(const collection::Manifest& manifest) {
   uint64_t count = 0;
-  for (const auto& entry : manifest.collections) count += entry.ns == bson::logical(entry.ns);
+  for (const auto& entry : manifest.collections)
+    count += entry.ns == bson::logical(entry.ns) && !job::is_of_the_server(entry.ns);
   return count;
 }
 
@@ -147,7 +149,7 @@ nlohmann::ordered_json summary(const job::BackupResult& result, int code) {
           {"member", m.member},
           {"member_role", m.member_role},
           {"consistency", m.consistency},
-          {"moment", m.t1.text()},
+          {"moment", m.set_name.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(m.t1.text())},
           {"oplog_operations", m.oplog_changes},
           {"needs_varve", m.needs_varve},
           {"collections", visible_collections(m)},
@@ -166,7 +168,13 @@ nlohmann::ordered_json summary(const job::BackupResult& result, int code) {
 Result<int> run_backup(Context& context, const BackupWords& words) {
   TRY_ASSIGN(const auto options, options_from(words));
   TRY_ASSIGN(auto repository, context.open(Access::kAppend, true));
-  TRY_ASSIGN(const auto result, job::backup(*repository, options, context.output(), repository.cancel));
+  const auto saved = job::backup(*repository, options, context.output(), repository.cancel);
+  if (!saved && saved.error().kind() == ErrorKind::kCancelled) {
+    return fail(Error(saved.error())
+                    .hint("no snapshot was made and earlier ones are untouched; starting again goes on from what "
+                          "was stored"));
+  }
+  TRY_ASSIGN(const auto result, saved);
   TRY(repository.lock->release());
   const int code = result.shortfalls.empty() ? kOk : kIncomplete;
   print(context.output(), result);

@@ -150,7 +150,8 @@ void add_restore(CLI::App& app, Context& context) {
   command->add_flag("--drop", words->drop,
                     "replace collections that exist, each once its successor is complete and verified");
   command->add_option("--writers", words->writers, "connections that insert at once")->type_name("N");
-  command->add_flag("--no-verify", words->no_verify, "do not read the restored documents back; unverified, so the exit code is 3");
+  command->add_flag("--no-verify", words->no_verify,
+                    "do not read the restored documents back; unverified, so the exit code is 3");
   command->add_flag("--dry-run,-n", words->dry_run, "say what would be done, and do nothing");
   command->add_flag("--yes,-y", words->yes, "do not ask");
   command->callback([&context, words] { context.run = [&context, words] { return run_restore(context, *words); }; });

@@ -51,14 +51,6 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, varve::cli::O
       varve::Error(varve::ErrorKind::kInvalidInput, what).hint("`varve COMMAND --help` shows what it takes"));
 }
 
-/// Closing words of an interrupted run: nothing half-done is visible in a repository.
-varve::Error explain(varve::Error error) {
-  if (error.kind() == varve::ErrorKind::kCancelled && error.hints().empty()) {
-    error.hint("what was already in the repository is untouched; starting again goes on from what was stored");
-  }
-  return error;
-}
-
 int run(std::vector<std::string> arguments, bool passwords_hidden) {
   const auto cancel = varve::cli::cancel_on_signals();
   varve::cli::Output output;
@@ -88,7 +80,7 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
         "@FILE, --uri-file or VARVE_MONGO_PASSWORD_FILE keep it out of sight");
   }
   const auto result = context.run();
-  if (!result) return output.error(explain(result.error()));
+  if (!result) return output.error(result.error());
   return *result;
 }
 

@@ -213,8 +213,8 @@ class Backup {
     entry.note = read.note;
     if (read.file) {
       entry.as_read = read.file->digest();
-      result_.documents += entry.as_read.documents;
       result_.bytes += entry.as_read.bytes;
+      if (!is_of_the_server(info.ns)) result_.documents += entry.as_read.documents;
     }
     return entry;
   }

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bson/digest.h"
 #include "bson/json.h"
 
 namespace varve::job {

@@ -1,14 +1,9 @@
 #pragma once
 
-#include <functional>
-
-#include "bson/digest.h"
+#include "job/document_sources.h"
 #include "job/verify.h"
 
 namespace varve::job {
-
-/// Gives every document of one side, from the beginning each time it is called.
-using DocumentSource = std::function<Status(const std::function<Status(ByteView)>& visit, const Cancel& cancel)>;
 
 /// Finds the documents in which two collections differ, by `_id`, and fills in the lists and counts of `difference`.
 /// Reads each side twice or more: first only sums by 4,096 buckets of the key's hash, then the documents of the buckets

@@ -24,4 +24,8 @@ std::string key_index_file(std::string_view uuid_hex) {
   return "varve/keys/" + std::string(uuid_hex);
 }
 
+bool is_of_the_server(const bson::Namespace& ns) {
+  return ns.db == "admin" && ns.collection.starts_with("system.");
+}
+
 }  // namespace varve::job

@@ -25,6 +25,9 @@ std::string data_file(const bson::Namespace& ns);
 std::string metadata_file(const bson::Namespace& ns);
 std::string key_index_file(std::string_view uuid_hex);
 
+/// Users, roles and what else of the server's own lies in admin.system.*: in the backup, but no collection to its user.
+bool is_of_the_server(const bson::Namespace& ns);
+
 inline constexpr std::string_view kIdentityTagPrefix = "varve:";
 inline constexpr std::string_view kNeedsVarveTag = "needs-varve";
 inline constexpr std::string_view kOplogTag = "oplog";

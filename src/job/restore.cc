@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
+#include "job/compare_documents.h"
 #include "job/restore_load.h"
 #include "job/restore_plan.h"
 #include "job/target_digest.h"
@@ -50,6 +51,19 @@ class Restore {
     if (options_.confirm && !options_.confirm(plan())) {
       return fail(ErrorKind::kCancelled, "not confirmed; nothing was written");
     }
+    auto status = write(cancel);
+    if (!status) {
+      return fail(
+          std::move(status).error().hint("collections restored so far stay on the target, and those to be replaced are "
+                                         "as they were; start again with --drop"));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  RestorePlan& plan() { return result_.plan; }
+
+  Status write(const Cancel& cancel) {
     TRY(create_collections(cancel));
     TRY_ASSIGN(const auto loaded, load_collections(backup_, plan(), options_.to, options_.writers, reporter_, cancel));
     result_.written = true;
@@ -60,12 +74,8 @@ class Restore {
     TRY(turn_ttl_on(cancel));
     TRY(create_views(cancel));
     TRY(restore_users(cancel));
-    TRY(mongo::barrier(*connection_, plan().target, cancel));
-    return std::move(result_);
+    return mongo::barrier(*connection_, plan().target, cancel);
   }
-
- private:
-  RestorePlan& plan() { return result_.plan; }
 
   /// What was read over a window is exact only with the window's operations, which stock tools can apply today.
   void tell_about_moment() {
@@ -182,13 +192,27 @@ class Restore {
                         .bytes = result_.bytes,
                         .bytes_total = plan().bytes});
     TRY_ASSIGN(const auto found, digest_on_server(connection, item.load_into, {}, cancel));
-    if (found == expected) return {};
+    if (found == expected) return verify_order(connection, index, cancel);
     std::lock_guard lock(mutex_);
     differs_[index] = true;
     result_.shortfalls.push_back(
         fmt::format("{}: the target holds {} documents ({} bytes), {} ({} bytes) were restored{}",
                     item.entry->ns.text(), found.documents, found.bytes, expected.documents, expected.bytes,
                     found.documents == expected.documents ? ", and their contents differ" : ""));
+    return {};
+  }
+
+  /// A capped collection's order is part of its content (RULES 12).
+  Status verify_order(mongo::Connection& connection, size_t index, const Cancel& cancel) {
+    const auto& item = plan().items[index];
+    if (!item.entry->options.view().truthy("capped")) return {};
+    TRY_ASSIGN(const auto file, backup_.data(*item.entry, cancel));
+    TRY_ASSIGN(const bool same,
+               same_order(documents_of(backup_, file), documents_of(connection, item.load_into), cancel));
+    if (same) return {};
+    std::lock_guard lock(mutex_);
+    differs_[index] = true;
+    result_.shortfalls.push_back(item.entry->ns.text() + ": the target holds its documents in another order");
     return {};
   }
 

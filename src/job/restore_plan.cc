@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "codec/sha256.h"
+#include "job/layout.h"
 #include "mongo/names.h"
 
 namespace varve::job {
@@ -19,10 +20,6 @@ constexpr uint64_t kSmall = 256u << 20;
 /// The same for each run, so that a run after a crash finds and replaces what was left behind.
 bson::Namespace temporary_name(const bson::Namespace& ns) {
   return {ns.db, std::string(kTemporaryPrefix) + codec::sha256(as_bytes(ns.text())).short_hex()};
-}
-
-bool is_auth(const bson::Namespace& ns) {
-  return ns.db == "admin" && ns.collection.starts_with("system.");
 }
 
 /// A rename cannot bring these into place.
@@ -39,7 +36,7 @@ std::string names(const std::vector<bson::Namespace>& list) {
 void add_items(const BackupReader& backup, const RestoreOptions& options,
                const std::map<bson::Namespace, std::string>& present, RestorePlan& plan) {
   for (const auto& entry : backup.manifest().collections) {
-    if (is_auth(entry.ns) || !options.filter.takes(bson::logical(entry.ns))) continue;
+    if (is_of_the_server(entry.ns) || !options.filter.takes(bson::logical(entry.ns))) continue;
     RestorePlan::Item item;
     item.entry = &entry;
     item.exists = present.contains(entry.ns);
@@ -100,7 +97,7 @@ Result<RestorePlan> plan_restore(const BackupReader& backup, const RestoreOption
   TRY_ASSIGN(plan.target, mongo::inspect_target(connection, cancel));
   std::set<std::string> databases;
   for (const auto& entry : backup.manifest().collections) {
-    if (!is_auth(entry.ns) && options.filter.takes(bson::logical(entry.ns))) databases.insert(entry.ns.db);
+    if (!is_of_the_server(entry.ns) && options.filter.takes(bson::logical(entry.ns))) databases.insert(entry.ns.db);
   }
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));
   add_items(backup, options, present, plan);

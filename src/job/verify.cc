@@ -9,6 +9,7 @@
 
 #include "job/compare_catalog.h"
 #include "job/compare_documents.h"
+#include "job/layout.h"
 #include "job/target_digest.h"
 #include "job/workers.h"
 #include "mongo/catalog.h"
@@ -49,8 +50,7 @@ class Verify {
  private:
   /// Users and roles are merged, never replaced, so they are not compared.
   bool taken(const bson::Namespace& ns) const {
-    if (ns.db == "admin" && ns.collection.starts_with("system.")) return false;
-    return options_.filter.takes(bson::logical(ns));
+    return !is_of_the_server(ns) && options_.filter.takes(bson::logical(ns));
   }
 
   Status compare_all(const Cancel& cancel) {
@@ -75,9 +75,7 @@ class Verify {
       }
     }
     report(entry, digest);
-    if (difference.what.empty() && difference.missing_count + difference.extra_count + difference.changed_count == 0) {
-      return {};
-    }
+    if (difference.agrees()) return {};
     std::lock_guard lock(mutex_);
     result_.differences.push_back(std::move(difference));
     return {};
@@ -89,15 +87,15 @@ class Verify {
     const bool ordered = entry.options.view().truthy("capped");
     if (found == entry.as_read && !ordered) return found;
     TRY_ASSIGN(const auto file, backup_.data(entry, cancel));
-    const DocumentSource ours = [&](const auto& visit, const Cancel& stop) {
-      return backup_.each_document(file, 0, file.content.size(), visit, stop);
-    };
-    const DocumentSource theirs = [&](const auto& visit, const Cancel& stop) -> Status {
-      TRY(digest_on_server(connection, entry.ns, visit, stop));
-      return {};
-    };
+    const auto ours = documents_of(backup_, file);
+    const auto theirs = documents_of(connection, entry.ns);
     if (found != entry.as_read) {
       TRY(compare_documents(ours, theirs, options_.named_per_collection, difference, cancel));
+      // Documents that the backup met twice have no `_id` of their own to be named by.
+      if (difference.agrees() && found.documents != entry.as_read.documents) {
+        difference.what.push_back(fmt::format("has {} documents on the server and {} in the backup", found.documents,
+                                              entry.as_read.documents));
+      }
       return found;
     }
     TRY_ASSIGN(const bool same, same_order(ours, theirs, cancel));

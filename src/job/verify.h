@@ -25,6 +25,8 @@ struct Difference {
   /// `_id`s in relaxed Extended JSON, at most `named_per_collection` in all.
   std::vector<std::string> missing, extra, changed;
   uint64_t missing_count = 0, extra_count = 0, changed_count = 0;
+
+  bool agrees() const { return what.empty() && missing_count + extra_count + changed_count == 0; }
 };
 
 struct VerifyResult {

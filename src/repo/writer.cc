@@ -274,7 +274,7 @@ WriterStats Writer::stats() const {
 
 namespace {
 
-/// A zstd context, by level; measured with blobs of 8 MiB.
+/// A zstd context, by level: an estimate from above for blobs of 8 MiB.
 uint64_t context_size(Compression level) {
   switch (level) {
     case Compression::kFastest:
