@@ -310,8 +310,7 @@ def test_a_large_transaction_in_the_window(varve, server, client, target):
     assert not differences(state_of(server, "shop"), state_of(target, "shop"))
 
 
-@pytest.mark.all
-@pytest.mark.parametrize("round", range(4))
+@pytest.mark.parametrize("round", [pytest.param(n, marks=pytest.mark.all if n < 4 else pytest.mark.soak) for n in range(100)])
 def test_a_free_running_storm_ends_at_one_moment(varve, replica_set, target, round):
     """The same promise with nothing held, several readers, and the hidden member behind the primary."""
     rs = replica_set(members=3, hidden=1)

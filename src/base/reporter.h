@@ -13,7 +13,7 @@ struct Progress {
   uint64_t documents = 0;
   uint64_t bytes = 0, bytes_total = 0;
   uint64_t items = 0, items_total = 0;
-  uint64_t bytes_new = 0;  ///< backup: of `bytes`, those that were not stored before
+  uint64_t bytes_new = 0, bytes_known = 0;  ///< backup: what was not stored before, and what was, so far
 };
 
 /// Where a job says what it does while it runs. What it found out in the end is its result, not an event.

@@ -134,4 +134,13 @@ Document Builder::finish() {
   return Document::adopt(std::move(done));
 }
 
+Document without(View document, std::string_view name) {
+  Builder builder;
+  auto elements = document.elements();
+  while (const auto element = elements.next()) {
+    if (element->name() != name) builder.add(*element);
+  }
+  return builder.finish();
+}
+
 }  // namespace varve::bson

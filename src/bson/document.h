@@ -65,4 +65,7 @@ class Builder {
   std::vector<size_t> starts_;
 };
 
+/// The document without the elements of that name at its top level.
+Document without(View document, std::string_view name);
+
 }  // namespace varve::bson

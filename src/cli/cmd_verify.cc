@@ -34,7 +34,7 @@ void print(Output& output, const job::VerifyResult& result, std::chrono::nanosec
   for (const auto& remark : result.remarks) output.line("note: " + remark);
   output.line(fmt::format("{}: {}, {}, {} compared, {}",
                           result.differences.empty() ? "the server agrees with the backup"
-                                                     : fmt::format("{} of the server differ from the backup",
+                                                     : fmt::format("{} of the server not as in the backup",
                                                                    plural(result.differences.size(), "namespace")),
                           plural(result.collections, "collection"), plural(result.documents, "document"),
                           format_size(result.bytes), format_duration(took)));

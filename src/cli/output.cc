@@ -106,9 +106,8 @@ std::string Output::live_line(const Progress& p, Ticks now) const {
   std::string text = fmt::format("[{}] {:3.0f}%  {}", format_clock(elapsed), done * 100, printable(p.item));
   if (p.documents > 0) text += fmt::format("  {} docs", format_short_count(p.documents));
   text += fmt::format("  {}  {}/s", format_size(p.bytes), format_size(static_cast<uint64_t>(rate)));
-  if (p.action == "backup" && p.bytes > 0) {
-    const auto known = p.bytes > p.bytes_new ? p.bytes - p.bytes_new : 0;
-    text += fmt::format("  dedup {}%", known * 100 / p.bytes);
+  if (const auto decided = p.bytes_new + p.bytes_known; decided > 0) {
+    text += fmt::format("  dedup {}%", p.bytes_known * 100 / decided);
   }
   if (done > 0.01 && done < 1) {
     const auto left = std::chrono::duration<double>(elapsed) * (1 / done - 1);

@@ -225,7 +225,7 @@ class Backup {
     for (const auto& spec : info.unfinished) {
       const std::string name(spec.view().string("name").value_or(""));
       if (committed != filter_->committed_indexes().end() && committed->second.contains(name)) {
-        entry.indexes.push_back(spec);
+        entry.indexes.push_back(bson::without(spec, "buildUUID"));
       } else {
         entry.unfinished_indexes.push_back(name);
         result_.remarks.push_back(

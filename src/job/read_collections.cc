@@ -86,7 +86,9 @@ class Reader {
     progress.bytes_total = work_.bytes_total;
     progress.items = work_.done;
     progress.items_total = work_.collections.size();
-    progress.bytes_new = writer_.stats().plain_bytes_new;
+    const auto stored = writer_.stats();
+    progress.bytes_new = stored.plain_bytes_new;
+    progress.bytes_known = stored.plain_bytes_known;
     reporter_.progress(progress);
   }
 

@@ -25,15 +25,6 @@ bool is_id_index(const bson::Document& index) {
   return index.view().string("name") == "_id_" || index.view().truthy("clustered");
 }
 
-bson::Document without(bson::View document, std::string_view field) {
-  bson::Builder builder;
-  auto elements = document.elements();
-  while (const auto element = elements.next()) {
-    if (element->name() != field) builder.add(*element);
-  }
-  return builder.finish();
-}
-
 /// One run, step by step; the steps are its methods in the order in which run() calls them.
 class Restore {
  public:
@@ -123,7 +114,7 @@ class Restore {
     if (entry.ns != bson::logical(entry.ns)) return {};  // made with its time-series
     if (item.exists && item.drop_first) TRY(mongo::drop_collection(connection, entry.ns, cancel));
     if (item.load_into != entry.ns) TRY(mongo::drop_collection(connection, item.load_into, cancel));
-    const auto options = without(entry.options, "expireAfterSeconds");
+    const auto options = bson::without(entry.options, "expireAfterSeconds");
     auto created = mongo::create_collection(connection, item.load_into, options, entry.id_index, cancel);
     if (!created) return fail(std::move(created.error()).within("cannot create " + entry.ns.text()));
     return {};

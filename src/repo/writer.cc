@@ -141,6 +141,7 @@ Status Writer::State::process(Job& job, Tools& tools, const Cancel& cancel) {
   } else {
     std::lock_guard lock(mutex);
     ++stats.blobs_known;
+    stats.plain_bytes_known += job.plain.size();
   }
   job.done(id);
   count_done();

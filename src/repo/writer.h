@@ -17,8 +17,9 @@ struct WriterOptions {
 
 struct WriterStats {
   uint64_t data_blobs_new = 0, tree_blobs_new = 0, blobs_known = 0;
-  uint64_t plain_bytes_new = 0;  ///< before compression
-  uint64_t packed_bytes = 0;     ///< of new blobs in packs, sealed
+  uint64_t plain_bytes_new = 0;    ///< before compression
+  uint64_t plain_bytes_known = 0;  ///< of blobs that were stored already
+  uint64_t packed_bytes = 0;       ///< of new blobs in packs, sealed
 };
 
 /// The pipeline behind a backup: hash and deduplicate -> compress, seal, verify -> pack -> upload -> index, on threads
