@@ -11,7 +11,7 @@
 
 namespace varve::cli {
 
-/// 0, 1, 3, 10, 11, 12, 130: docs/exit-codes are in the README; the same as restic's where the meaning is.
+/// 0, 1, 3, 10, 11, 12, 130: the README says what each means; restic's where the meaning is the same.
 enum ExitCode : int {
   kOk = 0,
   kFailed = 1,

@@ -12,13 +12,13 @@ namespace varve::repo {
 enum class LockMode : uint8_t { kShared, kExclusive };
 
 /// Holds a restic lock for as long as it lives: refreshed every five minutes by a thread of its own, removed in release
-/// or the destructor. If it cannot be refreshed for 22.5 minutes, or vanishes, `lost()` is stopped and all work under
+/// or the destructor. If it cannot be refreshed for 22.5 minutes, or vanishes, `cancel()` stops and all work under
 /// it must end.
 class Lock {
  public:
   /// Follows restic's protocol: look, write, wait, look again. kLocked (with who, where, since when, and how to remove
-  /// a stale one) if somebody excludes us; nothing is left behind then. Our own stale locks (this host, process dead)
-  /// are ignored with a warning in the message of nobody: they are removed first.
+  /// a stale one) if somebody excludes us; nothing is left behind then. Stale locks of this host, whose process is
+  /// dead, are removed first.
   /// `clock` must outlive the lock.
   static Result<std::unique_ptr<Lock>> acquire(Repository& repository, LockMode mode, const Cancel& cancel,
                                                const Clock& clock = system_clock());
