@@ -13,14 +13,9 @@ namespace varve::cli {
 namespace {
 
 struct SnapshotsOptions {
-  std::string source;
-  std::vector<std::string> tags;
+  std::vector<std::string> sources;
+  SelectionOptions selection;
 };
-
-bool takes(const SnapshotsOptions& options, const repo::Snapshot& snapshot) {
-  if (!options.source.empty() && snapshot.hostname != options.source) return false;
-  return std::ranges::all_of(options.tags, [&](const auto& tag) { return snapshot.has_tag(tag); });
-}
 
 std::string joined(const std::vector<std::string>& list) {
   return fmt::format("{}", fmt::join(list, ", "));
@@ -44,7 +39,9 @@ void print_table(Output& output, const std::vector<repo::Snapshot>& snapshots) {
 Result<int> list(Context& context, const SnapshotsOptions& options) {
   TRY_ASSIGN(const auto repository, context.open(Access::kRead, false));
   TRY_ASSIGN(auto snapshots, repository->snapshots(repository.cancel));
-  std::erase_if(snapshots, [&](const auto& snapshot) { return !takes(options, snapshot); });
+  auto filter = options.selection.filter();
+  filter.hosts.insert(filter.hosts.end(), options.sources.begin(), options.sources.end());
+  std::erase_if(snapshots, [&](const auto& snapshot) { return !repo::matches(filter, snapshot); });
   auto array = nlohmann::ordered_json::array();
   for (const auto& snapshot : snapshots) array.push_back(snapshot_json(snapshot));
   context.output().object(array);
@@ -58,8 +55,8 @@ void add_snapshots(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("snapshots", "list what the repository holds");
   command->footer("Example:\n  varve snapshots --source shop");
   auto options = std::make_shared<SnapshotsOptions>();
-  command->add_option("--source,-H,--host", options->source, "only of this source")->type_name("NAME");
-  command->add_option("--tag", options->tags, "only with this tag")->type_name("TAG")->allow_extra_args(false);
+  command->add_option("--source", options->sources, "only of this source")->type_name("NAME")->allow_extra_args(false);
+  add_selection_options(*command, options->selection);
   command->callback([&context, options] { context.run = [&context, options] { return list(context, *options); }; });
 }
 

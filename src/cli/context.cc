@@ -1,11 +1,35 @@
 #include "cli/context.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 
 #include "job/layout.h"
 #include "storage/storage.h"
 
 namespace varve::cli {
+
+namespace {
+
+/// "5m", "1h30m", "90s"; empty is no wait.
+Result<std::chrono::nanoseconds> parse_wait(std::string_view text) {
+  std::chrono::nanoseconds sum{};
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
+    const std::chrono::seconds unit(rest.empty() ? 0 : rest[0] == 'h' ? 3600 : rest[0] == 'm' ? 60 : rest[0] == 's');
+    if (error != std::errc{} || unit.count() == 0 || number > 1'000'000) {
+      return fail(Error(ErrorKind::kInvalidInput, "\"" + std::string(text) + "\" is no time to wait for a lock")
+                      .hint("such as 30s, 5m or 1h30m"));
+    }
+    sum += unit * number;
+    rest.remove_prefix(1);
+  }
+  return sum;
+}
+
+}  // namespace
 
 std::string program_version() {
   return "varve " VARVE_VERSION;
@@ -40,7 +64,8 @@ Result<OpenRepository> Context::open(Access access, bool with_index) {
   open.cancel = cancel_;
   if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
-    TRY_ASSIGN(open.lock, repo::Lock::acquire(*open.repository, mode, cancel_));
+    TRY_ASSIGN(const auto patience, parse_wait(global.retry_lock));
+    TRY_ASSIGN(open.lock, repo::Lock::acquire_within(patience, *open.repository, mode, cancel_));
     open.cancel = open.lock->cancel();
   }
   if (with_index) TRY(open.repository->load_index(open.cancel));
@@ -75,16 +100,33 @@ Result<codec::Compression> parse_compression(const std::string& name) {
                   .hint("off, fastest, auto, better and max are known"));
 }
 
+repo::SnapshotFilter SelectionOptions::filter() const {
+  repo::SnapshotFilter filter{hosts, paths, {}};
+  for (const auto& list : tags) filter.tag_lists.push_back(repo::split_tags(list));
+  return filter;
+}
+
+void add_selection_options(CLI::App& command, SelectionOptions& options) {
+  command.add_option("-H,--host", options.hosts, "only snapshots of HOST")->type_name("HOST")->allow_extra_args(false);
+  command.add_option("--path", options.paths, "only snapshots that hold PATH")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  command.add_option("--tag", options.tags, "only snapshots with all of these TAGS (a,b)")
+      ->type_name("TAGS")
+      ->allow_extra_args(false);
+}
+
 void add_snapshot_options(CLI::App& command, SnapshotOptions& options) {
   command.add_option("snapshot", options.name, "an id, the beginning of one, or latest")
       ->required()
       ->type_name("SNAPSHOT");
   command.add_option("--source", options.source, "with latest: the newest of this source")->type_name("NAME");
+  add_selection_options(command, options.selection);
 }
 
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options) {
-  repo::SnapshotFilter filter;
-  filter.host = options.source;
+  auto filter = options.selection.filter();
+  if (!options.source.empty()) filter.hosts.push_back(options.source);
   return repository->find_snapshot(options.name, filter, repository.cancel);
 }
 

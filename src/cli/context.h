@@ -24,6 +24,7 @@ struct GlobalOptions {
   std::string repo, repository_file;
   std::string password_file, password_command;
   bool json = false, quiet = false, no_lock = false;
+  std::string retry_lock;
 };
 
 /// An open repository and, unless --no-lock was given for a command that only reads, the lock on it.
@@ -73,9 +74,17 @@ struct FilterOptions {
 void add_filter_options(CLI::App& command, FilterOptions& options);
 void add_uri_secrets(CLI::App& command, UriOptions& options);
 Result<codec::Compression> parse_compression(const std::string& name);
-/// `S` of a command, narrowed by --source.
+/// --host, --path and --tag, which select snapshots as in restic.
+struct SelectionOptions {
+  std::vector<std::string> hosts, paths, tags;
+
+  repo::SnapshotFilter filter() const;
+};
+void add_selection_options(CLI::App& command, SelectionOptions& options);
+/// `S` of a command, narrowed by --source and the selection.
 struct SnapshotOptions {
   std::string name, source;
+  SelectionOptions selection;
 };
 void add_snapshot_options(CLI::App& command, SnapshotOptions& options);
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);

@@ -23,6 +23,8 @@ void add_global_options(CLI::App& app, varve::cli::GlobalOptions& global) {
   app.add_flag("--json", global.json, "one JSON object a line, the last one the summary");
   app.add_flag("-q,--quiet", global.quiet, "no progress");
   app.add_flag("--no-lock", global.no_lock, "commands that only read take no lock");
+  app.add_option("--retry-lock", global.retry_lock, "wait so long for a lock that others hold, such as 5m")
+      ->type_name("DURATION");
 }
 
 /// Help that begins with what the command does and an example.

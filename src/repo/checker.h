@@ -5,6 +5,7 @@
 
 #include "repo/blob_reader.h"
 #include "repo/findings.h"
+#include "repo/walk_trees.h"
 #include "storage/storage.h"
 
 namespace varve::repo {
@@ -66,11 +67,5 @@ class Checker {
   std::atomic<uint64_t> bytes_read_ = 0;
   std::atomic<unsigned> unavailable_ = 0;
 };
-
-/// Bytes that are wrong or missing, as against a storage that does not answer.
-inline bool is_damage(const Error& error) {
-  return error.kind() == ErrorKind::kCorrupt || error.kind() == ErrorKind::kNotFound ||
-         error.kind() == ErrorKind::kUnsupported;
-}
 
 }  // namespace varve::repo

@@ -247,6 +247,14 @@ Status JsonReader::skip() {
   }
 }
 
+Status JsonReader::raw(std::string& out) {
+  skip_space();
+  const size_t begin = pos_;
+  TRY(skip());
+  out.assign(text_.substr(begin, pos_ - begin));
+  return {};
+}
+
 Status JsonReader::end() {
   skip_space();
   if (pos_ != text_.size()) return error("more text than one value");

@@ -41,6 +41,8 @@ class JsonReader {
 
   /// Consumes a value of any kind.
   Status skip();
+  /// The same, and keeps its text.
+  Status raw(std::string& out);
   /// Consumes a null if one comes next.
   bool take_null();
   /// Fails unless only white space is left.

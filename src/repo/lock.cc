@@ -127,4 +127,15 @@ Result<std::unique_ptr<Lock>> Lock::acquire(Repository& repository, LockMode mod
   return std::unique_ptr<Lock>(std::make_unique<HeldLock>(repository, std::move(own), clock, cancel));
 }
 
+Result<std::unique_ptr<Lock>> Lock::acquire_within(std::chrono::nanoseconds patience, Repository& repository,
+                                                   LockMode mode, const Cancel& cancel, const Clock& clock) {
+  const auto give_up = clock.ticks() + patience;
+  for (std::chrono::nanoseconds pause = 5s;; pause = std::min<std::chrono::nanoseconds>(2 * pause, 1min)) {
+    auto lock = acquire(repository, mode, cancel, clock);
+    const auto left = give_up - clock.ticks();
+    if (lock || lock.error().kind() != ErrorKind::kLocked || left <= 0s) return lock;
+    if (!clock.sleep(std::min(pause, left), cancel)) return fail(cancel.check().error());
+  }
+}
+
 }  // namespace varve::repo

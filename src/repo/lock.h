@@ -22,6 +22,11 @@ class Lock {
   /// `clock` must outlive the lock.
   static Result<std::unique_ptr<Lock>> acquire(Repository& repository, LockMode mode, const Cancel& cancel,
                                                const Clock& clock = system_clock());
+  /// The same, but asks again while somebody else excludes us: after 5 seconds, then at ever longer intervals, a minute
+  /// at most, until `patience` is over.
+  static Result<std::unique_ptr<Lock>> acquire_within(std::chrono::nanoseconds patience, Repository& repository,
+                                                      LockMode mode, const Cancel& cancel,
+                                                      const Clock& clock = system_clock());
   virtual ~Lock() = default;
 
   /// Stops when the parent stops or when the lock is lost. What runs under the lock takes this one.

@@ -12,6 +12,7 @@
 #include "codec/rabin.h"
 #include "codec/seal.h"
 #include "repo/snapshot.h"
+#include "repo/snapshot_filter.h"
 #include "repo/tree.h"
 #include "storage/storage.h"
 
@@ -37,13 +38,6 @@ struct BlobLocation {
   uint32_t offset = 0;
   uint32_t length = 0;        ///< sealed bytes in the pack
   uint32_t plain_length = 0;  ///< 0 if it is stored uncompressed
-};
-
-/// Which snapshots "latest" and lists are about; empty fields select all.
-struct SnapshotFilter {
-  std::string host;
-  std::vector<std::string> paths;
-  std::vector<std::string> tags;
 };
 
 class Index;

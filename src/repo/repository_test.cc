@@ -89,13 +89,13 @@ TEST_F(RepositoryTest, FindsSnapshots) {
     return repository->find_snapshot(name, filter, cancel_);
   };
   EXPECT_EQ(find("latest")->id, ids[2]);
-  EXPECT_EQ(find("latest", {"shop", {"/mongodb/shop"}, {"weekly"}})->id, ids[1]);
-  EXPECT_EQ(find("latest", {"", {}, {"oplog"}})->id, oplog);
+  EXPECT_EQ(find("latest", {{"shop"}, {"/mongodb/shop"}, {{"weekly"}}})->id, ids[1]);
+  EXPECT_EQ(find("latest", {{}, {}, {{"oplog"}}})->id, oplog);
   EXPECT_EQ(find(ids[0].hex())->id, ids[0]);
   std::string upper = ids[0].hex().substr(0, 20);
   std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
   EXPECT_EQ(find(upper)->id, ids[0]);
-  const auto none = find("latest", {"other", {}, {}});
+  const auto none = find("latest", {{"other"}, {}, {}});
   EXPECT_EQ(none.error().kind(), ErrorKind::kNotFound);
   EXPECT_NE(none.error().message().find("host other"), std::string::npos);
   EXPECT_EQ(none.error().hints().size(), 4u);

@@ -14,28 +14,6 @@ using storage::FileType;
 constexpr std::string_view kOplogTag = "oplog";
 constexpr size_t kMaxNamed = 5;
 
-template <typename Wanted>
-bool contains_all(const std::vector<std::string>& have, const Wanted& wanted) {
-  return std::all_of(wanted.begin(), wanted.end(),
-                     [&](const std::string& text) { return std::find(have.begin(), have.end(), text) != have.end(); });
-}
-
-bool matches(const SnapshotFilter& filter, const Snapshot& snapshot) {
-  return (filter.host.empty() || filter.host == snapshot.hostname) && contains_all(snapshot.paths, filter.paths) &&
-         contains_all(snapshot.tags, filter.tags);
-}
-
-std::string describe(const SnapshotFilter& filter) {
-  std::string out;
-  const auto add = [&](std::string_view what, const std::string& text) {
-    out += (out.empty() ? " with " : ", ") + std::string(what) + " " + text;
-  };
-  if (!filter.host.empty()) add("host", filter.host);
-  for (const auto& path : filter.paths) add("path", path);
-  for (const auto& tag : filter.tags) add("tag", tag);
-  return out;
-}
-
 std::string describe(const Snapshot& snapshot) {
   std::string out = snapshot.id.short_hex() + " of " + format_utc(snapshot.time);
   if (!snapshot.hostname.empty()) out += ", host " + snapshot.hostname;
@@ -61,8 +39,10 @@ Error with_choices(Error error, const std::vector<Snapshot>& oldest_first) {
 
 /// An oplog archive is a snapshot too, but nobody who asks for the latest backup means it, unless by its tag.
 bool is_passed_over(const SnapshotFilter& filter, const Snapshot& snapshot) {
-  return snapshot.has_tag(kOplogTag) &&
-         std::find(filter.tags.begin(), filter.tags.end(), kOplogTag) == filter.tags.end();
+  const auto names_it = [](const TagList& list) {
+    return std::find(list.begin(), list.end(), kOplogTag) != list.end();
+  };
+  return snapshot.has_tag(kOplogTag) && std::none_of(filter.tag_lists.begin(), filter.tag_lists.end(), names_it);
 }
 
 Result<Snapshot> find_latest(Repository& repository, const SnapshotFilter& filter, const Cancel& cancel) {

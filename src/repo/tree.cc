@@ -38,14 +38,15 @@ void encode_attributes(const Node& node, JsonObject& object, std::string& out) {
   });
 }
 
-void encode_node(const Node& node, std::string& out) {
+void encode_node(const Node& node, TimeZone zone, std::string& out) {
+  const auto format_time = zone == TimeZone::kLocal ? format_go_local_time : format_go_time;
   JsonObject object(out);
   object.string("name", codec::go_quote(node.name));
   object.string("type", type_name(node.type));
   object.number_if("mode", node.mode | type_bits(node.type));
-  object.string("mtime", format_go_time(node.mtime));
-  object.string("atime", format_go_time(node.atime));
-  object.string("ctime", format_go_time(node.ctime));
+  object.string("mtime", format_time(node.mtime));
+  object.string("atime", format_time(node.atime));
+  object.string("ctime", format_time(node.ctime));
   object.number("uid", node.uid);
   object.number("gid", node.gid);
   object.string_if("user", node.user);
@@ -57,9 +58,11 @@ void encode_node(const Node& node, std::string& out) {
   object.string_if("linktarget", node.link_target);
   if (!is_utf8(node.link_target)) object.string("linktarget_raw", codec::base64(as_bytes(node.link_target)));
   encode_attributes(node, object, out);
+  if (!node.generic_attributes.empty()) object.raw("generic_attributes", node.generic_attributes);
   object.number_if("device", node.device);
   encode_content(node, object, out);
   if (node.subtree) object.id("subtree", *node.subtree);
+  object.string_if("error", node.error);
   object.close();
 }
 
@@ -74,12 +77,12 @@ Status check_order(const std::vector<Node>& nodes) {
 
 }  // namespace
 
-Result<std::string> encode_tree(const std::vector<Node>& nodes) {
+Result<std::string> encode_tree(const std::vector<Node>& nodes, TimeZone zone) {
   TRY(check_order(nodes));
   std::string out = "{\"nodes\":[";
   for (const auto& node : nodes) {
     if (&node != &nodes.front()) out.push_back(',');
-    encode_node(node, out);
+    encode_node(node, zone, out);
   }
   out += "]}\n";
   return out;

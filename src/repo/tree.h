@@ -23,13 +23,19 @@ struct Node {
   uint64_t inode = 0, device_id = 0, size = 0, links = 0, device = 0;
   std::string link_target;
   std::vector<std::pair<std::string, Bytes>> extended_attributes;
-  std::vector<Id> content;    ///< kFile: the data blobs in order
-  std::optional<Id> subtree;  ///< kDir
+  std::string generic_attributes;  ///< restic's JSON object of what another system keeps, as it stands; may be empty
+  std::vector<Id> content;         ///< kFile: the data blobs in order
+  std::optional<Id> subtree;       ///< kDir
+  std::string error;               ///< what went wrong when restic read it
 };
+
+/// In which zone times are written. restic takes the machine's for files; a backup that is to be the same on every
+/// machine takes UTC.
+enum class TimeZone : uint8_t { kUtc, kLocal };
 
 /// {"nodes":[…]} and a newline, byte for byte as restic writes it. Nodes must be in ascending order of name, without
 /// duplicates (a defect otherwise: kInternal).
-Result<std::string> encode_tree(const std::vector<Node>& nodes);
+Result<std::string> encode_tree(const std::vector<Node>& nodes, TimeZone zone = TimeZone::kUtc);
 /// Lenient: unknown keys, any order. kCorrupt for what restic's check refuses: a file without content, a dir without
 /// subtree, an empty name, a name with '/' or that is "." or "..", a null id.
 Result<std::vector<Node>> decode_tree(std::string_view json);

@@ -48,6 +48,13 @@ Status decode_attributes(JsonReader& in, Node& node) {
   });
 }
 
+/// Kept as it is: what other systems have is not ours to understand, but to give back.
+Status decode_generic_attributes(JsonReader& in, Node& node) {
+  node.generic_attributes.clear();
+  if (in.take_null()) return {};
+  return in.raw(node.generic_attributes);
+}
+
 Status decode_subtree(JsonReader& in, Node& node) {
   node.subtree.reset();
   if (in.take_null()) return {};
@@ -73,6 +80,8 @@ Status decode_member(JsonReader& in, std::string_view key, RawNode& raw) {
   if (key == "linktarget") return in.string(node.link_target);
   if (key == "linktarget_raw") return decode_link_target(in, node.link_target);
   if (key == "extended_attributes") return decode_attributes(in, node);
+  if (key == "generic_attributes") return decode_generic_attributes(in, node);
+  if (key == "error") return in.string(node.error);
   if (key == "device") return in.number(node.device);
   if (key == "content") return decode_content(in, raw);
   if (key == "subtree") return decode_subtree(in, node);

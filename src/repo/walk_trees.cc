@@ -1,0 +1,82 @@
+#include "repo/walk_trees.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+
+#include "base/task_group.h"
+
+namespace varve::repo {
+
+namespace {
+
+/// The trees still to be visited, depth first so that they stay few.
+class Todo {
+ public:
+  explicit Todo(const std::vector<Id>& roots) {
+    for (auto root = roots.rbegin(); root != roots.rend(); ++root) add_locked(*root);
+  }
+
+  /// The next tree, once there is one; nothing when all are done.
+  std::optional<Id> take(const Cancel& cancel) {
+    std::unique_lock lock(mutex_);
+    const bool ready = changed_.wait(lock, cancel.token(), [&] { return !stack_.empty() || busy_ == 0; });
+    if (!ready || stack_.empty()) return std::nullopt;
+    const Id id = stack_.back();
+    stack_.pop_back();
+    ++busy_;
+    return id;
+  }
+
+  /// A tree that was taken is done; these lie below it.
+  void finish(const std::vector<Id>& below) {
+    std::lock_guard lock(mutex_);
+    for (auto id = below.rbegin(); id != below.rend(); ++id) add_locked(*id);
+    --busy_;
+    changed_.notify_all();
+  }
+
+ private:
+  void add_locked(const Id& id) {
+    if (seen_.insert(id).second) stack_.push_back(id);
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::vector<Id> stack_;
+  std::unordered_set<Id> seen_;
+  size_t busy_ = 0;
+};
+
+Status visit_one(Repository& repository, const Id& id, Todo& todo, const VisitTree& visit, const Cancel& cancel) {
+  const auto nodes = repository.load_tree(id, cancel);
+  if (!nodes && !is_damage(nodes.error())) return fail(nodes.error());
+  TRY(visit(id, nodes));
+  std::vector<Id> below;
+  if (nodes) {
+    for (const auto& node : *nodes) {
+      if (node.subtree) below.push_back(*node.subtree);
+    }
+  }
+  todo.finish(below);
+  return {};
+}
+
+}  // namespace
+
+Status walk_trees(Repository& repository, const std::vector<Id>& roots, const VisitTree& visit, const Cancel& cancel) {
+  Todo todo(roots);
+  TaskGroup group(cancel);
+  const unsigned threads = std::max(std::thread::hardware_concurrency(), repository.storage().connections());
+  for (unsigned t = 0; t < std::max(1u, threads); ++t) {
+    group.spawn([&](const Cancel& inner) -> Status {
+      while (const auto id = todo.take(inner)) TRY(visit_one(repository, *id, todo, visit, inner));
+      return inner.check();
+    });
+  }
+  return group.wait();
+}
+
+}  // namespace varve::repo
