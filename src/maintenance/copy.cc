@@ -67,7 +67,7 @@ struct Needs {
   std::mutex mutex;
   std::vector<PackedBlob> missing;  ///< to be read, each once
   BlobSet seen;
-  std::vector<Id> trees;            ///< those walked
+  std::vector<Id> trees;              ///< those walked
   std::optional<std::string> damage;  ///< the first found
 
   void blame(std::string what) {
@@ -152,10 +152,8 @@ class Copying {
       std::lock_guard lock(needs.mutex);
       handed_over_.insert(blob.type, blob.id);
       done += blob.location.length;
-      reporter_.progress({.action = "copy",
-                          .item = "snapshot " + snapshot.id.short_hex(),
-                          .bytes = done,
-                          .bytes_total = total});
+      reporter_.progress(
+          {.action = "copy", .item = "snapshot " + snapshot.id.short_hex(), .bytes = done, .bytes_total = total});
       return {};
     };
     auto read = repo::read_blobs(from_, needs.missing, give, cancel_);

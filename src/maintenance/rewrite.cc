@@ -37,7 +37,10 @@ class Planner {
       : options_(options), trees_(repository, options.is_left_out, writer) {}
 
   Result<Planned> plan(const Snapshot& before, const Cancel& cancel) {
-    Planned planned{{.kind = Kind::kUnchanged, .before = before.id, .tree = before.tree}, before};
+    Planned planned;
+    planned.outcome.before = before.id;
+    planned.outcome.tree = before.tree;
+    planned.after = before;
     auto& after = planned.after;
     bool changed = !options_.new_host.empty() || options_.new_time;
     if (options_.is_left_out || options_.summarise) {
@@ -70,6 +73,14 @@ class Planner {
   TreeRewriter trees_;
 };
 
+Planned failed(const Snapshot& snapshot, const Error& error) {
+  Planned planned;
+  planned.outcome.kind = Kind::kFailed;
+  planned.outcome.before = snapshot.id;
+  planned.outcome.why = error.message();
+  return planned;
+}
+
 Result<std::vector<Planned>> plan_all(Planner& planner, const std::vector<Snapshot>& snapshots, Reporter& reporter,
                                       const Cancel& cancel) {
   std::vector<Planned> all;
@@ -81,15 +92,14 @@ Result<std::vector<Planned>> plan_all(Planner& planner, const std::vector<Snapsh
                        .items_total = snapshots.size()});
     auto planned = planner.plan(snapshot, cancel);
     if (!planned && !repo::is_damage(planned.error())) return fail(planned.error());
-    all.push_back(planned ? std::move(*planned)
-                          : Planned{{.kind = Kind::kFailed, .before = snapshot.id, .why = planned.error().message()}, {}});
+    all.push_back(planned ? std::move(*planned) : failed(snapshot, planned.error()));
   }
   return all;
 }
 
 Status save(repo::Repository& repository, Planned& planned, bool forget, const Cancel& cancel) {
-  auto saved = forget ? replace_snapshot(repository, planned.after, cancel)
-                      : repository.save_snapshot(planned.after, cancel);
+  auto saved =
+      forget ? replace_snapshot(repository, planned.after, cancel) : repository.save_snapshot(planned.after, cancel);
   if (!saved) return fail(saved.error());
   planned.outcome.after = *saved;
   return {};

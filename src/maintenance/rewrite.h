@@ -11,7 +11,7 @@
 namespace varve::maintenance {
 
 /// Whether a file or folder, given by its path from "/", is to be left out, a folder with all below it.
-using IsLeftOut = std::function<bool(std::string_view path, bool is_dir)>;
+using IsLeftOut = std::function<bool(const std::string& path)>;
 
 struct RewriteOptions {
   IsLeftOut is_left_out;  ///< nothing is, if empty

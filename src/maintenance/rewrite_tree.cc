@@ -35,7 +35,7 @@ Result<RewrittenTree> TreeRewriter::rewrite_anew(const Id& tree, const std::stri
   std::vector<repo::NodeText> kept;
   for (auto& entry : *nodes) {
     const std::string where = path + "/" + entry.node.name;
-    if (is_left_out_ && is_left_out_(where, entry.node.type == repo::NodeType::kDir)) {
+    if (is_left_out_ && is_left_out_(where)) {
       ++result.left_out;
       continue;
     }

@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "codec/sha256.h"
 #include "codec/seal.h"
+#include "codec/sha256.h"
 #include "maintenance/depth.h"
 #include "repo/index.h"
 #include "repo/walk_trees.h"

@@ -35,7 +35,8 @@ Result<KeyFile> load_key(storage::Storage& storage, const Id& id, uint64_t size,
 inline constexpr size_t kMaxKeysTried = 20;
 
 /// Tries `use` with the master key of every key file (and its id) that the password opens until it succeeds; its last
-/// error is returned if it never does. A key file that is damaged locks nobody out: it is passed over, and named if none opens.
+/// error is returned if it never does. A key file that is damaged locks nobody out: it is passed over, and named if
+/// none opens.
 Status with_master_key(storage::Storage& storage, std::string_view password,
                        const std::function<Status(const codec::SealKey&, const Id& key)>& use, const Cancel& cancel);
 

@@ -12,8 +12,8 @@ Result<std::vector<Snapshot>> select_snapshots(Repository& repository, const std
     return all;
   }
   if (!filter.empty() && std::find(names.begin(), names.end(), "latest") == names.end()) {
-    return fail(Error(ErrorKind::kInvalidInput, "snapshots were named, so selecting those" + describe(filter) +
-                                                    " changes nothing")
+    return fail(Error(ErrorKind::kInvalidInput,
+                      "snapshots were named, so selecting those" + describe(filter) + " changes nothing")
                     .hint("give ids, or --host, --path and --tag, or \"latest\" with these"));
   }
   std::vector<Snapshot> selected;
