@@ -58,7 +58,7 @@ Result<int> list(Context& context) {
                      {"created", created}});
   }
   output.object(array);
-  for (const auto& what : list.unreadable) output.note("warning: " + what);
+  for (const auto& what : list.unreadable) output.warning(what);
   return list.unreadable.empty() ? kOk : kFailed;
 }
 

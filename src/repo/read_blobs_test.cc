@@ -1,5 +1,6 @@
 #include "repo/read_blobs.h"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -123,6 +124,19 @@ TEST_F(Reading, WalksEveryTreeOnce) {
   ASSERT_TRUE(walk_trees(*repository_, {root, root}, visit, never_));
   EXPECT_EQ(files, 3u);
   EXPECT_GE(trees.size(), 3u);
+}
+
+TEST_F(Reading, AWalkPassesOverWhatIsKnownAndAllBelow) {
+  std::atomic<size_t> visited = 0;
+  const Id root = repository_->find_snapshot("latest", {}, never_)->tree;
+  const auto visit = [&](const Id&, const auto&) -> Status {
+    ++visited;
+    return {};
+  };
+  ASSERT_TRUE(walk_trees(*repository_, {root}, visit, never_, [&](const Id& id) { return id != root; }));
+  EXPECT_EQ(visited, 1u);
+  ASSERT_TRUE(walk_trees(*repository_, {root}, visit, never_, [](const Id&) { return true; }));
+  EXPECT_EQ(visited, 1u);
 }
 
 TEST_F(Reading, AWalkTellsOfADamagedTree) {
