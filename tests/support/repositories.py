@@ -5,13 +5,15 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
+from datetime import datetime
 
 from harness.tools import restic19
 
 
 def snapshots(repository):
     """As stock restic lists them, oldest first."""
-    return sorted(json.loads(repository.restic("snapshots", "--json").stdout), key=lambda snapshot: snapshot["time"])
+    listed = json.loads(repository.restic("snapshots", "--json").stdout)
+    return sorted(listed, key=lambda snapshot: datetime.fromisoformat(snapshot["time"]))  # which may be in any zone
 
 
 def fields(snapshot, *left_out):
