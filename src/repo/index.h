@@ -26,6 +26,8 @@ class Index {
     BlobType type;
     Id id;
     BlobLocation location;
+
+    bool operator==(const PackedBlob&) const = default;
   };
   void add_pack(const std::vector<PackedBlob>& blobs);
   /// For a writer that ends without having saved its last index files: what it claimed, and the packs that no index
