@@ -100,5 +100,6 @@ void add_backup(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
+void add_generate(CLI::App& app, Context& context);
 
 }  // namespace varve::cli

@@ -26,6 +26,8 @@ class Index {
     BlobType type;
     Id id;
     BlobLocation location;
+
+    bool operator==(const PackedBlob&) const = default;
   };
   void add_pack(const std::vector<PackedBlob>& blobs);
   /// The same for many packs, several times as fast and in less memory: what was loaded is found only after settle.
