@@ -30,6 +30,15 @@ std::optional<Id> PackTable::get(uint32_t number) const {
   return packs_[number];
 }
 
+std::unordered_set<uint32_t> PackTable::dropped() const {
+  std::shared_lock lock(mutex_);
+  std::unordered_set<uint32_t> numbers;
+  for (uint32_t i = 0; i < dropped_.size(); ++i) {
+    if (dropped_[i]) numbers.insert(i);
+  }
+  return numbers;
+}
+
 std::vector<Id> PackTable::all() const {
   std::shared_lock lock(mutex_);
   return packs_;
@@ -107,9 +116,13 @@ void Index::load_pack(const std::vector<PackedBlob>& blobs) {
 }
 
 void Index::settle() {
+  const auto dropped = state_->packs.dropped();
   for (auto& shard : state_->shards) {
     std::lock_guard lock(shard.mutex);
     shard.settle();
+    if (dropped.empty()) continue;
+    std::erase_if(shard.entries, [&](const Entry& entry) { return dropped.contains(entry.pack()); });
+    shard.sorted = shard.entries.size();
   }
 }
 

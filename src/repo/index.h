@@ -30,7 +30,8 @@ class Index {
     bool operator==(const PackedBlob&) const = default;
   };
   void add_pack(const std::vector<PackedBlob>& blobs);
-  /// The same for many packs, several times as fast and in less memory: what was loaded is found only after settle.
+  /// The same for many packs, several times as fast and in less memory: what was loaded is found only after settle,
+  /// which forgets dropped packs as well.
   void load_pack(const std::vector<PackedBlob>& blobs);
   void settle();
   /// For a writer that ends without having saved its last index files: what it claimed, and the packs that no index

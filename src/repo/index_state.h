@@ -45,6 +45,7 @@ class PackTable {
   void drop(const Id& pack);
   /// Nothing if the pack was dropped.
   std::optional<Id> get(uint32_t number) const;
+  std::unordered_set<uint32_t> dropped() const;
   std::vector<Id> all() const;
 
  private:

@@ -8,13 +8,8 @@ namespace varve::repo {
 
 namespace {
 
-constexpr size_t kPlainEntry = 37;
-constexpr size_t kCompressedEntry = 41;
+constexpr size_t kLargestEntry = header_entry_size(1);
 constexpr uint8_t kCompressedBit = 2;
-
-size_t entry_size(const PackedBlob& blob) {
-  return blob.location.plain_length != 0 ? kCompressedEntry : kPlainEntry;
-}
 
 unexpected<Error> bad_header(const Id& pack, std::string_view why) {
   return fail(ErrorKind::kCorrupt, "the header of pack " + pack.short_hex() + " is damaged: " + std::string(why));
@@ -24,7 +19,7 @@ unexpected<Error> bad_header(const Id& pack, std::string_view why) {
 
 Bytes encode_pack_header(const std::vector<PackedBlob>& blobs) {
   Bytes out;
-  out.reserve(blobs.size() * kCompressedEntry);
+  out.reserve(blobs.size() * kLargestEntry);
   for (const auto& blob : blobs) {
     const bool compressed = blob.location.plain_length != 0;
     out.push_back(static_cast<uint8_t>(static_cast<uint8_t>(blob.type) | (compressed ? kCompressedBit : 0)));
@@ -42,7 +37,7 @@ Result<std::vector<PackedBlob>> decode_pack_header(ByteView header, const Id& pa
     const uint8_t kind = header[0];
     if (kind > 3) return bad_header(pack, "an unknown type of blob");
     const bool compressed = (kind & kCompressedBit) != 0;
-    const size_t size = compressed ? kCompressedEntry : kPlainEntry;
+    const size_t size = header_entry_size(compressed ? 1 : 0);
     if (header.size() < size) return bad_header(pack, "it ends inside an entry");
 
     PackedBlob blob{};
@@ -63,8 +58,8 @@ Result<std::vector<PackedBlob>> decode_pack_header(ByteView header, const Id& pa
 }
 
 uint64_t pack_file_size(const std::vector<PackedBlob>& blobs) {
-  uint64_t size = codec::kSealOverhead + sizeof(uint32_t);
-  for (const auto& blob : blobs) size += blob.location.length + entry_size(blob);
+  uint64_t size = kPackOverhead;
+  for (const auto& blob : blobs) size += blob.location.length + header_entry_size(blob.location.plain_length);
   return size;
 }
 

@@ -17,6 +17,12 @@ inline constexpr uint64_t kMaxBlob = 1u << 30;
 /// restic reads no header that is longer.
 inline constexpr uint64_t kMaxHeader = 16u << 20;
 
+/// What a pack takes beside its blobs and their entries in its header; and such an entry.
+inline constexpr uint64_t kPackOverhead = codec::kSealOverhead + sizeof(uint32_t);
+constexpr uint64_t header_entry_size(uint32_t plain_length) {
+  return plain_length != 0 ? 41 : 37;
+}
+
 /// The header's plain bytes; offsets are implied by the order.
 Bytes encode_pack_header(const std::vector<PackedBlob>& blobs);
 /// kCorrupt for unknown types, impossible lengths, or a rest.

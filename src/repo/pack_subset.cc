@@ -1,8 +1,9 @@
 #include "repo/pack_subset.h"
 
 #include <algorithm>
-#include <charconv>
 #include <random>
+
+#include "base/parse.h"
 
 namespace varve::repo {
 
@@ -13,41 +14,6 @@ constexpr unsigned kMaxParts = 256;  // one byte of the id decides
 unexpected<Error> refuse(std::string_view text, std::string why) {
   return fail(Error(ErrorKind::kInvalidInput, "\"" + std::string(text) + "\" is no part of the data: " + std::move(why))
                   .hint("1/5 is the first of five parts, 2.5% a share drawn at random, 50G a share of that size"));
-}
-
-template <typename T>
-std::optional<T> parse_number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-/// How far the unit that ends a size shifts it; nothing if the last character is none.
-std::optional<unsigned> unit_shift(char c) {
-  switch (c | 0x20) {
-    case 'b':
-      return 0;
-    case 'k':
-      return 10;
-    case 'm':
-      return 20;
-    case 'g':
-      return 30;
-    case 't':
-      return 40;
-    default:
-      return std::nullopt;
-  }
-}
-
-std::optional<uint64_t> parse_size(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  const auto shift = unit_shift(text.back());
-  if (shift) text.remove_suffix(1);
-  const auto number = parse_number<uint64_t>(text);
-  if (!number || *number > (uint64_t{INT64_MAX} >> shift.value_or(0))) return std::nullopt;
-  return *number << shift.value_or(0);
 }
 
 }  // namespace
