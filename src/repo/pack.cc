@@ -1,5 +1,7 @@
 #include "repo/pack.h"
 
+#include <algorithm>
+
 #include "codec/sha256.h"
 
 namespace varve::repo {
@@ -76,6 +78,47 @@ Result<std::vector<PackedBlob>> read_pack_header(const codec::SealKey& key, Byte
   auto plain = codec::unseal(key, tail.last(length));
   if (!plain) return bad_header(pack, plain.error().message());
   return decode_pack_header(*plain, pack);
+}
+
+void sort_by_place(std::vector<PackedBlob>& blobs) {
+  std::sort(blobs.begin(), blobs.end(), [](const PackedBlob& a, const PackedBlob& b) {
+    return std::tie(a.location.offset, a.location.length, a.type, a.id) <
+           std::tie(b.location.offset, b.location.length, b.type, b.id);
+  });
+}
+
+Id digest_of(std::vector<PackedBlob> blobs) {
+  sort_by_place(blobs);
+  Bytes bytes = encode_pack_header(blobs);
+  for (const auto& blob : blobs) append_le(bytes, blob.location.offset);
+  return codec::sha256(bytes);
+}
+
+bool is_contiguous(const std::vector<PackedBlob>& blobs) {
+  uint64_t end = 0;
+  return std::all_of(blobs.begin(), blobs.end(), [&](const PackedBlob& blob) {
+    const bool follows = blob.location.offset == end;
+    end += blob.location.length;
+    return follows;
+  });
+}
+
+Result<std::vector<PackedBlob>> load_pack_header(storage::Storage& storage, const codec::SealKey& key, const Id& pack,
+                                                 uint64_t size, const Cancel& cancel) {
+  constexpr uint64_t kUsual = 16u << 10;  // holds the header of nearly every pack
+  if (size <= codec::kSealOverhead + sizeof(uint32_t)) return bad_header(pack, "the pack is too short");
+  const auto last = [&](uint64_t length) {
+    return storage.get({storage::FileType::kPack, pack}, size - length, length, cancel);
+  };
+  TRY_ASSIGN(auto tail, last(std::min(size, kUsual)));
+  const auto length = load_le<uint32_t>(tail.data() + tail.size() - sizeof(uint32_t));
+  const uint64_t wanted = uint64_t{length} + sizeof(uint32_t);
+  if (wanted > tail.size() && wanted <= size && length <= kMaxHeader) {
+    TRY_ASSIGN(tail, last(wanted));
+  }
+  TRY_ASSIGN(auto blobs, read_pack_header(key, tail, pack));
+  if (pack_file_size(blobs) != size) return bad_header(pack, "what it lists does not fill the pack");
+  return blobs;
 }
 
 Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,

@@ -24,8 +24,18 @@ Result<std::vector<PackedBlob>> decode_pack_header(ByteView header, const Id& pa
 /// The file size that a pack of these blobs must have.
 uint64_t pack_file_size(const std::vector<PackedBlob>& blobs);
 
+/// The same for two lists of a pack's blobs that say the same, in whatever order.
+Id digest_of(std::vector<PackedBlob> blobs);
+/// Whether the blobs, sorted by offset, follow one another from the pack's beginning without gap or overlap.
+bool is_contiguous(const std::vector<PackedBlob>& blobs);
+void sort_by_place(std::vector<PackedBlob>& blobs);
+
 /// The blobs that a pack's last bytes list. `tail` must hold the header and its length at least.
 Result<std::vector<PackedBlob>> read_pack_header(const codec::SealKey& key, ByteView tail, const Id& pack);
+
+/// Reads the header of a stored pack of `size` bytes. kCorrupt too if what it lists does not fill the pack.
+Result<std::vector<PackedBlob>> load_pack_header(storage::Storage& storage, const codec::SealKey& key, const Id& pack,
+                                                 uint64_t size, const Cancel& cancel);
 
 /// The plain bytes of a blob from its sealed ones; kCorrupt unless they hash to `id`.
 Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,

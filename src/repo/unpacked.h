@@ -19,6 +19,10 @@ std::string_view type_noun(storage::FileType type);
 Result<std::string> load_unpacked(Repository& repository, storage::FileType type, const Id& id, uint64_t size,
                                   const Cancel& cancel);
 
+/// The same without a copy, for index files of many megabytes.
+Result<Bytes> load_unpacked_bytes(Repository& repository, storage::FileType type, const Id& id, uint64_t size,
+                                  const Cancel& cancel);
+
 /// Every file of a type, sorted by id.
 Result<std::vector<storage::FileInfo>> list_files(storage::Storage& storage, storage::FileType type,
                                                   const Cancel& cancel);
