@@ -12,6 +12,7 @@
 #include "codec/zstd.h"
 #include "repo/lock.h"
 #include "repo/repository.h"
+#include "repo/snapshot_path.h"
 
 namespace CLI {
 class App;
@@ -99,6 +100,8 @@ struct SnapshotOptions {
 };
 void add_snapshot_options(CLI::App& command, SnapshotOptions& options);
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
+/// `S:FOLDER` too. The index must be loaded.
+Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options);
 
 /// --from-repo and its relatives: the repository that another one is made like or filled from.
 struct SourceOptions {
@@ -113,6 +116,9 @@ void add_init(CLI::App& app, Context& context);
 void add_snapshots(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_ls(CLI::App& app, Context& context);
+void add_find(CLI::App& app, Context& context);
+void add_diff(CLI::App& app, Context& context);
+void add_dump(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);
 void add_unlock(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
