@@ -12,6 +12,7 @@
 #include "codec/zstd.h"
 #include "repo/lock.h"
 #include "repo/repository.h"
+#include "repo/snapshot_path.h"
 
 namespace CLI {
 class App;
@@ -44,6 +45,13 @@ enum class Access : uint8_t {
   kExclusive,
 };
 
+/// A repository as the user's words name it.
+struct Place {
+  std::string location;
+  PasswordOptions password;
+  std::string prompt = "password of the repository";
+};
+
 /// What the commands share. One command sets `run`; main calls it.
 class Context {
  public:
@@ -59,6 +67,10 @@ class Context {
   Result<std::string> password(const std::string& prompt) const;
   /// Opens, locks and, if asked for, loads the index.
   Result<OpenRepository> open(Access access, bool with_index);
+  /// The same for a repository beside it, or for the main one if its work must end with that of another: `parent`.
+  Result<OpenRepository> open(const Place& place, Access access, bool with_index, const Cancel& parent);
+  /// What -r and its relatives name.
+  Result<Place> place() const;
 
  private:
   Output& output_;
@@ -88,12 +100,25 @@ struct SnapshotOptions {
 };
 void add_snapshot_options(CLI::App& command, SnapshotOptions& options);
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
+/// `S:FOLDER` too. The index must be loaded.
+Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options);
+
+/// --from-repo and its relatives: the repository that another one is made like or filled from.
+struct SourceOptions {
+  std::string repo, repository_file, password_file, password_command;
+};
+void add_source_options(CLI::App& command, SourceOptions& options);
+/// kInvalidInput if none is named, there or in the environment.
+Result<Place> source_place(const SourceOptions& options);
 
 // One a command; each adds itself to the program.
 void add_init(CLI::App& app, Context& context);
 void add_snapshots(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_ls(CLI::App& app, Context& context);
+void add_find(CLI::App& app, Context& context);
+void add_diff(CLI::App& app, Context& context);
+void add_dump(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);
 void add_unlock(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
@@ -101,5 +126,11 @@ void add_restore(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_generate(CLI::App& app, Context& context);
+void add_copy(CLI::App& app, Context& context);
+void add_tag(CLI::App& app, Context& context);
+void add_rewrite(CLI::App& app, Context& context);
+void add_key(CLI::App& app, Context& context);
+void add_stats(CLI::App& app, Context& context);
+void add_cat(CLI::App& app, Context& context);
 
 }  // namespace varve::cli

@@ -74,20 +74,39 @@ Output::~Output() {
   clear();
 }
 
+bool Output::is_due(Ticks now) {
+  const auto interval = json_ ? milliseconds(1000) : terminal_ ? milliseconds(100) : milliseconds(10'000);
+  // A pipe's first line comes after a full interval: short runs need none.
+  const auto since = last_ == Ticks{} && !terminal_ ? started_ : last_;
+  if (now - since < interval) return false;
+  last_ = now;
+  return true;
+}
+
 void Output::progress(const Progress& progress) {
   if (quiet_) return;
   std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
-  const auto interval = json_ ? milliseconds(1000) : terminal_ ? milliseconds(100) : milliseconds(10'000);
-  // A pipe's first line comes after a full interval: short runs need none.
-  const auto since = last_ == Ticks{} && !terminal_ ? started_ : last_;
-  if (now - since < interval) return;
-  last_ = now;
+  if (!is_due(now)) return;
   if (json_) {
     status_object(progress, now);
   } else {
     draw(progress, now);
   }
+}
+
+void Output::progress(const Progress& progress, const std::function<nlohmann::ordered_json()>& fields) {
+  if (quiet_) return;
+  std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (!is_due(now)) return;
+  if (!json_) return draw(progress, now);
+  nlohmann::ordered_json status = {{"message_type", "status"},
+                                   {"action", progress.action},
+                                   {"seconds_elapsed", std::chrono::duration_cast<seconds>(now - started_).count()},
+                                   {"percent_done", fraction(progress)}};
+  status.update(fields());
+  print(stdout, dump(status));
 }
 
 void Output::draw(const Progress& progress, Ticks now) {
@@ -166,6 +185,19 @@ void Output::object(const nlohmann::ordered_json& object) {
   if (!json_) return;
   std::lock_guard lock(mutex_);
   print(stdout, dump(object));
+}
+
+void Output::problem(std::string_view during, std::string_view item, const Error& error) {
+  std::lock_guard lock(mutex_);
+  clear_locked();
+  if (json_) {
+    return print(stderr, dump({{"message_type", "error"},
+                               {"error", {{"message", error.message()}}},
+                               {"during", during},
+                               {"item", item}}));
+  }
+  print(stderr, "error: " + printable(item) + ": " + printable(error.message()));
+  for (const auto& hint : error.hints()) print(stderr, "  " + printable(hint));
 }
 
 int Output::error(const Error& error) {

@@ -7,8 +7,8 @@
 
 namespace varve::repo {
 
-/// Gets a blob's plain bytes, verified, or why they cannot be had. Thread-safe. An error that it gives ends the
-/// reading.
+/// Gets a blob's plain bytes, verified, or why they cannot be had; `blob` is the very element of `wanted`, from which
+/// its position follows. Thread-safe. An error that it gives ends the reading.
 using VisitBlob = std::function<Status(const Index::PackedBlob& blob, Result<Bytes> plain)>;
 
 /// Reads many blobs, each of `wanted` once, on several threads. Those of one pack that lie near each other come with

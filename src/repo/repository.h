@@ -59,6 +59,8 @@ class Repository {
   const Config& config() const;
   storage::Storage& storage();
   const codec::SealKey& key() const;
+  /// The key file that it was opened with.
+  const Id& key_id() const;
 
   /// Reads every index file. Before it, only snapshots and locks can be used. Again to see what others added.
   Status load_index(const Cancel& cancel);

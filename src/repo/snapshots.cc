@@ -74,14 +74,11 @@ Result<std::vector<Snapshot>> Repository::snapshots(const Cancel& cancel) {
 
 Result<Snapshot> Repository::find_snapshot(std::string_view name, const SnapshotFilter& filter, const Cancel& cancel) {
   if (name == "latest") return find_latest(*this, filter, cancel);
-  const bool is_hex =
-      !name.empty() && name.size() <= 64 && name.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
-  if (!is_hex) {
+  const std::string prefix = lower_hex(name);
+  if (prefix.empty()) {
     return fail(Error(ErrorKind::kInvalidInput, "\"" + std::string(name) + "\" is no name of a snapshot")
                     .hint("give an id, the beginning of one, or \"latest\""));
   }
-  std::string prefix(name);
-  for (char& c : prefix) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
   TRY_ASSIGN(auto files, list_files(storage(), FileType::kSnapshot, cancel));
   std::erase_if(files, [&](const FileInfo& file) { return !file.id.hex().starts_with(prefix); });
   if (!files.empty()) return one_of(*this, name, files, cancel);

@@ -21,6 +21,13 @@ unexpected<Error> damaged(FileType type, const Id& id, std::string_view why) {
 
 }  // namespace
 
+std::string lower_hex(std::string_view text) {
+  if (text.size() > 64 || text.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) return {};
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower;
+}
+
 std::string_view type_noun(FileType type) {
   switch (type) {
     case FileType::kConfig:
@@ -117,6 +124,22 @@ Result<std::vector<storage::FileInfo>> list_files(storage::Storage& storage, Fil
       cancel));
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return files;
+}
+
+Result<Id> find_file(storage::Storage& storage, FileType type, std::string_view prefix, const Cancel& cancel) {
+  const std::string noun(type_noun(type));
+  const std::string wanted = lower_hex(prefix);
+  if (wanted.empty()) {
+    return fail(Error(ErrorKind::kInvalidInput, "\"" + std::string(prefix) + "\" is no id of a " + noun)
+                    .hint("give an id or the beginning of one, in hex"));
+  }
+  TRY_ASSIGN(auto files, list_files(storage, type, cancel));
+  std::erase_if(files, [&](const storage::FileInfo& file) { return !file.id.hex().starts_with(wanted); });
+  if (files.empty()) return fail(ErrorKind::kNotFound, "there is no " + noun + " \"" + std::string(prefix) + "\"");
+  if (files.size() == 1) return files.front().id;
+  return fail(Error(ErrorKind::kInvalidInput, "\"" + std::string(prefix) + "\" is the beginning of " +
+                                                  std::to_string(files.size()) + " ids of a " + noun)
+                  .hint("give more of it"));
 }
 
 }  // namespace varve::repo
