@@ -147,8 +147,10 @@ repo::SnapshotFilter SelectionOptions::filter() const {
   return filter;
 }
 
-void add_selection_options(CLI::App& command, SelectionOptions& options) {
-  command.add_option("-H,--host", options.hosts, "only snapshots of HOST")->type_name("HOST")->allow_extra_args(false);
+void add_selection_options(CLI::App& command, SelectionOptions& options, bool short_host) {
+  command.add_option(short_host ? "-H,--host" : "--host", options.hosts, "only snapshots of HOST")
+      ->type_name("HOST")
+      ->allow_extra_args(false);
   command.add_option("--path", options.paths, "only snapshots that hold PATH")
       ->type_name("PATH")
       ->allow_extra_args(false);

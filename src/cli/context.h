@@ -92,7 +92,8 @@ struct SelectionOptions {
 
   repo::SnapshotFilter filter() const;
 };
-void add_selection_options(CLI::App& command, SelectionOptions& options);
+/// `short_host`: -H too, where it means nothing else.
+void add_selection_options(CLI::App& command, SelectionOptions& options, bool short_host = true);
 /// `S` of a command, narrowed by --source and the selection.
 struct SnapshotOptions {
   std::string name, source;
@@ -130,6 +131,8 @@ void add_copy(CLI::App& app, Context& context);
 void add_tag(CLI::App& app, Context& context);
 void add_rewrite(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
+void add_forget(CLI::App& app, Context& context);
+void add_prune(CLI::App& app, Context& context);
 void add_stats(CLI::App& app, Context& context);
 void add_cat(CLI::App& app, Context& context);
 
