@@ -126,6 +126,8 @@ void add_backup(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
+void add_repair(CLI::App& app, Context& context);
+void add_repair_snapshots(CLI::App& repair, Context& context);  ///< of `repair`
 void add_generate(CLI::App& app, Context& context);
 void add_copy(CLI::App& app, Context& context);
 void add_tag(CLI::App& app, Context& context);

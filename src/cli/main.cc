@@ -49,6 +49,7 @@ constexpr void (*kCommands[])(CLI::App&, Context&) = {
     varve::cli::add_ls,
     varve::cli::add_stats,
     varve::cli::add_check,
+    varve::cli::add_repair,
     varve::cli::add_forget,
     varve::cli::add_prune,
     varve::cli::add_copy,

@@ -118,7 +118,7 @@ class PackReader {
 
 std::string summary(const std::vector<std::string>& problems) {
   std::string out = problems.front();
-  if (problems.size() > 1) out += fmt::format(" (and {} more problems)", problems.size() - 1);
+  if (problems.size() > 1) out += fmt::format(", and {} more", problems.size() - 1);
   return out;
 }
 
@@ -155,7 +155,7 @@ Status Checker::read_pack(IndexedPack& pack, uint64_t size, const Cancel& cancel
 Status Checker::choose_packs() {
   std::unordered_set<Id> wanted;
   if (options_.limited()) {
-    TRY_ASSIGN(wanted, packs_of_snapshots());
+    TRY(list_packs_of_snapshots(wanted));
   }
   std::vector<storage::FileInfo> candidates;
   for (const auto& [id, info] : packs_) {

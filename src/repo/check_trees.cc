@@ -25,6 +25,20 @@ Status Checker::load_snapshots() {
   return {};
 }
 
+/// In such an order that the first comes off the stack first.
+void Checker::push_folders(const std::vector<Node>& nodes, const Place& place, TreeNumber tree,
+                           std::vector<Place>& stack) {
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+    if (node->type != NodeType::kDir) continue;
+    if (const auto seen = trees_.find(*node->subtree); seen != trees_.end()) {
+      holders_.emplace_back(seen->second, tree);
+    } else {
+      const std::string path = place.path.empty() ? node->name : place.path + "/" + node->name;
+      stack.push_back({*node->subtree, path, place.snapshot, tree});
+    }
+  }
+}
+
 /// Depth first; as many trees are loaded at once as the storage likes.
 Status Checker::walk(const JudgeTree& judge) {
   trees_.clear();
@@ -50,21 +64,9 @@ Status Checker::walk(const JudgeTree& judge) {
                        decoded[i] = decode_tree(as_text(*loaded[i]));
                        return {};
                      }));
+    for (size_t i = 0; i < batch.size(); ++i) judge(batch[i].first, batch[i].second, loaded[i], decoded[i]);
     for (size_t i = batch.size(); i-- > 0;) {
-      const auto& [place, number] = batch[i];
-      judge(place, number, loaded[i], decoded[i]);
-      if (!loaded[i] || !decoded[i]) continue;
-      for (auto node = decoded[i]->rbegin(); node != decoded[i]->rend(); ++node) {
-        if (node->type != NodeType::kDir) continue;
-        if (const auto seen = trees_.find(*node->subtree); seen != trees_.end()) {
-          holders_.emplace_back(seen->second, number);
-          continue;
-        }
-        stack.push_back(
-            {*node->subtree, place.path.empty() ? node->name : place.path + "/" + node->name, place.snapshot, number});
-      }
-      decoded[i] = std::vector<Node>();
-      loaded[i] = Bytes();
+      if (decoded[i]) push_folders(*decoded[i], batch[i].first, batch[i].second, stack);
     }
   }
   return {};
@@ -99,7 +101,6 @@ void Checker::judge_tree(const Place& place, TreeNumber number, const Result<Byt
     const auto places = index_.find(BlobType::kTree, place.tree);
     return affects(judge_lost_tree(place.tree, json.error()), place, number, "");
   }
-  result_.bytes_read += json->size();
   if (!nodes) {
     const auto finding =
         findings_.error("tree " + place.tree.short_hex() + " cannot be used: " + nodes.error().message(),
@@ -154,19 +155,17 @@ void Checker::name_snapshots() {
 }
 
 /// Every pack that holds something of the snapshots.
-Result<std::unordered_set<Id>> Checker::packs_of_snapshots() {
-  std::unordered_set<Id> packs;
+Status Checker::list_packs_of_snapshots(std::unordered_set<Id>& packs) {
   const auto take = [&](BlobType type, const Id& id) {
     for (const auto& at : index_.find(type, id)) packs.insert(at.pack);
   };
-  TRY(walk([&](const Place& place, TreeNumber, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
+  return walk([&](const Place& place, TreeNumber, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
     take(BlobType::kTree, place.tree);
     if (!json || !nodes) return;
     for (const auto& node : *nodes) {
       for (const Id& id : node.content) take(BlobType::kData, id);
     }
-  }));
-  return packs;
+  });
 }
 
 }  // namespace varve::repo

@@ -58,11 +58,12 @@ class Checker {
   Findings::Number wrong_index(std::string what);
 
   Status choose_packs();
-  Result<std::unordered_set<Id>> packs_of_snapshots();
+  Status list_packs_of_snapshots(std::unordered_set<Id>& packs);
   Status read_pack(IndexedPack& pack, uint64_t size, const Cancel& cancel);
   Status read_chosen(std::vector<IndexedPack>& packs, const CheckProgress& progress, uint64_t total);
 
   Status walk(const JudgeTree& judge);
+  void push_folders(const std::vector<Node>& nodes, const Place& place, TreeNumber tree, std::vector<Place>& stack);
   void judge_tree(const Place& place, TreeNumber number, const Result<Bytes>& json,
                   const Result<std::vector<Node>>& nodes);
   Findings::Number judge_lost_tree(const Id& tree, const Error& why);

@@ -44,7 +44,7 @@ void Findings::hint_list(std::string_view what, const std::vector<Id>& ids, std:
 Findings::Number Findings::missing(BlobType type, const Id& blob) {
   std::lock_guard lock(mutex_);
   Missing& missing = missing_[static_cast<size_t>(type)];
-  ++missing.count;
+  missing.blobs.insert(blob);
   if (!missing.finding) {
     missing.first = blob;
     missing.finding =
@@ -110,11 +110,10 @@ std::vector<Finding> Findings::take() {
   for (const BlobType type : {BlobType::kData, BlobType::kTree}) {
     const Missing& missing = missing_[static_cast<size_t>(type)];
     if (!missing.finding) continue;
-    const bool one = missing.count == 1;
-    findings_[*missing.finding].what =
-        one ? fmt::format("{} {} is in no index", type_noun(type), missing.first.short_hex())
-            : fmt::format("{} and {} more of that type are in no index",
-                          std::string(type_noun(type)) + " " + missing.first.short_hex(), missing.count - 1);
+    const std::string first = std::string(type_noun(type)) + " " + missing.first.short_hex();
+    findings_[*missing.finding].what = missing.blobs.size() == 1 ? first + " is in no index"
+                                                                 : fmt::format("{} is in no index, nor are {} others",
+                                                                               first, missing.blobs.size() - 1);
   }
   return std::move(findings_);
 }

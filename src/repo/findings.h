@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "repo/check.h"
 #include "repo/index.h"
@@ -43,7 +44,7 @@ class Findings {
   };
   struct Missing {
     std::optional<Number> finding;
-    uint64_t count = 0;
+    std::unordered_set<Id> blobs;
     Id first;
   };
   Number add_locked(Finding::Severity severity, std::string what, std::string advice);
