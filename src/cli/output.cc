@@ -123,6 +123,8 @@ std::string Output::live_line(const Progress& p, Ticks now) const {
   const double done = fraction(p);
   const double rate = static_cast<double>(p.bytes) / std::max(0.001, std::chrono::duration<double>(elapsed).count());
   std::string text = fmt::format("[{}] {:3.0f}%  {}", format_clock(elapsed), done * 100, printable(p.item));
+  if (p.files > 0 || p.files_total > 0) text += "  " + plural(p.files, "file");
+  if (p.errors > 0) text += "  " + plural(p.errors, "error");
   if (p.documents > 0) text += fmt::format("  {} docs", format_short_count(p.documents));
   text += fmt::format("  {}  {}/s", format_size(p.bytes), format_size(static_cast<uint64_t>(rate)));
   if (const auto decided = p.bytes_new + p.bytes_known; decided > 0) {
@@ -146,6 +148,11 @@ void Output::status_object(const Progress& p, Ticks now) const {
       {"documents_done", p.documents},
       {"current_files", nlohmann::ordered_json::array({p.item})},
   };
+  if (p.files > 0 || p.files_total > 0) {
+    status["total_files"] = p.files_total;
+    status["files_done"] = p.files;
+  }
+  if (p.errors > 0) status["error_count"] = p.errors;
   print(stdout, dump(status));
 }
 
@@ -172,6 +179,14 @@ void Output::warning(std::string_view sentence) {
   clear_locked();
   if (json_) return print(stdout, dump({{"message_type", "warning"}, {"message", sentence}}));
   print(stderr, "warning: " + printable(sentence));
+}
+
+/// restic prints these to standard error, in JSON too.
+void Output::item_failed(std::string_view during, std::string_view item, std::string_view reason) {
+  if (!json_) return warning(std::string(item) + ": " + std::string(reason));
+  std::lock_guard lock(mutex_);
+  print(stderr,
+        dump({{"message_type", "error"}, {"error", {{"message", reason}}}, {"during", during}, {"item", item}}));
 }
 
 void Output::line(std::string_view text) {

@@ -42,6 +42,7 @@ class Output final : public Reporter {
   void progress(const Progress& progress, const std::function<nlohmann::ordered_json()>& fields);
   void note(std::string_view sentence) override;
   void warning(std::string_view sentence) override;
+  void item_failed(std::string_view during, std::string_view item, std::string_view reason) override;
 
   /// One line of the result. In JSON mode text is not shown, and the other way round.
   void line(std::string_view text);

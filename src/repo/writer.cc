@@ -203,6 +203,7 @@ Status Writer::State::upload_all(const Cancel& cancel) {
 
 /// Only a pack that is durable comes into an index, in memory or stored.
 Status Writer::State::upload(PackBuilder pack, const Cancel& cancel) {
+  if (options.dry_run) return {};
   const Id id = codec::sha256(pack.bytes());
   const ByteView pieces[] = {pack.bytes()};
   TRY(repository.storage().put({storage::FileType::kPack, id}, pieces, cancel));
@@ -230,7 +231,7 @@ Status Writer::State::finish() {
   packs.close();
   TRY(group.wait());
   TRY(index_writer.finish(group.cancel()));
-  finished = true;
+  finished = !options.dry_run;  // what was not stored stays unknown
   return {};
 }
 
@@ -248,6 +249,10 @@ Writer::Writer(Repository& repository, const WriterOptions& options, const Cance
 }
 
 Writer::~Writer() {
+  stop();
+}
+
+void Writer::stop() {
   if (!state_->finished) state_->abandon();
 }
 
@@ -293,6 +298,10 @@ Status Writer::finish() {
 WriterStats Writer::stats() const {
   std::lock_guard lock(state_->mutex);
   return state_->stats;
+}
+
+Cancel Writer::cancel() const {
+  return state_->group.cancel();
 }
 
 namespace {

@@ -14,6 +14,7 @@ struct WriterOptions {
   uint64_t pack_size = 16u << 20;  ///< target; 4 to 128 MiB, what is outside is brought inside
   unsigned uploads = 0;            ///< packs uploaded at once; 0: what the storage asks for, at most 5
   bool tell_index = true;          ///< the index in memory learns of new packs; without, its rows stay valid
+  bool dry_run = false;            ///< does all the work but stores nothing
 };
 
 struct WriterStats {
@@ -51,7 +52,12 @@ class Writer {
   /// Everything durable and indexed. To be called once; no save afterwards.
   Status finish();
 
+  /// Gives up: when it returns, no `done` is called any more. What has not been finished is garbage at most.
+  void stop();
+
   WriterStats stats() const;
+  /// Stops when the pipeline has failed or its parent has stopped: for those who wait for `done`.
+  Cancel cancel() const;
   /// Bytes that the pipeline holds at most when no blob is larger than `largest_blob`.
   static uint64_t memory_bound(const WriterOptions& options, uint64_t largest_blob);
 
