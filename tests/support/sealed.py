@@ -6,6 +6,7 @@ import ctypes.util
 import hashlib
 import json
 import os
+from datetime import datetime, timezone
 from pathlib import Path
 
 _crypto = ctypes.CDLL("libcrypto.so.3")
@@ -81,6 +82,12 @@ class Sealer:
     def snapshot(self, **fields):
         """A snapshot of a tree that does not exist, unless `tree` names one."""
         return self.write("snapshots", json.dumps({"tree": "ac" * 32, "paths": ["/data"], **fields}))
+
+    def lock(self, host, exclusive, pid=None):
+        """A lock as a program holds it that lives as long as this one; gives its file."""
+        now = datetime.now(timezone.utc).isoformat()
+        return self.path / "locks" / self.write("locks", json.dumps(
+            {"time": now, "exclusive": exclusive, "hostname": host, "username": "somebody", "pid": pid or os.getpid()}))
 
 
 def write_big_index(sealer, blobs, a_pack=500, a_file=50_000):
