@@ -4,8 +4,8 @@
 
 namespace varve::maintenance {
 
-/// Folders are followed no deeper: Linux opens no path of so many, and recursion must end.
-inline constexpr size_t kMaxDepth = 2048;
+/// Folders are followed no deeper: recursion must end before the stack does, and nobody nests folders so.
+inline constexpr size_t kMaxDepth = 1000;
 
 inline Status check_depth(size_t depth) {
   if (depth <= kMaxDepth) return {};
