@@ -31,9 +31,9 @@ Result<RawNode> RawNode::parse(std::string json) {
   RawNode node;
   JsonReader in(json);
   TRY(in.object([&](std::string_view key) -> Status {
-    Member& member = node.members_.emplace_back();
-    member.key = key;
-    return in.raw(member.value);
+    auto member = node.find(key);  // of equal keys the last counts
+    if (member == node.members_.end()) member = node.members_.insert(member, {std::string(key), ""});
+    return in.raw(member->value);
   }));
   TRY(in.end());
   for (const Member& member : node.members_) TRY(node.read(member));
