@@ -1,6 +1,7 @@
 #include "cli/context.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 
 #include "job/layout.h"
@@ -140,6 +141,28 @@ Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const Sna
 
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options) {
   return repo::find_snapshot_tree(*repository, options.name, filter_of(options), repository.cancel);
+}
+
+Result<std::vector<repo::Snapshot>> select_snapshots(const OpenRepository& repository,
+                                                     const std::vector<std::string>& names,
+                                                     const SelectionOptions& selection) {
+  const auto filter = selection.filter();
+  std::vector<repo::Snapshot> chosen;
+  if (names.empty()) {
+    TRY_ASSIGN(chosen, repository->snapshots(repository.cancel));
+    std::erase_if(chosen, [&](const auto& snapshot) { return !repo::matches(filter, snapshot); });
+    return chosen;
+  }
+  if (!filter.empty() && std::ranges::find(names, "latest") == names.end()) {
+    return fail(ErrorKind::kInvalidInput, "snapshots are named, so --host, --path and --tag select nothing");
+  }
+  for (const auto& name : names) {
+    TRY_ASSIGN(auto snapshot, repository->find_snapshot(name, filter, repository.cancel));
+    if (std::ranges::find(chosen, snapshot.id, &repo::Snapshot::id) == chosen.end())
+      chosen.push_back(std::move(snapshot));
+  }
+  std::ranges::sort(chosen, {}, [](const auto& snapshot) { return std::pair(snapshot.time, snapshot.id); });
+  return chosen;
 }
 
 }  // namespace varve::cli

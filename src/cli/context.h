@@ -91,6 +91,11 @@ void add_snapshot_options(CLI::App& command, SnapshotOptions& options);
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
 /// `S:FOLDER` too. The index must be loaded.
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options);
+/// Those named, or those that the selection takes if none is; the oldest first, each once. A selection beside names
+/// only says which one is the latest.
+Result<std::vector<repo::Snapshot>> select_snapshots(const OpenRepository& repository,
+                                                     const std::vector<std::string>& names,
+                                                     const SelectionOptions& selection);
 
 // One a command; each adds itself to the program.
 void add_init(CLI::App& app, Context& context);

@@ -65,7 +65,8 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
   add_global_options(app, context.global);
   for (const auto add : {varve::cli::add_init, varve::cli::add_backup, varve::cli::add_restore, varve::cli::add_verify,
                          varve::cli::add_export, varve::cli::add_snapshots, varve::cli::add_show, varve::cli::add_ls,
-                         varve::cli::add_check, varve::cli::add_unlock}) {
+                         varve::cli::add_check, varve::cli::add_unlock, varve::cli::add_find, varve::cli::add_diff,
+                         varve::cli::add_dump}) {
     add(app, context);
   }
   output.set_json(std::ranges::find(arguments, "--json") != arguments.end());  // for what is wrong with the others
