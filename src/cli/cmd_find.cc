@@ -10,6 +10,7 @@
 #include "files/find.h"
 #include "repo/index.h"
 #include "repo/json_object.h"
+#include "repo/select_snapshots.h"
 
 namespace varve::cli {
 
@@ -167,7 +168,9 @@ class Finder {
       TRY_ASSIGN(query, query_of(words_));
     }
     TRY_ASSIGN(repository_, context_.open(Access::kRead, true));
-    TRY_ASSIGN(auto snapshots, select_snapshots(repository_, words_.snapshots, words_.selection));
+    TRY_ASSIGN(auto snapshots,
+               repo::select_snapshots(*repository_, words_.snapshots, words_.selection.filter(), repository_.cancel));
+    std::ranges::sort(snapshots, {}, &repo::Snapshot::time);
     if (!words_.reverse) std::ranges::reverse(snapshots);  // the newest first
     FindPrinter printer(context_.output(), words_, repository_->index());
     if (by_id) {

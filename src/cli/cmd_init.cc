@@ -11,18 +11,13 @@ namespace varve::cli {
 namespace {
 
 struct InitOptions {
-  std::string from_repo;
+  SourceOptions source;
   bool copy_chunker_params = false;
-  std::string from_password_file, from_password_command;
 };
 
-Result<codec::Polynomial> polynomial_of(const InitOptions& options, const Cancel& cancel) {
-  TRY_ASSIGN(auto storage, storage::open_storage(options.from_repo));
-  TRY_ASSIGN(const auto password,
-             repository_password({options.from_password_file, options.from_password_command, "FROM_"},
-                                 "password of " + storage->location()));
-  std::shared_ptr<storage::Storage> shared = std::move(storage);
-  TRY_ASSIGN(const auto other, repo::Repository::open(shared, password, cancel));
+Result<codec::Polynomial> polynomial_of(Context& context, const InitOptions& options) {
+  TRY_ASSIGN(const auto place, source_place(options.source));
+  TRY_ASSIGN(const auto other, context.open(place, Access::kNoLock, false, context.cancel()));
   return other->config().polynomial;
 }
 
@@ -42,12 +37,13 @@ Result<int> init(Context& context, const InitOptions& options) {
   TRY_ASSIGN(const auto location, context.repository_location());
   TRY_ASSIGN(auto storage, storage::open_storage(location));
   std::shared_ptr<storage::Storage> shared = std::move(storage);
-  if (options.copy_chunker_params != !options.from_repo.empty()) {
+  const bool names_another = !options.source.repo.empty() || !options.source.repository_file.empty();
+  if (names_another && !options.copy_chunker_params) {
     return fail(ErrorKind::kInvalidInput, "--from-repo and --copy-chunker-params go together");
   }
   std::optional<codec::Polynomial> polynomial;
   if (options.copy_chunker_params) {
-    TRY_ASSIGN(polynomial, polynomial_of(options, context.cancel()));
+    TRY_ASSIGN(polynomial, polynomial_of(context, options));
   }
   TRY_ASSIGN(const auto password, new_password(context));
   TRY_ASSIGN(const auto repository, repo::Repository::init(shared, password, polynomial, {}, context.cancel()));
@@ -64,14 +60,9 @@ void add_init(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("init", "make a new repository");
   command->footer("Example:\n  varve init -r /srv/backup -p ~/.varve-password");
   auto options = std::make_shared<InitOptions>();
-  command->add_option("--from-repo", options->from_repo, "another repository, to take chunker parameters from")
-      ->type_name("PLACE");
+  add_source_options(*command, options->source);
   command->add_flag("--copy-chunker-params", options->copy_chunker_params,
-                    "cut as that repository does, so that copies deduplicate");
-  command->add_option("--from-password-file", options->from_password_file, "the other repository's password")
-      ->type_name("FILE");
-  command->add_option("--from-password-command", options->from_password_command, "a command that prints it")
-      ->type_name("COMMAND");
+                    "cut as the other repository does, so that copies deduplicate");
   command->callback([&context, options] { context.run = [&context, options] { return init(context, *options); }; });
 }
 

@@ -10,6 +10,7 @@
 #include "cli/node_format.h"
 #include "cli/snapshot_json.h"
 #include "maintenance/group.h"
+#include "repo/select_snapshots.h"
 
 namespace varve::cli {
 
@@ -111,7 +112,8 @@ Result<int> list(Context& context, const SnapshotsWords& words) {
   auto selection = words.selection;
   selection.hosts.insert(selection.hosts.end(), words.sources.begin(), words.sources.end());
   TRY_ASSIGN(const auto repository, context.open(Access::kRead, false));
-  TRY_ASSIGN(auto snapshots, select_snapshots(repository, words.names, selection));
+  TRY_ASSIGN(auto snapshots, repo::select_snapshots(*repository, words.names, selection.filter(), repository.cancel));
+  std::ranges::stable_sort(snapshots, {}, &repo::Snapshot::time);
   if (by.any()) {
     print_groups(context.output(), std::move(snapshots), by, words);
     return kOk;

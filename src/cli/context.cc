@@ -1,7 +1,6 @@
 #include "cli/context.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <charconv>
 
 #include "job/layout.h"
@@ -49,28 +48,69 @@ Result<std::string> Context::password(const std::string& prompt) const {
   return repository_password({global.password_file, global.password_command, ""}, prompt);
 }
 
+Result<Place> Context::place() const {
+  TRY_ASSIGN(auto location, repository_location());
+  return Place{std::move(location), {global.password_file, global.password_command, ""}};
+}
+
 Result<OpenRepository> Context::open(Access access, bool with_index) {
-  TRY_ASSIGN(const auto location, repository_location());
-  TRY_ASSIGN(auto storage, storage::open_storage(location));
+  TRY_ASSIGN(const auto main, place());
+  return open(main, access, with_index, cancel_);
+}
+
+Result<OpenRepository> Context::open(const Place& place, Access access, bool with_index, const Cancel& parent) {
+  TRY_ASSIGN(auto storage, storage::open_storage(place.location));
   std::shared_ptr<storage::Storage> shared = std::move(storage);
   // Asked for only where there is something to open.
-  if (const auto config = shared->stat({}, cancel_); !config) {
+  if (const auto config = shared->stat({}, parent); !config) {
     if (config.error().kind() != ErrorKind::kNotFound) return fail(config.error());
     return fail(Error(ErrorKind::kNoRepository, "there is no repository at " + shared->location())
                     .hint("`varve init` makes one"));
   }
-  TRY_ASSIGN(const auto secret, password("password of the repository"));
+  TRY_ASSIGN(const auto secret, repository_password(place.password, place.prompt));
   OpenRepository open;
-  TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, cancel_));
-  open.cancel = cancel_;
+  TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, parent));
+  open.cancel = parent;
   if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
     TRY_ASSIGN(const auto patience, parse_wait(global.retry_lock));
-    TRY_ASSIGN(open.lock, repo::Lock::acquire_within(patience, *open.repository, mode, cancel_));
+    TRY_ASSIGN(open.lock, repo::Lock::acquire_within(patience, *open.repository, mode, parent));
     open.cancel = open.lock->cancel();
   }
   if (with_index) TRY(open.repository->load_index(open.cancel));
   return open;
+}
+
+void add_source_options(CLI::App& command, SourceOptions& options) {
+  command.add_option("--from-repo", options.repo, "where the other repository is (or RESTIC_FROM_REPOSITORY)")
+      ->type_name("PLACE");
+  command.add_option("--from-repository-file", options.repository_file, "read its place from FILE")->type_name("FILE");
+  command
+      .add_option("--from-password-file", options.password_file,
+                  "read its password from FILE (or RESTIC_FROM_PASSWORD_FILE)")
+      ->type_name("FILE");
+  command.add_option("--from-password-command", options.password_command, "a command that prints its password")
+      ->type_name("COMMAND");
+}
+
+Result<Place> source_place(const SourceOptions& options) {
+  Place place{{}, {options.password_file, options.password_command, "FROM_"}, "password of the other repository"};
+  if (!options.repo.empty() && !options.repository_file.empty()) {
+    return fail(ErrorKind::kInvalidInput, "--from-repo and --from-repository-file name one repository twice");
+  }
+  if (!options.repo.empty()) {
+    place.location = options.repo;
+  } else if (!options.repository_file.empty()) {
+    TRY_ASSIGN(place.location, first_line(options.repository_file));
+  } else if (const auto location = variable("FROM_REPOSITORY")) {
+    place.location = *location;
+  } else if (const auto file = variable("FROM_REPOSITORY_FILE")) {
+    TRY_ASSIGN(place.location, first_line(*file));
+  } else {
+    return fail(Error(ErrorKind::kInvalidInput, "the other repository was not named")
+                    .hint("--from-repo PLACE, or RESTIC_FROM_REPOSITORY in the environment, says where it is"));
+  }
+  return place;
 }
 
 void add_filter_options(CLI::App& command, FilterOptions& options) {
@@ -107,8 +147,10 @@ repo::SnapshotFilter SelectionOptions::filter() const {
   return filter;
 }
 
-void add_selection_options(CLI::App& command, SelectionOptions& options) {
-  command.add_option("-H,--host", options.hosts, "only snapshots of HOST")->type_name("HOST")->allow_extra_args(false);
+void add_selection_options(CLI::App& command, SelectionOptions& options, bool short_host) {
+  command.add_option(short_host ? "-H,--host" : "--host", options.hosts, "only snapshots of HOST")
+      ->type_name("HOST")
+      ->allow_extra_args(false);
   command.add_option("--path", options.paths, "only snapshots that hold PATH")
       ->type_name("PATH")
       ->allow_extra_args(false);
@@ -141,28 +183,6 @@ Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const Sna
 
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options) {
   return repo::find_snapshot_tree(*repository, options.name, filter_of(options), repository.cancel);
-}
-
-Result<std::vector<repo::Snapshot>> select_snapshots(const OpenRepository& repository,
-                                                     const std::vector<std::string>& names,
-                                                     const SelectionOptions& selection) {
-  const auto filter = selection.filter();
-  std::vector<repo::Snapshot> chosen;
-  if (names.empty()) {
-    TRY_ASSIGN(chosen, repository->snapshots(repository.cancel));
-    std::erase_if(chosen, [&](const auto& snapshot) { return !repo::matches(filter, snapshot); });
-    return chosen;
-  }
-  if (!filter.empty() && std::ranges::find(names, "latest") == names.end()) {
-    return fail(ErrorKind::kInvalidInput, "snapshots are named, so --host, --path and --tag select nothing");
-  }
-  for (const auto& name : names) {
-    TRY_ASSIGN(auto snapshot, repository->find_snapshot(name, filter, repository.cancel));
-    if (std::ranges::find(chosen, snapshot.id, &repo::Snapshot::id) == chosen.end())
-      chosen.push_back(std::move(snapshot));
-  }
-  std::ranges::sort(chosen, {}, [](const auto& snapshot) { return std::pair(snapshot.time, snapshot.id); });
-  return chosen;
 }
 
 }  // namespace varve::cli

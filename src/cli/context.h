@@ -45,6 +45,13 @@ enum class Access : uint8_t {
   kExclusive,
 };
 
+/// A repository as the user's words name it.
+struct Place {
+  std::string location;
+  PasswordOptions password;
+  std::string prompt = "password of the repository";
+};
+
 /// What the commands share. One command sets `run`; main calls it.
 class Context {
  public:
@@ -60,6 +67,10 @@ class Context {
   Result<std::string> password(const std::string& prompt) const;
   /// Opens, locks and, if asked for, loads the index.
   Result<OpenRepository> open(Access access, bool with_index);
+  /// The same for a repository beside it, or for the main one if its work must end with that of another: `parent`.
+  Result<OpenRepository> open(const Place& place, Access access, bool with_index, const Cancel& parent);
+  /// What -r and its relatives name.
+  Result<Place> place() const;
 
  private:
   Output& output_;
@@ -81,7 +92,8 @@ struct SelectionOptions {
 
   repo::SnapshotFilter filter() const;
 };
-void add_selection_options(CLI::App& command, SelectionOptions& options);
+/// `short_host`: -H too, where it means nothing else.
+void add_selection_options(CLI::App& command, SelectionOptions& options, bool short_host = true);
 /// `S` of a command, narrowed by --source and the selection.
 struct SnapshotOptions {
   std::string name, source;
@@ -91,11 +103,14 @@ void add_snapshot_options(CLI::App& command, SnapshotOptions& options);
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
 /// `S:FOLDER` too. The index must be loaded.
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options);
-/// Those named, or those that the selection takes if none is; the oldest first, each once. A selection beside names
-/// only says which one is the latest.
-Result<std::vector<repo::Snapshot>> select_snapshots(const OpenRepository& repository,
-                                                     const std::vector<std::string>& names,
-                                                     const SelectionOptions& selection);
+
+/// --from-repo and its relatives: the repository that another one is made like or filled from.
+struct SourceOptions {
+  std::string repo, repository_file, password_file, password_command;
+};
+void add_source_options(CLI::App& command, SourceOptions& options);
+/// kInvalidInput if none is named, there or in the environment.
+Result<Place> source_place(const SourceOptions& options);
 
 // One a command; each adds itself to the program.
 void add_init(CLI::App& app, Context& context);
@@ -111,5 +126,16 @@ void add_backup(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
+void add_repair(CLI::App& app, Context& context);
+void add_repair_snapshots(CLI::App& repair, Context& context);  ///< of `repair`
+void add_generate(CLI::App& app, Context& context);
+void add_copy(CLI::App& app, Context& context);
+void add_tag(CLI::App& app, Context& context);
+void add_rewrite(CLI::App& app, Context& context);
+void add_key(CLI::App& app, Context& context);
+void add_forget(CLI::App& app, Context& context);
+void add_prune(CLI::App& app, Context& context);
+void add_stats(CLI::App& app, Context& context);
+void add_cat(CLI::App& app, Context& context);
 
 }  // namespace varve::cli

@@ -13,22 +13,7 @@ namespace varve::repo {
 namespace {
 
 constexpr uint64_t kMaxFile = 1u << 20;
-constexpr size_t kMaxTried = 20;  // as restic: each costs up to a second
 constexpr size_t kSaltSize = 64;
-
-std::string encode_master(const codec::SealKey& key) {
-  std::string out;
-  JsonObject object(out);
-  std::string mac;
-  JsonObject inner(mac);
-  inner.string("k", codec::base64(key.mac_k));
-  inner.string("r", codec::base64(key.mac_r));
-  inner.close();
-  object.raw("mac", mac);
-  object.string("encrypt", codec::base64(key.encrypt));
-  object.close();
-  return out;
-}
 
 template <size_t N>
 Status decode_part(JsonReader& in, std::array<uint8_t, N>& out) {
@@ -99,6 +84,20 @@ Result<KeyFile> decode_key_file(std::string_view json) {
   return key;
 }
 
+std::string encode_master_key(const codec::SealKey& key) {
+  std::string out;
+  JsonObject object(out);
+  std::string mac;
+  JsonObject inner(mac);
+  inner.string("k", codec::base64(key.mac_k));
+  inner.string("r", codec::base64(key.mac_r));
+  inner.close();
+  object.raw("mac", mac);
+  object.string("encrypt", codec::base64(key.encrypt));
+  object.close();
+  return out;
+}
+
 codec::SealKey random_key() {
   codec::SealKey key;
   random_bytes(key.encrypt);
@@ -112,7 +111,7 @@ Result<KeyFile> make_key_file(const codec::SealKey& master, std::string_view pas
   KeyFile key{now, host.username, host.hostname, cost.n, cost.r, cost.p, Bytes(kSaltSize), {}};
   random_bytes(key.salt);
   TRY_ASSIGN(const auto user, codec::derive_key(password, key.salt, key.n, key.r, key.p));
-  codec::seal(user, codec::random_iv(), as_bytes(encode_master(master)), key.data);
+  codec::seal(user, codec::random_iv(), as_bytes(encode_master_key(master)), key.data);
   return key;
 }
 
@@ -139,7 +138,7 @@ Result<KeyFile> load_key(storage::Storage& storage, const Id& id, uint64_t size,
 }
 
 Status with_master_key(storage::Storage& storage, std::string_view password,
-                       const std::function<Status(const codec::SealKey&)>& use, const Cancel& cancel) {
+                       const std::function<Status(const codec::SealKey&, const Id& key)>& use, const Cancel& cancel) {
   std::vector<storage::FileInfo> files;
   TRY(storage.list(
       storage::FileType::kKey,
@@ -158,7 +157,7 @@ Status with_master_key(storage::Storage& storage, std::string_view password,
   std::optional<Error> last;
   size_t tried = 0;
   for (const auto& file : files) {
-    if (tried == kMaxTried) break;
+    if (tried == kMaxKeysTried) break;
     TRY(cancel.check());
     const auto key = load_key(storage, file.id, file.size, cancel);
     if (!key && (key.error().kind() == ErrorKind::kUnavailable || key.error().kind() == ErrorKind::kCancelled)) {
@@ -171,7 +170,7 @@ Status with_master_key(storage::Storage& storage, std::string_view password,
       wrong.hint("key " + file.id.short_hex() + " was passed over: " + master.error().message());
       continue;
     }
-    auto used = use(*master);
+    auto used = use(*master, file.id);
     if (used) return {};
     last = used.error();
   }

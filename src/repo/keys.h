@@ -19,6 +19,8 @@ std::string encode_key_file(const KeyFile& key);
 Result<KeyFile> decode_key_file(std::string_view json);
 
 codec::SealKey random_key();
+/// The master key's JSON, which a key file holds sealed.
+std::string encode_master_key(const codec::SealKey& key);
 /// Seals `master` under the password.
 Result<KeyFile> make_key_file(const codec::SealKey& master, std::string_view password, const KeyCost& cost, Time now);
 /// kWrongPassword if the password is not this key's.
@@ -29,9 +31,13 @@ Result<Id> save_key(storage::Storage& storage, const KeyFile& key, const Cancel&
 /// The file `id` of `size` bytes, its name verified.
 Result<KeyFile> load_key(storage::Storage& storage, const Id& id, uint64_t size, const Cancel& cancel);
 
-/// Tries `use` with the master key of every key file that the password opens until it succeeds; its last error is
-/// returned if it never does. A key file that is damaged locks nobody out: it is passed over, and named if none opens.
+/// restic tries no more key files than these, as each costs up to a second; nor do we.
+inline constexpr size_t kMaxKeysTried = 20;
+
+/// Tries `use` with the master key of every key file (and its id) that the password opens until it succeeds; its last
+/// error is returned if it never does. A key file that is damaged locks nobody out: it is passed over, and named if
+/// none opens.
 Status with_master_key(storage::Storage& storage, std::string_view password,
-                       const std::function<Status(const codec::SealKey&)>& use, const Cancel& cancel);
+                       const std::function<Status(const codec::SealKey&, const Id& key)>& use, const Cancel& cancel);
 
 }  // namespace varve::repo

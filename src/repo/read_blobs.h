@@ -18,4 +18,9 @@ using VisitBlob = std::function<Status(const Index::PackedBlob& blob, Result<Byt
 Status read_blobs(Repository& repository, const std::vector<Index::PackedBlob>& wanted, const VisitBlob& visit,
                   const Cancel& cancel);
 
+/// The same, and gets the sealed bytes too; they are empty if the plain ones had to come from another place.
+using VisitUnit = std::function<Status(const Index::PackedBlob& blob, ByteView unit, Result<Bytes> plain)>;
+Status read_units(Repository& repository, const std::vector<Index::PackedBlob>& wanted, const VisitUnit& visit,
+                  const Cancel& cancel);
+
 }  // namespace varve::repo

@@ -12,11 +12,13 @@ namespace varve::repo {
 using storage::FileType;
 
 struct Repository::State {
-  State(std::shared_ptr<storage::Storage> place, const codec::SealKey& master, const Config& its_config)
-      : storage(std::move(place)), key(master), config(its_config) {}
+  State(std::shared_ptr<storage::Storage> place, const codec::SealKey& master, const Id& its_key_id,
+        const Config& its_config)
+      : storage(std::move(place)), key(master), key_id(its_key_id), config(its_config) {}
 
   const std::shared_ptr<storage::Storage> storage;
   const codec::SealKey key;
+  const Id key_id;
   const Config config;
   Index index;
   BlobReader blobs{*storage, key};
@@ -27,16 +29,17 @@ Repository::~Repository() = default;
 
 namespace {
 
-/// A key without its config would keep the place from being used: it is taken back as far as that is possible.
-Status store_key_and_config(storage::Storage& storage, const KeyFile& key_file, const codec::SealKey& master,
-                            const Config& config, const Cancel& cancel) {
+/// Gives the key's id. A key without its config would keep the place from being used: it is taken back as far as that
+/// is possible.
+Result<Id> store_key_and_config(storage::Storage& storage, const KeyFile& key_file, const codec::SealKey& master,
+                                const Config& config, const Cancel& cancel) {
   TRY_ASSIGN(const Id key_id, save_key(storage, key_file, cancel));
   auto saved = save_config(storage, master, config, cancel);
   if (!saved) {
     (void)storage.remove({FileType::kKey, key_id}, Cancel());
-    return saved;
+    return fail(saved.error());
   }
-  return {};
+  return key_id;
 }
 
 Status refuse_leftovers(storage::Storage& storage, const Cancel& cancel) {
@@ -66,10 +69,10 @@ Result<std::unique_ptr<Repository>> Repository::init(std::shared_ptr<storage::St
   config.polynomial = polynomial ? *polynomial : codec::random_polynomial();
   const auto master = random_key();
   TRY_ASSIGN(const auto key_file, make_key_file(master, password, cost, system_clock().now()));
-  TRY(store_key_and_config(*storage, key_file, master, config, cancel));
+  TRY_ASSIGN(const Id key_id, store_key_and_config(*storage, key_file, master, config, cancel));
 
   auto repository = std::unique_ptr<Repository>(new Repository());
-  repository->state_ = std::make_unique<State>(std::move(storage), master, config);
+  repository->state_ = std::make_unique<State>(std::move(storage), master, key_id, config);
   return repository;
 }
 
@@ -77,9 +80,9 @@ Result<std::unique_ptr<Repository>> Repository::open(std::shared_ptr<storage::St
                                                      std::string_view password, const Cancel& cancel) {
   TRY_ASSIGN(const auto sealed, load_sealed_config(*storage, cancel));
   auto repository = std::unique_ptr<Repository>(new Repository());
-  const auto use = [&](const codec::SealKey& master) -> Status {
+  const auto use = [&](const codec::SealKey& master, const Id& key_id) -> Status {
     TRY_ASSIGN(const auto config, open_config(master, sealed));
-    repository->state_ = std::make_unique<State>(storage, master, config);
+    repository->state_ = std::make_unique<State>(storage, master, key_id, config);
     return {};
   };
   TRY(with_master_key(*storage, password, use, cancel));
@@ -95,6 +98,9 @@ storage::Storage& Repository::storage() {
 const codec::SealKey& Repository::key() const {
   return state_->key;
 }
+const Id& Repository::key_id() const {
+  return state_->key_id;
+}
 Index& Repository::index() {
   return state_->index;
 }
@@ -105,12 +111,14 @@ const Index& Repository::index() const {
 Status Repository::load_index(const Cancel& cancel) {
   TRY_ASSIGN(const auto files, list_files(storage(), FileType::kIndex, cancel));
   const auto load_one = [&](size_t i, const Cancel& inner) -> Status {
-    TRY_ASSIGN(const auto json, load_unpacked(*this, FileType::kIndex, files[i].id, files[i].size, inner));
-    auto decoded = decode_index(json, [&](const IndexedPack& pack) { state_->index.add_pack(pack.blobs); });
+    TRY_ASSIGN(const auto json, load_unpacked_bytes(*this, FileType::kIndex, files[i].id, files[i].size, inner));
+    auto decoded = decode_index(as_text(json), [&](const IndexedPack& pack) { state_->index.load_pack(pack.blobs); });
     if (!decoded) return fail(std::move(decoded).error().within("index file " + files[i].id.short_hex()));
     return {};
   };
-  return parallel_for(files.size(), storage().connections(), cancel, load_one);
+  const auto loaded = parallel_for(files.size(), storage().connections(), cancel, load_one);
+  state_->index.settle();
+  return loaded;
 }
 
 Result<Bytes> Repository::load_blob(BlobType type, const Id& id, const Cancel& cancel) {

@@ -38,6 +38,8 @@ struct BlobLocation {
   uint32_t offset = 0;
   uint32_t length = 0;        ///< sealed bytes in the pack
   uint32_t plain_length = 0;  ///< 0 if it is stored uncompressed
+
+  bool operator==(const BlobLocation&) const = default;
 };
 
 class Index;
@@ -57,6 +59,8 @@ class Repository {
   const Config& config() const;
   storage::Storage& storage();
   const codec::SealKey& key() const;
+  /// The key file that it was opened with.
+  const Id& key_id() const;
 
   /// Reads every index file. Before it, only snapshots and locks can be used. Again to see what others added.
   Status load_index(const Cancel& cancel);

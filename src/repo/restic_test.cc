@@ -160,7 +160,7 @@ TEST(Restic, RepositoriesOfBothVersionsAreRead) {
 
       const auto repository = open_folder(place);
       EXPECT_EQ(repository->config().version, version == "1" ? 1u : 2u);
-      const auto snapshot = repository->find_snapshot("latest", {"h", {}, {"t"}}, Cancel());
+      const auto snapshot = repository->find_snapshot("latest", {{"h"}, {}, {{"t"}}}, Cancel());
       ASSERT_TRUE(snapshot) << snapshot.error().message();
       EXPECT_EQ(*read_back(*repository, snapshot->id), files);
       expect_sound(*repository);

@@ -31,11 +31,16 @@ constexpr Counter kCounters[] = {
     {"total_bytes_processed", &SnapshotSummary::total_bytes_processed},
 };
 
+/// A time that was read is written as it stood.
+std::string time_text(Time time, const std::string& as_read) {
+  return as_read.empty() ? format_go_time(time) : as_read;
+}
+
 std::string encode_summary(const SnapshotSummary& summary) {
   std::string out;
   JsonObject object(out);
-  object.string("backup_start", format_go_time(summary.backup_start));
-  object.string("backup_end", format_go_time(summary.backup_end));
+  object.string("backup_start", time_text(summary.backup_start, summary.backup_start_text));
+  object.string("backup_end", time_text(summary.backup_end, summary.backup_end_text));
   for (const auto& counter : kCounters) object.number(counter.key, summary.*counter.member);
   object.close();
   return out;
@@ -45,8 +50,8 @@ Status decode_summary(JsonReader& in, std::optional<SnapshotSummary>& out) {
   if (in.take_null()) return {};
   auto& summary = out.emplace();
   return in.object([&](std::string_view key) -> Status {
-    if (key == "backup_start") return in.time(summary.backup_start);
-    if (key == "backup_end") return in.time(summary.backup_end);
+    if (key == "backup_start") return in.time(summary.backup_start, &summary.backup_start_text);
+    if (key == "backup_end") return in.time(summary.backup_end, &summary.backup_end_text);
     const auto counter =
         std::find_if(std::begin(kCounters), std::end(kCounters), [&](auto& c) { return c.key == key; });
     return counter == std::end(kCounters) ? in.skip() : in.number(summary.*counter->member);
@@ -99,7 +104,7 @@ bool Snapshot::has_tag(std::string_view tag) const {
 std::string encode_snapshot(const Snapshot& snapshot) {
   std::string out;
   JsonObject object(out);
-  object.string("time", snapshot.time_text.empty() ? format_go_time(snapshot.time) : snapshot.time_text);
+  object.string("time", time_text(snapshot.time, snapshot.time_text));
   if (snapshot.parent) object.id("parent", *snapshot.parent);
   object.id("tree", snapshot.tree);
   object.strings("paths", snapshot.paths);

@@ -13,6 +13,7 @@ namespace varve::repo {
 /// restic's counters of one backup; see docs/specs/snapshot.md.
 struct SnapshotSummary {
   Time backup_start{}, backup_end{};
+  std::string backup_start_text, backup_end_text;  ///< as they stood in the file, with their zone; empty for new ones
   uint64_t files_new = 0, files_changed = 0, files_unmodified = 0;
   uint64_t dirs_new = 0, dirs_changed = 0, dirs_unmodified = 0;
   uint64_t data_blobs = 0, tree_blobs = 0;

@@ -11,7 +11,6 @@ namespace {
 using storage::FileInfo;
 using storage::FileType;
 
-constexpr std::string_view kOplogTag = "oplog";
 constexpr size_t kMaxNamed = 5;
 
 std::string describe(const Snapshot& snapshot) {
@@ -37,18 +36,10 @@ Error with_choices(Error error, const std::vector<Snapshot>& oldest_first) {
   return error;
 }
 
-/// An oplog archive is a snapshot too, but nobody who asks for the latest backup means it, unless by its tag.
-bool is_passed_over(const SnapshotFilter& filter, const Snapshot& snapshot) {
-  const auto names_it = [](const TagList& list) {
-    return std::find(list.begin(), list.end(), kOplogTag) != list.end();
-  };
-  return snapshot.has_tag(kOplogTag) && std::none_of(filter.tag_lists.begin(), filter.tag_lists.end(), names_it);
-}
-
 Result<Snapshot> find_latest(Repository& repository, const SnapshotFilter& filter, const Cancel& cancel) {
   TRY_ASSIGN(const auto all, repository.snapshots(cancel));
   for (auto it = all.rbegin(); it != all.rend(); ++it) {
-    if (!is_passed_over(filter, *it) && matches(filter, *it)) return *it;
+    if (may_be_latest(filter, *it)) return *it;
   }
   return fail(with_choices(Error(ErrorKind::kNotFound, "there is no snapshot" + describe(filter)), all));
 }
@@ -83,14 +74,11 @@ Result<std::vector<Snapshot>> Repository::snapshots(const Cancel& cancel) {
 
 Result<Snapshot> Repository::find_snapshot(std::string_view name, const SnapshotFilter& filter, const Cancel& cancel) {
   if (name == "latest") return find_latest(*this, filter, cancel);
-  const bool is_hex =
-      !name.empty() && name.size() <= 64 && name.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
-  if (!is_hex) {
+  const std::string prefix = lower_hex(name);
+  if (prefix.empty()) {
     return fail(Error(ErrorKind::kInvalidInput, "\"" + std::string(name) + "\" is no name of a snapshot")
                     .hint("give an id, the beginning of one, or \"latest\""));
   }
-  std::string prefix(name);
-  for (char& c : prefix) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
   TRY_ASSIGN(auto files, list_files(storage(), FileType::kSnapshot, cancel));
   std::erase_if(files, [&](const FileInfo& file) { return !file.id.hex().starts_with(prefix); });
   if (!files.empty()) return one_of(*this, name, files, cancel);

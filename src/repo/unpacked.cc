@@ -21,6 +21,13 @@ unexpected<Error> damaged(FileType type, const Id& id, std::string_view why) {
 
 }  // namespace
 
+std::string lower_hex(std::string_view text) {
+  if (text.size() > 64 || text.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) return {};
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower;
+}
+
 std::string_view type_noun(FileType type) {
   switch (type) {
     case FileType::kConfig:
@@ -67,20 +74,27 @@ Result<Bytes> encode_unpacked(const codec::SealKey& key, unsigned version, std::
   return sealed;
 }
 
-Result<std::string> decode_unpacked(const codec::SealKey& key, ByteView sealed, size_t limit) {
-  TRY_ASSIGN(const auto plain, codec::unseal(key, sealed));
-  const auto text = [](ByteView bytes) { return std::string(as_text(bytes)); };
-  if (plain.empty()) return std::string();
+namespace {
+
+Result<Bytes> open_unpacked(const codec::SealKey& key, ByteView sealed, size_t limit) {
+  TRY_ASSIGN(auto plain, codec::unseal(key, sealed));
+  if (plain.empty()) return plain;
   if (plain[0] == '{' || plain[0] == '[') {
     if (plain.size() > limit) return fail(ErrorKind::kCorrupt, "it is larger than any file of its kind");
-    return text(plain);
+    return plain;
   }
   if (plain[0] != kCompressedJson) return fail(ErrorKind::kCorrupt, "its encoding is unknown");
-  TRY_ASSIGN(const auto json, codec::Decompressor().decompress_up_to(ByteView(plain).subspan(1), limit));
-  return text(json);
+  return codec::Decompressor().decompress_up_to(ByteView(plain).subspan(1), limit);
 }
 
-Result<std::string> load_unpacked(Repository& repository, FileType type, const Id& id, uint64_t size,
+}  // namespace
+
+Result<std::string> decode_unpacked(const codec::SealKey& key, ByteView sealed, size_t limit) {
+  TRY_ASSIGN(const auto json, open_unpacked(key, sealed, limit));
+  return std::string(as_text(json));
+}
+
+Result<Bytes> load_unpacked_bytes(Repository& repository, FileType type, const Id& id, uint64_t size,
                                   const Cancel& cancel) {
   if (size > unpacked_limit(type)) return damaged(type, id, "it is larger than any file of its kind");
   if (size == 0) return damaged(type, id, "it is empty");
@@ -88,9 +102,15 @@ Result<std::string> load_unpacked(Repository& repository, FileType type, const I
   if (!sealed && sealed.error().kind() == ErrorKind::kCorrupt) return damaged(type, id, sealed.error().message());
   if (!sealed) return fail(sealed.error());
   if (codec::sha256(*sealed) != id) return damaged(type, id, "its content does not match its name");
-  auto json = decode_unpacked(repository.key(), *sealed, unpacked_limit(type));
+  auto json = open_unpacked(repository.key(), *sealed, unpacked_limit(type));
   if (!json) return damaged(type, id, json.error().message());
   return json;
+}
+
+Result<std::string> load_unpacked(Repository& repository, FileType type, const Id& id, uint64_t size,
+                                  const Cancel& cancel) {
+  TRY_ASSIGN(const auto json, load_unpacked_bytes(repository, type, id, size, cancel));
+  return std::string(as_text(json));
 }
 
 Result<std::vector<storage::FileInfo>> list_files(storage::Storage& storage, FileType type, const Cancel& cancel) {
@@ -104,6 +124,22 @@ Result<std::vector<storage::FileInfo>> list_files(storage::Storage& storage, Fil
       cancel));
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return files;
+}
+
+Result<Id> find_file(storage::Storage& storage, FileType type, std::string_view prefix, const Cancel& cancel) {
+  const std::string noun(type_noun(type));
+  const std::string wanted = lower_hex(prefix);
+  if (wanted.empty()) {
+    return fail(Error(ErrorKind::kInvalidInput, "\"" + std::string(prefix) + "\" is no id of a " + noun)
+                    .hint("give an id or the beginning of one, in hex"));
+  }
+  TRY_ASSIGN(auto files, list_files(storage, type, cancel));
+  std::erase_if(files, [&](const storage::FileInfo& file) { return !file.id.hex().starts_with(wanted); });
+  if (files.empty()) return fail(ErrorKind::kNotFound, "there is no " + noun + " \"" + std::string(prefix) + "\"");
+  if (files.size() == 1) return files.front().id;
+  return fail(Error(ErrorKind::kInvalidInput, "\"" + std::string(prefix) + "\" is the beginning of " +
+                                                  std::to_string(files.size()) + " ids of a " + noun)
+                  .hint("give more of it"));
 }
 
 }  // namespace varve::repo

@@ -19,6 +19,15 @@ std::string_view type_noun(storage::FileType type);
 Result<std::string> load_unpacked(Repository& repository, storage::FileType type, const Id& id, uint64_t size,
                                   const Cancel& cancel);
 
+/// The same without a copy, for index files of many megabytes.
+Result<Bytes> load_unpacked_bytes(Repository& repository, storage::FileType type, const Id& id, uint64_t size,
+                                  const Cancel& cancel);
+/// An id or the beginning of one in lower case; empty if it is none.
+std::string lower_hex(std::string_view text);
+
+/// The one file of a type whose id begins with `prefix` (hex). kInvalidInput or kNotFound if there is not just one.
+Result<Id> find_file(storage::Storage& storage, storage::FileType type, std::string_view prefix, const Cancel& cancel);
+
 /// Every file of a type, sorted by id.
 Result<std::vector<storage::FileInfo>> list_files(storage::Storage& storage, storage::FileType type,
                                                   const Cancel& cancel);

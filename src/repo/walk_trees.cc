@@ -15,7 +15,7 @@ namespace {
 /// The trees still to be visited, depth first so that they stay few.
 class Todo {
  public:
-  explicit Todo(const std::vector<Id>& roots) {
+  Todo(const std::vector<Id>& roots, const IsKnownTree& is_known) : is_known_(is_known) {
     for (auto root = roots.rbegin(); root != roots.rend(); ++root) add_locked(*root);
   }
 
@@ -40,9 +40,11 @@ class Todo {
 
  private:
   void add_locked(const Id& id) {
+    if (is_known_ && is_known_(id)) return;
     if (seen_.insert(id).second) stack_.push_back(id);
   }
 
+  const IsKnownTree& is_known_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::vector<Id> stack_;
@@ -66,8 +68,9 @@ Status visit_one(Repository& repository, const Id& id, Todo& todo, const VisitTr
 
 }  // namespace
 
-Status walk_trees(Repository& repository, const std::vector<Id>& roots, const VisitTree& visit, const Cancel& cancel) {
-  Todo todo(roots);
+Status walk_trees(Repository& repository, const std::vector<Id>& roots, const VisitTree& visit, const Cancel& cancel,
+                  const IsKnownTree& is_known) {
+  Todo todo(roots, is_known);
   TaskGroup group(cancel);
   const unsigned threads = std::max(std::thread::hardware_concurrency(), repository.storage().connections());
   for (unsigned t = 0; t < std::max(1u, threads); ++t) {

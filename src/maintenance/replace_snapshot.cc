@@ -1,0 +1,18 @@
+#include "maintenance/replace_snapshot.h"
+
+namespace varve::maintenance {
+
+Result<Id> replace_snapshot(repo::Repository& repository, const repo::Snapshot& changed, const Cancel& cancel) {
+  TRY_ASSIGN(const Id id, repository.save_snapshot(changed, cancel));
+  auto removed = repository.storage().remove({storage::FileType::kSnapshot, changed.id}, cancel);
+  if (!removed) {
+    return fail(std::move(removed)
+                    .error()
+                    .within("snapshot " + changed.id.short_hex() + " was saved anew as " + id.short_hex() +
+                            ", but the old one cannot be removed")
+                    .hint("`varve forget " + changed.id.short_hex() + "` removes it"));
+  }
+  return id;
+}
+
+}  // namespace varve::maintenance
