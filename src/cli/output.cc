@@ -196,6 +196,16 @@ void Output::line(std::string_view text) {
   print(stdout, printable(text));
 }
 
+void Output::row(std::string_view text) {
+  if (!json_) raw(printable(text) + "\n");
+}
+
+void Output::raw(std::string_view bytes) {
+  std::lock_guard lock(mutex_);
+  if (drawn_) clear_locked();
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+}
+
 void Output::object(const nlohmann::ordered_json& object) {
   if (!json_) return;
   std::lock_guard lock(mutex_);

@@ -47,6 +47,10 @@ class Output final : public Reporter {
   /// One line of the result. In JSON mode text is not shown, and the other way round.
   void line(std::string_view text);
   void object(const nlohmann::ordered_json& object);
+  /// The same for results of very many lines: written when enough has gathered.
+  void row(std::string_view text);
+  /// Bytes of standard output as they are, in either mode.
+  void raw(std::string_view bytes);
   /// What went wrong with one thing while the rest goes on; on standard error, in JSON too, as restic does.
   void problem(std::string_view during, std::string_view item, const Error& error);
   /// The error that ends the program, with its hints; gives the exit code.

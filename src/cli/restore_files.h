@@ -4,14 +4,14 @@
 #include <vector>
 
 #include "cli/context.h"
-#include "cli/patterns.h"
+#include "cli/exclude_options.h"
 
 namespace varve::cli {
 
 /// The words of `restore S --target DIR`.
 struct RestoreFilesWords {
   std::string target, overwrite = "always";
-  PatternOptions includes, excludes;
+  ExcludeWords includes, excludes;
   std::vector<std::string> include_attributes, exclude_attributes;
   bool sparse = false, verify = false, remove_others = false, owners_by_name = false;
   int verbose = 0;
