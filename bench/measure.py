@@ -68,7 +68,7 @@ def _run(stages, env, output, accepted):
     return taken
 
 
-def measure(stages, env, output, server_pid, helper_pid=None, storage=None, accepted=(0,)):
+def measure(stages, env, output, server_pid=None, helper_pid=None, storage=None, accepted=(0,)):
     """Runs the commands, joined by pipes. `helper_pid` is a running program whose work counts as theirs; `storage` a file
     or folder that they add to; `accepted` are the exit codes of a success."""
     stages = [[str(word) for word in stage] for stage in stages]
@@ -76,9 +76,9 @@ def measure(stages, env, output, server_pid, helper_pid=None, storage=None, acce
     if helper_pid:
         _reset_peak(helper_pid)
     os.sync()
-    server_cpu, helper_cpu = _cpu(server_pid), _cpu(helper_pid) if helper_pid else 0
+    server_cpu, helper_cpu = _cpu(server_pid) if server_pid else 0, _cpu(helper_pid) if helper_pid else 0
     taken = _run(stages, env, output, accepted)
-    cost = Cost(taken["seconds"], taken["cpu"], _cpu(server_pid) - server_cpu, taken["rss"])
+    cost = Cost(taken["seconds"], taken["cpu"], _cpu(server_pid) - server_cpu if server_pid else 0, taken["rss"])
     if helper_pid:
         cost.cpu += _cpu(helper_pid) - helper_cpu
         cost.rss += _peak(helper_pid)

@@ -83,6 +83,19 @@ class Bench:
         return cost
 
 
+def choices(costs):
+    """One line for each option, with what each of its values took."""
+    lines = {}
+    for entry in (entry for entry in ENTRIES if entry.name in costs):
+        cost = costs[entry.name]
+        figures = f"{report.seconds(cost.seconds)} s" + (f" and {cost.stored / 1e6:.0f} MB" if entry.kind == "backup" else "")
+        if len(entry.options) == 2:
+            lines.setdefault(entry.options[0], []).append(f"`{entry.options[1]}` {figures}")
+        elif entry.options or entry.name == "restore":
+            lines.setdefault("--no-verify", []).append(f"{'without' if entry.options else 'verified'} {figures}")
+    return "\n".join(f"- `{option}`: {', '.join(figures)}." for option, figures in lines.items())
+
+
 def arguments():
     names = [entry.name for entry in ENTRIES]
     parser = argparse.ArgumentParser(prog="bench mongo", description=__doc__, epilog=f"names: {' '.join(names)}")
@@ -111,10 +124,11 @@ def main():
             if entry.name in options.only:
                 bench.run(entry)
     say(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
-    result = report.Report(PARTS, bench.costs, bench.failed, bench.data, MONGOD)
-    print(result.text())
+    text = (report.origin("mongo", bench.data, ("mongo-tools", "restic", "pbm"), [f"mongod {MONGOD}"]) + "\n\n" +
+            report.tables(PARTS, bench.costs, bench.failed))
+    print(text)
     if options.write:
-        result.write(options.write)
+        report.write(options.write, "mongo", {"figures": text, "choices": choices(bench.costs)})
     if bench.failed:
         sys.exit(f"bench: failed: {' '.join(bench.failed)}")
 

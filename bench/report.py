@@ -21,17 +21,15 @@ def _machine():
             f"Linux {platform.release()}")
 
 
-def _versions(mongod):
-    found = [f"mongod {mongod}"]
-    for name, (file, module) in PEERS.items():
+def _versions(peers, extra):
+    """Of varve and of what it is compared with; the tests' peers are pinned in their go.mod."""
+    found = list(extra)
+    for name in peers:
+        file, module = PEERS[name]
         pinned = re.search(re.escape(module) + r" v(\S+)(?: // is (\S+))?", Path(file).read_text())
         found.append(f"{name} {pinned[2] or pinned[1]}")
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     return ", ".join([f"varve {commit or 'of an unknown commit'}", *found])
-
-
-def _seconds(value):
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def _align(rows):
@@ -43,49 +41,46 @@ def _align(rows):
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-class Report:
-    def __init__(self, parts, costs, failed, data, mongod):
-        self._parts, self._costs, self._failed = parts, costs, failed
-        self._origin = (f"{datetime.now(timezone.utc):%Y-%m-%d}, {data}, {_machine()}. {_versions(mongod)}. "
-                        f"Made by `{shlex.join(['./dev', 'bench', 'mongo', *sys.argv[1:]])}`.")
+def seconds(value):
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
-    def text(self):
-        return "\n\n".join([self._origin, *filter(None, map(self._table, self._parts))])
 
-    def _table(self, part):
-        rows = [self._row(part, entry) for entry in part.entries if entry.name in self._costs or entry.name in self._failed]
-        if not rows:
-            return ""
-        shown = len(COLUMNS) if any(row[-1] for row in rows) else -1
-        return f"**{part.title}**\n\n{_align([row[:shown] for row in (COLUMNS, *rows)])}"
+def origin(bench, data, peers, extra=()):
+    """When, where and with what the figures were made."""
+    return (f"{datetime.now(timezone.utc):%Y-%m-%d}, {data}, {_machine()}. {_versions(peers, extra)}. "
+            f"Made by `{shlex.join(['./dev', 'bench', bench, *sys.argv[1:]])}`.")
 
-    def _row(self, part, entry):
-        if entry.name in self._failed:
-            return (entry.title, "failed", *[""] * (len(COLUMNS) - 2))
-        cost, base = self._costs[entry.name], self._costs.get(part.base)
-        return (entry.title, _seconds(cost.seconds), f"{cost.seconds / base.seconds:.2f}" if base else "", f"{cost.cpu:.1f}",
-                f"{cost.server_cpu:.1f}", f"{cost.rss / 2**20:.0f}",
-                f"{cost.stored / 1e6:.1f}" if entry.kind != "restore" and entry.peer != "floor" else "")
 
-    def _choices(self):
-        """One line for each option, with what each of its values took."""
-        lines = {}
-        for entry in (entry for part in self._parts for entry in part.entries if entry.name in self._costs):
-            cost = self._costs[entry.name]
-            figures = f"{_seconds(cost.seconds)} s" + (f" and {cost.stored / 1e6:.0f} MB" if entry.kind == "backup" else "")
-            if len(entry.options) == 2:
-                lines.setdefault(entry.options[0], []).append(f"`{entry.options[1]}` {figures}")
-            elif entry.options or entry.name == "restore":
-                lines.setdefault("--no-verify", []).append(f"{'without' if entry.options else 'verified'} {figures}")
-        return "\n".join(f"- `{option}`: {', '.join(figures)}." for option, figures in lines.items())
+def tables(parts, costs, failed):
+    """One for each part that has figures; columns that say nothing are left out."""
+    return "\n\n".join(filter(None, (_table(part, costs, failed) for part in parts)))
 
-    def write(self, path):
-        page = path.read_text()
-        for marker, text in (("figures", self.text()), ("choices", self._choices())):
-            begin, end = f"<!-- bench mongo: {marker} -->", f"<!-- bench mongo: end of {marker} -->"
-            before, _, rest = page.partition(begin)
-            _, found, after = rest.partition(end)
-            if not found:
-                sys.exit(f"bench: {path} has no {begin} ... {end}")
-            page = f"{before}{begin}\n\n{text}\n\n{end}{after}"
-        path.write_text(page)
+
+def _table(part, costs, failed):
+    rows = [_row(part, entry, costs, failed) for entry in part.entries if entry.name in costs or entry.name in failed]
+    if not rows:
+        return ""
+    shown = [i for i in range(len(COLUMNS)) if i < 2 or any(row[i] for row in rows)]
+    return f"**{part.title}**\n\n{_align([[row[i] for i in shown] for row in (COLUMNS, *rows)])}"
+
+
+def _row(part, entry, costs, failed):
+    if entry.name in failed:
+        return (entry.title, "failed", *[""] * (len(COLUMNS) - 2))
+    cost, base = costs[entry.name], costs.get(part.base)
+    return (entry.title, seconds(cost.seconds), f"{cost.seconds / base.seconds:.2f}" if base else "", f"{cost.cpu:.1f}",
+            f"{cost.server_cpu:.1f}" if cost.server_cpu else "", f"{cost.rss / 2**20:.0f}",
+            f"{cost.stored / 1e6:.1f}" if cost.stored else "")
+
+
+def write(path, bench, sections):
+    """Puts each text between its markers."""
+    page = path.read_text()
+    for marker, text in sections.items():
+        begin, end = f"<!-- bench {bench}: {marker} -->", f"<!-- bench {bench}: end of {marker} -->"
+        before, _, rest = page.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found:
+            sys.exit(f"bench: {path} has no {begin} ... {end}")
+        page = f"{before}{begin}\n\n{text}\n\n{end}{after}"
+    path.write_text(page)

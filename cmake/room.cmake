@@ -3,7 +3,7 @@
 # Declares the static library varve_<folder> from the *.cc files of the calling folder. By their suffix, files become:
 #   *_test.cc   the unit tests, one executable a room (varve_<folder>_test), known to ctest
 #   *_bench.cc  micro benchmarks, one executable a room
-#   *_fuzz.cc   one libFuzzer executable a file
+#   *_fuzz.cc   one libFuzzer executable a file; in the unit tests, a test that replays tests/corpus/NAME
 # A folder `testing/` holds helpers that other rooms' tests may link, as varve_<folder>_testing.
 function(varve_room)
   cmake_parse_arguments(ROOM "" "NAME" "USES;LIBS" ${ARGN})
@@ -33,14 +33,15 @@ function(varve_room)
   endif()
   if(VARVE_TESTS AND tests)
     find_package(GTest REQUIRED)
-    add_executable(${library}_test ${tests})
+    add_executable(${library}_test ${tests} ${fuzzers})
     target_link_libraries(${library}_test PRIVATE ${library} GTest::gtest GTest::gtest_main)
     foreach(room ${ROOM_NAME} ${ROOM_USES})
       if(TARGET varve_${room}_testing)
         target_link_libraries(${library}_test PRIVATE varve_${room}_testing)
       endif()
     endforeach()
-    target_compile_definitions(${library}_test PRIVATE VARVE_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+    target_compile_definitions(${library}_test PRIVATE VARVE_REPLAY VARVE_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
+      VARVE_TEST_CORPUS="${CMAKE_SOURCE_DIR}/tests/corpus")
     add_test(NAME ${ROOM_NAME} COMMAND ${library}_test)
   endif()
   if(VARVE_BENCHMARKS AND benches)

@@ -1,14 +1,12 @@
 """Peak memory is a stated constant, whatever the size of the data, and nothing is staged on disk."""
 import random
-import re
-import threading
-from pathlib import Path
 
 import pytest
 
 from harness.servers import Mongod
 from support.data import insert
 from support.hold import finish
+from support.memory import Watch, measured
 from support.raw import binary, doc, int32
 from support.runs import at, new_repository
 
@@ -27,37 +25,6 @@ def gigabyte():
                 insert(client.shop, "large" if start % 4000 else "larger",
                        [doc(int32("_id", i), binary("b", noise.randbytes(DOCUMENT - 30))) for i in range(start, start + 1000)])
         yield server
-
-
-class Watch(threading.Thread):
-    """Reads the peak of a process's resident memory until it ends; and what it puts into `folder`."""
-
-    def __init__(self, process, folder):
-        super().__init__(daemon=True)
-        self.process, self.folder, self.peak_mb, self.files = process, folder, 0, set()
-        self.start()
-
-    def run(self):
-        while self.process.poll() is None:
-            try:
-                found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())
-            except (FileNotFoundError, ProcessLookupError):
-                return
-            if found:
-                self.peak_mb = int(found[1]) // 1024
-            self.files |= set(self.folder.iterdir())
-
-
-def measured(varve, *args):
-    """Runs it with an empty TMPDIR; its peak memory in MB."""
-    folder = varve.folder / "tmp"
-    folder.mkdir(exist_ok=True)
-    process = varve.start(*args, env={"TMPDIR": str(folder)})
-    watch = Watch(process, folder)
-    finish(process, seconds=280)
-    watch.join()
-    assert not watch.files, "temporary files were made"
-    return watch.peak_mb
 
 
 @pytest.mark.timeout(600)

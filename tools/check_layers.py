@@ -12,6 +12,7 @@ CONTAINED = {
     "zstd": {"codec"},
     "xxhash": {"codec"},
     "CLI/": {"cli"},
+    "archive": {"files"},
 }
 
 

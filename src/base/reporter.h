@@ -13,6 +13,7 @@ struct Progress {
   uint64_t documents = 0;
   uint64_t bytes = 0, bytes_total = 0;
   uint64_t items = 0, items_total = 0;
+  uint64_t files = 0, files_total = 0, errors = 0;
   uint64_t bytes_new = 0, bytes_known = 0;  ///< backup: what was not stored before, and what was, so far
 };
 
@@ -26,6 +27,12 @@ class Reporter {
   /// What was chosen and why, what will be done.
   virtual void note(std::string_view sentence) = 0;
   virtual void warning(std::string_view sentence) = 0;
+  /// One item of many could not be dealt with, and the job goes on without it. `during` is restic's word for what was
+  /// being done: "archival", "scan".
+  virtual void item_failed(std::string_view during, std::string_view item, std::string_view reason) {
+    (void)during;
+    warning(std::string(item) + ": " + std::string(reason));
+  }
 };
 
 /// Says nothing.
@@ -34,6 +41,7 @@ class SilentReporter final : public Reporter {
   void progress(const Progress&) override {}
   void note(std::string_view) override {}
   void warning(std::string_view) override {}
+  void item_failed(std::string_view, std::string_view, std::string_view) override {}
 };
 
 }  // namespace varve

@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include "base/fuzz.h"
 #include "bson/digest.h"
 #include "bson/document.h"
 #include "bson/json.h"
@@ -25,19 +26,17 @@ void visit(bson::View view, int depth) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const ByteView bytes(data, size);
+VARVE_FUZZ(bson) {
   const bool sound = bson::validate(bytes).has_value();
   const bson::View view(bytes);
   visit(view, 0);
   const auto canonical = bson::to_json(view, bson::JsonMode::kCanonical);
   (void)bson::to_json(view, bson::JsonMode::kRelaxed);
-  if (sound && size < 4096 && canonical.empty()) std::abort();
+  if (sound && bytes.size() < 4096 && canonical.empty()) std::abort();
   (void)bson::has_empty_timestamp(bytes);
   (void)view.find("a.b.c");
-  if (bson::check_framing(bytes) == size) {
+  if (bson::check_framing(bytes) == bytes.size()) {
     Bytes scratch;
-    if (bson::as_stored(bytes, scratch).size() != size) std::abort();
+    if (bson::as_stored(bytes, scratch).size() != bytes.size()) std::abort();
   }
-  return 0;
 }

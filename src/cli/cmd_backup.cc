@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/backup_words.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "job/backup.h"
@@ -13,34 +14,29 @@ namespace varve::cli {
 namespace {
 
 struct BackupWords {
-  std::vector<std::string> words;  // [mongodb] URI
+  std::vector<std::string> words;  // the URI
   UriOptions uri;
   std::string source;
   FilterOptions filter;
   std::vector<std::string> tags;
-  std::string compression, order = "auto", member = "auto";
+  std::string order = "auto", member = "auto";
+  StoreWords store;
   unsigned readers = 0, max_lag = 60;
-  uint64_t pack_size = 16;
   bool new_incarnation = false, accept_inconsistent = false;
 };
 
-/// `backup mongodb URI`, `backup mongodb://...`, or neither where the URI comes from elsewhere.
+/// The URI, or nothing where it comes from elsewhere.
 Result<std::string> uri_word(const std::vector<std::string>& words) {
   if (words.empty()) return std::string();
-  const auto& first = words.front();
-  if (first == "files" || first == "stdin") {
-    return fail(Error(ErrorKind::kUnsupported, "this version backs up MongoDB only, not " + first)
-                    .hint("stock restic can put files into the same repository: restic backup PATH"));
+  if (words.size() > 1) {
+    return fail(ErrorKind::kInvalidInput, "what is '" + words[1] + "'? one server is backed up at a time");
   }
-  const size_t at = first == "mongodb" ? 1 : 0;
-  if (words.size() > at + 1)
-    return fail(ErrorKind::kInvalidInput, "what is '" + words[at + 1] + "'? one server is backed up at a time");
-  if (at == words.size()) return std::string();
-  const auto& uri = words[at];
+  const auto& uri = words.front();
   if (uri.starts_with("mongodb://") || uri.starts_with("mongodb+srv://") || uri.starts_with('@')) return uri;
   return fail(
       Error(ErrorKind::kInvalidInput, "'" + uri + "' is no MongoDB URI")
-          .hint("write mongodb://" + uri + " for a server of that name, or @FILE for a file that holds the URI"));
+          .hint("write mongodb://" + uri + " for a server of that name, or @FILE for a file that holds the URI")
+          .hint("`varve backup files PATH` backs up folders, `varve backup stdin` what another program writes"));
 }
 
 Result<job::OrderChoice> parse_order(const std::string& name) {
@@ -78,12 +74,7 @@ Result<job::BackupOptions> options_from(const BackupWords& words) {
   TRY(check_source(words.source));
   job::BackupOptions options{
       .uri = std::move(uri), .source = words.source, .filter = std::move(filter), .tags = words.tags};
-  const auto level = !words.compression.empty() ? words.compression : variable("COMPRESSION").value_or("auto");
-  TRY_ASSIGN(options.writer.compression, parse_compression(level));
-  if (words.pack_size < 4 || words.pack_size > 128) {
-    return fail(ErrorKind::kInvalidInput, "--pack-size takes 4 to 128 (MiB)");
-  }
-  options.writer.pack_size = words.pack_size << 20;
+  TRY_ASSIGN(options.writer, words.store.options());
   options.readers = words.readers;
   TRY_ASSIGN(options.order, parse_order(words.order));
   options.member.member = words.member;
@@ -169,12 +160,8 @@ Result<int> run_backup(Context& context, const BackupWords& words) {
   TRY_ASSIGN(const auto options, options_from(words));
   TRY_ASSIGN(auto repository, context.open(Access::kAppend, true));
   const auto saved = job::backup(*repository, options, context.output(), repository.cancel);
-  if (!saved && saved.error().kind() == ErrorKind::kCancelled) {
-    return fail(Error(saved.error())
-                    .hint("no snapshot was made and earlier ones are untouched; starting again goes on from what "
-                          "was stored"));
-  }
-  TRY_ASSIGN(const auto result, saved);
+  if (!saved) return fail(explain_stop(saved.error()));
+  const auto& result = *saved;
   TRY(repository.lock->release());
   const int code = result.shortfalls.empty() ? kOk : kIncomplete;
   print(context.output(), result);
@@ -182,32 +169,54 @@ Result<int> run_backup(Context& context, const BackupWords& words) {
   return code;
 }
 
-}  // namespace
-
-void add_backup(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("backup", "back a live MongoDB up");
-  command->footer(
+/// The same for `backup mongodb` and its short form.
+std::shared_ptr<BackupWords> add_words(CLI::App& command) {
+  command.footer(
       "Examples:\n"
       "  varve backup mongodb://db1,db2,db3/?replicaSet=rs0 --source shop\n"
       "  varve backup @/etc/varve/shop.uri --source shop --ns-exclude 'shop.sessions'");
   auto words = std::make_shared<BackupWords>();
-  command->add_option("server", words->words, "[mongodb] URI of the server, or @FILE")->type_name("URI");
-  add_uri_secrets(*command, words->uri);
-  command->add_option("--source", words->source, "the name of what is backed up (the replica set's, if not given)")
+  command.add_option("server", words->words, "URI of the server, or @FILE")->type_name("URI");
+  add_uri_secrets(command, words->uri);
+  command.add_option("--source", words->source, "the name of what is backed up (the replica set's, if not given)")
       ->type_name("NAME");
-  add_filter_options(*command, words->filter);
-  command->add_option("--tag", words->tags, "put a tag on the snapshot")->type_name("TAG")->allow_extra_args(false);
-  command->add_option("--compression", words->compression, "off, fastest, auto, better or max (or RESTIC_COMPRESSION)");
-  command->add_option("--pack-size", words->pack_size, "size of the files in the repository, in MiB")->type_name("MIB");
-  command->add_option("--readers", words->readers, "collections read at once")->type_name("N");
-  command->add_option("--order", words->order,
-                      "read documents by _id, in natural order, or what suits each collection");
-  command->add_option("--member", words->member,
-                      "auto, hidden, secondary, primary, or HOST[:PORT] of the member to read");
-  command->add_option("--max-lag", words->max_lag, "a secondary further behind is not read")->type_name("SECONDS");
-  command->add_flag("--new-incarnation", words->new_incarnation, "the source was made anew as another replica set");
-  command->add_flag("--accept-inconsistent", words->accept_inconsistent, "a standalone may be written to meanwhile");
-  command->callback([&context, words] { context.run = [&context, words] { return run_backup(context, *words); }; });
+  add_filter_options(command, words->filter);
+  command.add_option("--tag", words->tags, "put a tag on the snapshot")->type_name("TAG")->allow_extra_args(false);
+  add_store_words(command, words->store);
+  command.add_option("--readers", words->readers, "collections read at once")->type_name("N");
+  command.add_option("--order", words->order, "read documents by _id, in natural order, or what suits each collection");
+  command.add_option("--member", words->member,
+                     "auto, hidden, secondary, primary, or HOST[:PORT] of the member to read");
+  command.add_option("--max-lag", words->max_lag, "a secondary further behind is not read")->type_name("SECONDS");
+  command.add_flag("--new-incarnation", words->new_incarnation, "the source was made anew as another replica set");
+  command.add_flag("--accept-inconsistent", words->accept_inconsistent, "a standalone may be written to meanwhile");
+  return words;
+}
+
+void add_backup_mongodb(CLI::App& backup, Context& context) {
+  auto* command = backup.add_subcommand("mongodb", "back a live MongoDB up; the name may be left out before its URI");
+  const auto words = add_words(*command);
+  command->callback([&context, words, command] {
+    context.run = [&context, words, command]() -> Result<int> {
+      TRY(refuse_options_before(*command));
+      return run_backup(context, *words);
+    };
+  });
+}
+
+}  // namespace
+
+void add_backup(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("backup", "back a live MongoDB up, or files, or what a program writes");
+  const auto words = add_words(*command);
+  command->require_subcommand(0, 1);
+  add_backup_mongodb(*command, context);
+  add_backup_files(*command, context);
+  add_backup_stdin(*command, context);
+  command->callback([&context, words, command] {
+    if (!command->get_subcommands().empty()) return;  // it has its own
+    context.run = [&context, words] { return run_backup(context, *words); };
+  });
 }
 
 }  // namespace varve::cli

@@ -1,95 +1,98 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "cli/context.h"
-#include "cli/format.h"
-#include "cli/snapshot_json.h"
+#include "cli/ls_printer.h"
+#include "files/paths.h"
+#include "files/walk.h"
 
 namespace varve::cli {
 
 namespace {
 
-struct LsOptions {
+struct LsWords {
   SnapshotOptions snapshot;
-  std::string path;
-  bool details = false;
+  std::vector<std::string> folders;
+  LsStyle style;
+  bool recursive = false;
 };
 
-const char* type_name(repo::NodeType type) {
-  switch (type) {
-    case repo::NodeType::kFile:
-      return "file";
-    case repo::NodeType::kDir:
-      return "dir";
-    case repo::NodeType::kSymlink:
-      return "symlink";
-    case repo::NodeType::kDevice:
-      return "dev";
-    case repo::NodeType::kCharDevice:
-      return "chardev";
-    case repo::NodeType::kFifo:
-      return "fifo";
-    case repo::NodeType::kSocket:
-      return "socket";
-  }
-  return "";
+/// Whether `path` is `folder` or lies below it.
+bool is_within(std::string_view path, std::string_view folder) {
+  return folder == "/" || (path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/'));
 }
 
-class Lister {
+/// Prints what the folders name: themselves and their entries; what is deeper too, if it is to be recursive or if
+/// nothing was named.
+class Lister final : public files::WalkVisitor {
  public:
-  Lister(Output& output, const OpenRepository& repository, const LsOptions& options)
-      : output_(output), repository_(repository), options_(options) {}
+  Lister(LsPrinter& printer, std::vector<std::string> folders, bool recursive)
+      : printer_(printer), folders_(std::move(folders)), recursive_(recursive), met_(folders_.size()) {}
 
-  Status list(const Id& tree, const std::string& prefix) {
-    TRY_ASSIGN(const auto nodes, repository_->load_tree(tree, repository_.cancel));
-    for (const auto& node : nodes) {
-      const auto path = prefix + "/" + node.name;
-      show(node, path);
-      if (node.subtree) TRY(list(*node.subtree, path));
+  Result<bool> enter(const files::Entry& entry) override {
+    const bool is_folder = entry.node.type == repo::NodeType::kDir;
+    const bool listed = folders_.empty() || any([&](size_t i) { return is_within(entry.path, folders_[i]); });
+    const bool on_the_way = folders_.empty() || any([&](size_t i) { return is_within(folders_[i], entry.path); });
+    for (size_t i = 0; i < folders_.size(); ++i) met_[i] = met_[i] || is_within(entry.path, folders_[i]);
+    if (listed) {
+      printer_.node(entry.path, entry.node);
+    } else if (is_folder && on_the_way) {
+      printer_.passed(entry.path, entry.node);
+    }
+    if (!is_folder) return false;
+    const bool below = on_the_way || (listed && recursive_);
+    if (listed && !below) printer_.leave();
+    return below;
+  }
+
+  Status leave(const files::Entry&, const std::vector<repo::Node>*) override {
+    printer_.leave();
+    return {};
+  }
+  Status unreadable(const std::string& path, const Id&, const Error& error) override {
+    return fail(Error(error).within("cannot list " + path));
+  }
+
+  Status finish() const {
+    for (size_t i = 0; i < folders_.size(); ++i) {
+      if (!met_[i] && folders_[i] != "/") {
+        return fail(ErrorKind::kNotFound, "there is no \"" + folders_[i] + "\" in the snapshot");
+      }
     }
     return {};
   }
 
-  void show(const repo::Node& node, const std::string& path) {
-    output_.line(options_.details ? fmt::format("{:03o}  {:>10}  {}  {}", node.mode & 0777, format_size(node.size),
-                                                format_utc(node.mtime), path)
-                                  : path);
-    nlohmann::ordered_json object = {
-        {"message_type", "node"}, {"struct_type", "node"}, {"name", node.name}, {"type", type_name(node.type)},
-        {"path", path},           {"uid", node.uid},       {"gid", node.gid}};
-    if (node.type == repo::NodeType::kFile) object["size"] = node.size;
-    object["mode"] = node.mode;
-    object["mtime"] = format_rfc3339(node.mtime);
-    output_.object(object);
+ private:
+  bool any(const std::function<bool(size_t)>& holds) const {
+    for (size_t i = 0; i < folders_.size(); ++i) {
+      if (holds(i)) return true;
+    }
+    return false;
   }
 
- private:
-  Output& output_;
-  const OpenRepository& repository_;
-  const LsOptions& options_;
+  LsPrinter& printer_;
+  const std::vector<std::string> folders_;
+  const bool recursive_;
+  std::vector<bool> met_;
 };
 
-Result<int> ls(Context& context, const LsOptions& options) {
+Result<int> ls(Context& context, const LsWords& words) {
+  auto style = words.style;
+  style.filter = fmt::format("{}", fmt::join(words.folders, " "));
+  style.quiet = context.global.quiet;
+  TRY_ASSIGN(const auto printer, make_ls_printer(context.output(), style));
+  std::vector<std::string> folders;
+  for (const auto& folder : words.folders) folders.push_back(files::absolute_path(folder, "/"));
   TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
-  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, options.snapshot));
-  auto head = snapshot_json(snapshot);
-  head["message_type"] = head["struct_type"] = "snapshot";
-  context.output().object(head);
-  context.output().line(fmt::format("snapshot {} of {} at {}:", snapshot.id.short_hex(),
-                                    fmt::join(snapshot.paths, ", "), format_utc(snapshot.time)));
-  Lister lister(context.output(), repository, options);
-  auto path = options.path;
-  while (path.ends_with('/')) path.pop_back();
-  if (path.empty()) {
-    TRY(lister.list(snapshot.tree, ""));
-    return kOk;
-  }
-  const auto relative = path.substr(path.find_first_not_of('/'));
-  TRY_ASSIGN(const auto node, repo::find_node(*repository, snapshot.tree, relative, repository.cancel));
-  lister.show(node, "/" + relative);
-  if (node.subtree) TRY(lister.list(*node.subtree, "/" + relative));
+  TRY_ASSIGN(const auto found, find_snapshot_tree(repository, words.snapshot));
+  printer->begin(found.snapshot);
+  Lister lister(*printer, std::move(folders), words.recursive);
+  TRY(files::walk(*repository, found.tree, "/", lister, repository.cancel));
+  printer->end();
+  TRY(lister.finish());
   return kOk;
 }
 
@@ -97,12 +100,22 @@ Result<int> ls(Context& context, const LsOptions& options) {
 
 void add_ls(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("ls", "list the files of a snapshot");
-  command->footer("Example:\n  varve ls latest /mongodb/shop");
-  auto options = std::make_shared<LsOptions>();
-  add_snapshot_options(*command, options->snapshot);
-  command->add_option("path", options->path, "only below this path")->type_name("PATH");
-  command->add_flag("-l,--long", options->details, "modes, sizes and times too");
-  command->callback([&context, options] { context.run = [&context, options] { return ls(context, *options); }; });
+  command->footer(
+      "Examples:\n"
+      "  varve ls latest\n"
+      "  varve ls -l latest /mongodb/shop\n"
+      "  varve ls latest:/home/anna --recursive /mail");
+  auto words = std::make_shared<LsWords>();
+  add_snapshot_options(*command, words->snapshot);
+  command->add_option("folder", words->folders, "only these folders and their entries")->type_name("DIR");
+  command->add_flag("-l,--long", words->style.details, "modes, owners, sizes and times too");
+  command->add_flag("--recursive", words->recursive, "also what is deeper in the named folders");
+  command->add_flag("--human-readable", words->style.human, "sizes with units");
+  command->add_option("-s,--sort", words->style.sort, "by name, size, time, atime, ctime or extension")
+      ->type_name("ORDER");
+  command->add_flag("--reverse", words->style.reverse, "the other way round");
+  command->add_flag("--ncdu", words->style.ncdu, "in ncdu's format: varve ls --ncdu latest | ncdu -f -");
+  command->callback([&context, words] { context.run = [&context, words] { return ls(context, *words); }; });
 }
 
 }  // namespace varve::cli

@@ -7,6 +7,7 @@
 
 #include "cli/context.h"
 #include "cli/format.h"
+#include "cli/restore_files.h"
 #include "job/restore.h"
 
 namespace varve::cli {
@@ -17,6 +18,7 @@ struct RestoreWords {
   SnapshotOptions snapshot;
   UriOptions to;
   FilterOptions filter;
+  RestoreFilesWords files;
   bool drop = false, no_verify = false, dry_run = false, yes = false;
   unsigned writers = 0;
 };
@@ -109,7 +111,7 @@ nlohmann::ordered_json summary(const job::RestoreResult& result, const repo::Sna
 }
 
 Result<int> run_restore(Context& context, const RestoreWords& words) {
-  TRY_ASSIGN(auto uri, resolve_uri(words.to, "to restore to (--to)"));
+  TRY_ASSIGN(auto uri, resolve_uri(words.to, "to restore to (--to), and no folder (--target)"));
   TRY_ASSIGN(auto filter, bson::NamespaceFilter::make(words.filter.includes, words.filter.excludes));
   TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
   TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
@@ -137,11 +139,12 @@ Result<int> run_restore(Context& context, const RestoreWords& words) {
 }  // namespace
 
 void add_restore(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("restore", "bring a backup, or some of its collections, back to a server");
+  auto* command = app.add_subcommand("restore", "bring a backup back: collections to a server, files to a folder");
   command->footer(
       "Examples:\n"
       "  varve restore latest --to mongodb://staging\n"
-      "  varve restore 9e1d04c7 --to @prod.uri --ns-include 'shop.orders' --drop");
+      "  varve restore 9e1d04c7 --to @prod.uri --ns-include 'shop.orders' --drop\n"
+      "  varve restore latest:/home/anna --target /tmp/anna");
   auto words = std::make_shared<RestoreWords>();
   add_snapshot_options(*command, words->snapshot);
   command->add_option("--to", words->to.given, "the server, or @FILE")->type_name("URI");
@@ -152,9 +155,17 @@ void add_restore(CLI::App& app, Context& context) {
   command->add_option("--writers", words->writers, "connections that insert at once")->type_name("N");
   command->add_flag("--no-verify", words->no_verify,
                     "do not read the restored documents back; unverified, so the exit code is 3");
-  command->add_flag("--dry-run,-n", words->dry_run, "say what would be done, and do nothing");
   command->add_flag("--yes,-y", words->yes, "do not ask");
-  command->callback([&context, words] { context.run = [&context, words] { return run_restore(context, *words); }; });
+  add_restore_files_options(*command, words->files,
+                            {"--to", "--uri-file", "--mongo-password-command", "--ns-include", "--ns-exclude", "--drop",
+                             "--writers", "--no-verify", "--yes"});
+  command->add_flag("--dry-run,-n", words->dry_run, "say what would be done, and do nothing");
+  command->callback([&context, words] {
+    context.run = [&context, words] {
+      return words->files.target.empty() ? run_restore(context, *words)
+                                         : restore_files(context, words->snapshot, words->files, words->dry_run);
+    };
+  });
 }
 
 }  // namespace varve::cli

@@ -147,8 +147,10 @@ repo::SnapshotFilter SelectionOptions::filter() const {
   return filter;
 }
 
-void add_selection_options(CLI::App& command, SelectionOptions& options) {
-  command.add_option("-H,--host", options.hosts, "only snapshots of HOST")->type_name("HOST")->allow_extra_args(false);
+void add_selection_options(CLI::App& command, SelectionOptions& options, bool short_host) {
+  command.add_option(short_host ? "-H,--host" : "--host", options.hosts, "only snapshots of HOST")
+      ->type_name("HOST")
+      ->allow_extra_args(false);
   command.add_option("--path", options.paths, "only snapshots that hold PATH")
       ->type_name("PATH")
       ->allow_extra_args(false);
@@ -165,10 +167,22 @@ void add_snapshot_options(CLI::App& command, SnapshotOptions& options) {
   add_selection_options(command, options.selection);
 }
 
-Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options) {
+namespace {
+
+repo::SnapshotFilter filter_of(const SnapshotOptions& options) {
   auto filter = options.selection.filter();
   if (!options.source.empty()) filter.hosts.push_back(options.source);
-  return repository->find_snapshot(options.name, filter, repository.cancel);
+  return filter;
+}
+
+}  // namespace
+
+Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options) {
+  return repository->find_snapshot(options.name, filter_of(options), repository.cancel);
+}
+
+Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options) {
+  return repo::find_snapshot_tree(*repository, options.name, filter_of(options), repository.cancel);
 }
 
 }  // namespace varve::cli

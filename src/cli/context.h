@@ -12,6 +12,7 @@
 #include "codec/zstd.h"
 #include "repo/lock.h"
 #include "repo/repository.h"
+#include "repo/snapshot_path.h"
 
 namespace CLI {
 class App;
@@ -91,7 +92,8 @@ struct SelectionOptions {
 
   repo::SnapshotFilter filter() const;
 };
-void add_selection_options(CLI::App& command, SelectionOptions& options);
+/// `short_host`: -H too, where it means nothing else.
+void add_selection_options(CLI::App& command, SelectionOptions& options, bool short_host = true);
 /// `S` of a command, narrowed by --source and the selection.
 struct SnapshotOptions {
   std::string name, source;
@@ -99,6 +101,8 @@ struct SnapshotOptions {
 };
 void add_snapshot_options(CLI::App& command, SnapshotOptions& options);
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
+/// `S:FOLDER` too. The index must be loaded.
+Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options);
 
 /// --from-repo and its relatives: the repository that another one is made like or filled from.
 struct SourceOptions {
@@ -113,16 +117,24 @@ void add_init(CLI::App& app, Context& context);
 void add_snapshots(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_ls(CLI::App& app, Context& context);
+void add_find(CLI::App& app, Context& context);
+void add_diff(CLI::App& app, Context& context);
+void add_dump(CLI::App& app, Context& context);
 void add_check(CLI::App& app, Context& context);
 void add_unlock(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
+void add_repair(CLI::App& app, Context& context);
+void add_repair_snapshots(CLI::App& repair, Context& context);  ///< of `repair`
+void add_generate(CLI::App& app, Context& context);
 void add_copy(CLI::App& app, Context& context);
 void add_tag(CLI::App& app, Context& context);
 void add_rewrite(CLI::App& app, Context& context);
 void add_key(CLI::App& app, Context& context);
+void add_forget(CLI::App& app, Context& context);
+void add_prune(CLI::App& app, Context& context);
 void add_stats(CLI::App& app, Context& context);
 void add_cat(CLI::App& app, Context& context);
 

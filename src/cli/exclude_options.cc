@@ -34,6 +34,18 @@ Status add_list(std::vector<std::string> patterns, const std::vector<std::string
   return patterns.empty() ? Status() : rules.add(patterns, ignore_case);
 }
 
+void add_options(CLI::App& command, ExcludeWords& words, const std::string& verb, char letter,
+                 const std::string& doing) {
+  const auto add = [&](const std::string& names, std::vector<std::string>& list, const char* type,
+                       const std::string& what) {
+    command.add_option(names, list, what)->type_name(type)->allow_extra_args(false);
+  };
+  add(std::string("-") + letter + ",--" + verb, words.patterns, "PATTERN", doing + " PATTERN matches");
+  add("--i" + verb, words.patterns_any_case, "PATTERN", "the same, in upper or lower case");
+  add("--" + verb + "-file", words.files, "FILE", doing + " the patterns in FILE match");
+  add("--i" + verb + "-file", words.files_any_case, "FILE", "the same, in upper or lower case");
+}
+
 }  // namespace
 
 bool ExcludeWords::empty() const {
@@ -41,13 +53,11 @@ bool ExcludeWords::empty() const {
 }
 
 void add_exclude_options(CLI::App& command, ExcludeWords& words) {
-  const auto add = [&](const char* names, std::vector<std::string>& list, const char* type, const char* what) {
-    command.add_option(names, list, what)->type_name(type)->allow_extra_args(false);
-  };
-  add("-e,--exclude", words.patterns, "PATTERN", "leave out what PATTERN matches");
-  add("--iexclude", words.patterns_any_case, "PATTERN", "the same, in upper or lower case");
-  add("--exclude-file", words.files, "FILE", "leave out what the patterns in FILE match");
-  add("--iexclude-file", words.files_any_case, "FILE", "the same, in upper or lower case");
+  add_options(command, words, "exclude", 'e', "leave out what");
+}
+
+void add_include_options(CLI::App& command, ExcludeWords& words) {
+  add_options(command, words, "include", 'i', "take only what");
 }
 
 Result<files::ExcludeRules> exclude_rules(const ExcludeWords& words) {

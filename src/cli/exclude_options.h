@@ -11,7 +11,7 @@ class App;
 
 namespace varve::cli {
 
-/// --exclude and its relatives.
+/// --exclude and its relatives, or --include and its.
 struct ExcludeWords {
   std::vector<std::string> patterns, patterns_any_case;
   std::vector<std::string> files, files_any_case;
@@ -19,6 +19,7 @@ struct ExcludeWords {
   bool empty() const;
 };
 void add_exclude_options(CLI::App& command, ExcludeWords& words);
+void add_include_options(CLI::App& command, ExcludeWords& words);
 /// Reads the files, too. An error names what is malformed, or the file.
 Result<files::ExcludeRules> exclude_rules(const ExcludeWords& words);
 

@@ -52,4 +52,10 @@ std::string plural(uint64_t count, const std::string& noun) {
   return format_count(count) + " " + noun + (count == 1 ? "" : ends_in_x ? "es" : "s");
 }
 
+std::vector<std::string> hex_of(const std::vector<Id>& ids) {
+  std::vector<std::string> out;
+  for (const Id& id : ids) out.push_back(id.hex());
+  return out;
+}
+
 }  // namespace varve::cli

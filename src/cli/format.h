@@ -3,6 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "base/bytes.h"
 
 namespace varve::cli {
 
@@ -18,5 +21,8 @@ std::string format_duration(std::chrono::nanoseconds duration);
 std::string format_clock(std::chrono::nanoseconds duration);
 /// "1 document", "3 documents".
 std::string plural(uint64_t count, const std::string& noun);
+
+/// Ids in full, for JSON.
+std::vector<std::string> hex_of(const std::vector<Id>& ids);
 
 }  // namespace varve::cli

@@ -37,6 +37,16 @@ class ExampleFirst final : public CLI::Formatter {
   std::string make_footer(const CLI::App*) const override { return ""; }
 };
 
+/// In the order of the help.
+constexpr void (*kCommands[])(CLI::App&, Context&) = {
+    varve::cli::add_init,   varve::cli::add_backup,    varve::cli::add_restore,  varve::cli::add_verify,
+    varve::cli::add_export, varve::cli::add_snapshots, varve::cli::add_show,     varve::cli::add_ls,
+    varve::cli::add_find,   varve::cli::add_diff,      varve::cli::add_dump,     varve::cli::add_stats,
+    varve::cli::add_check,  varve::cli::add_repair,    varve::cli::add_forget,   varve::cli::add_prune,
+    varve::cli::add_copy,   varve::cli::add_tag,       varve::cli::add_rewrite,  varve::cli::add_key,
+    varve::cli::add_unlock, varve::cli::add_cat,       varve::cli::add_generate,
+};
+
 int usage_error(const CLI::App& app, const CLI::ParseError& error, varve::cli::Output& output) {
   if (error.get_exit_code() == 0) {  // --help, --version
     app.exit(error);
@@ -63,10 +73,7 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
   app.require_subcommand(1);
   app.fallthrough();
   add_global_options(app, context.global);
-  for (const auto add : {varve::cli::add_init, varve::cli::add_backup, varve::cli::add_restore, varve::cli::add_verify,
-                         varve::cli::add_export, varve::cli::add_snapshots, varve::cli::add_show, varve::cli::add_ls,
-                         varve::cli::add_check, varve::cli::add_unlock, varve::cli::add_copy, varve::cli::add_tag,
-                         varve::cli::add_rewrite, varve::cli::add_key, varve::cli::add_stats, varve::cli::add_cat}) {
+  for (const auto add : kCommands) {
     add(app, context);
   }
   output.set_json(std::ranges::find(arguments, "--json") != arguments.end());  // for what is wrong with the others

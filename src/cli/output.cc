@@ -74,20 +74,39 @@ Output::~Output() {
   clear();
 }
 
+bool Output::is_due(Ticks now) {
+  const auto interval = json_ ? milliseconds(1000) : terminal_ ? milliseconds(100) : milliseconds(10'000);
+  // A pipe's first line comes after a full interval: short runs need none.
+  const auto since = last_ == Ticks{} && !terminal_ ? started_ : last_;
+  if (now - since < interval) return false;
+  last_ = now;
+  return true;
+}
+
 void Output::progress(const Progress& progress) {
   if (quiet_) return;
   std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
-  const auto interval = json_ ? milliseconds(1000) : terminal_ ? milliseconds(100) : milliseconds(10'000);
-  // A pipe's first line comes after a full interval: short runs need none.
-  const auto since = last_ == Ticks{} && !terminal_ ? started_ : last_;
-  if (now - since < interval) return;
-  last_ = now;
+  if (!is_due(now)) return;
   if (json_) {
     status_object(progress, now);
   } else {
     draw(progress, now);
   }
+}
+
+void Output::progress(const Progress& progress, const std::function<nlohmann::ordered_json()>& fields) {
+  if (quiet_) return;
+  std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (!is_due(now)) return;
+  if (!json_) return draw(progress, now);
+  nlohmann::ordered_json status = {{"message_type", "status"},
+                                   {"action", progress.action},
+                                   {"seconds_elapsed", std::chrono::duration_cast<seconds>(now - started_).count()},
+                                   {"percent_done", fraction(progress)}};
+  status.update(fields());
+  print(stdout, dump(status));
 }
 
 void Output::draw(const Progress& progress, Ticks now) {
@@ -104,6 +123,8 @@ std::string Output::live_line(const Progress& p, Ticks now) const {
   const double done = fraction(p);
   const double rate = static_cast<double>(p.bytes) / std::max(0.001, std::chrono::duration<double>(elapsed).count());
   std::string text = fmt::format("[{}] {:3.0f}%  {}", format_clock(elapsed), done * 100, printable(p.item));
+  if (p.files > 0 || p.files_total > 0) text += "  " + plural(p.files, "file");
+  if (p.errors > 0) text += "  " + plural(p.errors, "error");
   if (p.documents > 0) text += fmt::format("  {} docs", format_short_count(p.documents));
   text += fmt::format("  {}  {}/s", format_size(p.bytes), format_size(static_cast<uint64_t>(rate)));
   if (const auto decided = p.bytes_new + p.bytes_known; decided > 0) {
@@ -127,6 +148,11 @@ void Output::status_object(const Progress& p, Ticks now) const {
       {"documents_done", p.documents},
       {"current_files", nlohmann::ordered_json::array({p.item})},
   };
+  if (p.files > 0 || p.files_total > 0) {
+    status["total_files"] = p.files_total;
+    status["files_done"] = p.files;
+  }
+  if (p.errors > 0) status["error_count"] = p.errors;
   print(stdout, dump(status));
 }
 
@@ -155,6 +181,14 @@ void Output::warning(std::string_view sentence) {
   print(stderr, "warning: " + printable(sentence));
 }
 
+/// restic prints these to standard error, in JSON too.
+void Output::item_failed(std::string_view during, std::string_view item, std::string_view reason) {
+  if (!json_) return warning(std::string(item) + ": " + std::string(reason));
+  std::lock_guard lock(mutex_);
+  print(stderr,
+        dump({{"message_type", "error"}, {"error", {{"message", reason}}}, {"during", during}, {"item", item}}));
+}
+
 void Output::line(std::string_view text) {
   if (json_) return;
   std::lock_guard lock(mutex_);
@@ -162,10 +196,33 @@ void Output::line(std::string_view text) {
   print(stdout, printable(text));
 }
 
+void Output::row(std::string_view text) {
+  if (!json_) raw(printable(text) + "\n");
+}
+
+void Output::raw(std::string_view bytes) {
+  std::lock_guard lock(mutex_);
+  if (drawn_) clear_locked();
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+}
+
 void Output::object(const nlohmann::ordered_json& object) {
   if (!json_) return;
   std::lock_guard lock(mutex_);
   print(stdout, dump(object));
+}
+
+void Output::problem(std::string_view during, std::string_view item, const Error& error) {
+  std::lock_guard lock(mutex_);
+  clear_locked();
+  if (json_) {
+    return print(stderr, dump({{"message_type", "error"},
+                               {"error", {{"message", error.message()}}},
+                               {"during", during},
+                               {"item", item}}));
+  }
+  print(stderr, "error: " + printable(item) + ": " + printable(error.message()));
+  for (const auto& hint : error.hints()) print(stderr, "  " + printable(hint));
 }
 
 int Output::error(const Error& error) {

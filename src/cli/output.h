@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -37,12 +38,21 @@ class Output final : public Reporter {
   bool json() const { return json_; }
 
   void progress(const Progress& progress) override;
+  /// The same, with fields of the command's own in JSON.
+  void progress(const Progress& progress, const std::function<nlohmann::ordered_json()>& fields);
   void note(std::string_view sentence) override;
   void warning(std::string_view sentence) override;
+  void item_failed(std::string_view during, std::string_view item, std::string_view reason) override;
 
   /// One line of the result. In JSON mode text is not shown, and the other way round.
   void line(std::string_view text);
   void object(const nlohmann::ordered_json& object);
+  /// The same for results of very many lines: written when enough has gathered.
+  void row(std::string_view text);
+  /// Bytes of standard output as they are, in either mode.
+  void raw(std::string_view bytes);
+  /// What went wrong with one thing while the rest goes on; on standard error, in JSON too, as restic does.
+  void problem(std::string_view during, std::string_view item, const Error& error);
   /// The error that ends the program, with its hints; gives the exit code.
   int error(const Error& error);
   /// Takes the live line away, before the result is printed.
@@ -51,6 +61,8 @@ class Output final : public Reporter {
  private:
   using Ticks = std::chrono::steady_clock::time_point;
 
+  /// Whether it is time to show something; then it counts as shown.
+  bool is_due(Ticks now);
   void draw(const Progress& progress, Ticks now);
   void clear_locked();
   std::string live_line(const Progress& progress, Ticks now) const;

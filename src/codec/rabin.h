@@ -25,6 +25,9 @@ class RabinChunker {
   /// The polynomial must be one that parse_polynomial takes.
   explicit RabinChunker(Polynomial polynomial);
 
+  /// Begins a new stream.
+  void reset();
+
   /// How many bytes of `data` still belong to the current chunk. If that is less than all, or the chunk is full at the
   /// end of `data`, `*cut` becomes true and the next call begins a new chunk.
   size_t feed(ByteView data, bool* cut);
@@ -35,7 +38,6 @@ class RabinChunker {
  private:
   static constexpr size_t kWindow = 64;
 
-  void reset();
   /// Moves the window on over `count` bytes, of which each pushes one of `out` out, or up to a cut; true if it came to
   /// one.
   bool roll(const uint8_t* in, const uint8_t* out, size_t count, size_t* rolled);

@@ -1,15 +1,14 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/fuzz.h"
 #include "collection/key_index.h"
 
 using namespace varve;
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const ByteView bytes(data, size);
+VARVE_FUZZ(key_index) {
   const auto chunks = collection::decode_key_index(bytes);
-  if (!chunks) return 0;
+  if (!chunks) return;
   const Bytes again = collection::encode_key_index(*chunks);
   if (!std::equal(again.begin(), again.end(), bytes.begin(), bytes.end())) std::abort();
-  return 0;
 }

@@ -1,5 +1,6 @@
 #include "dump/names.h"
 
+#include "base/bytes.h"
 #include "codec/base64.h"
 #include "codec/sha1.h"
 
@@ -40,6 +41,22 @@ std::string escape_collection(std::string_view collection) {
   if (escaped.size() <= kLongest) return escaped;
   // The cut may fall inside a %XX: that is how mongodump does it, and readers take the name from the metadata.
   return escaped.substr(0, kKept) + "%24" + codec::base64_url(codec::sha1(as_bytes(collection)));
+}
+
+std::optional<std::string> unescape_collection(std::string_view file_name) {
+  std::string name;
+  for (size_t i = 0; i < file_name.size(); ++i) {
+    if (file_name[i] != '%') {
+      name += file_name[i] == '+' ? ' ' : file_name[i];
+      continue;
+    }
+    const auto byte = from_hex(file_name.substr(i + 1, 2));
+    if (!byte || byte->size() != 1) return std::nullopt;
+    name += static_cast<char>((*byte)[0]);
+    i += 2;
+  }
+  if (escape_collection(name) != file_name) return std::nullopt;
+  return name;
 }
 
 Status check_database(std::string_view db) {

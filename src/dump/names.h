@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,8 @@ namespace varve::dump {
 /// A collection's file name without suffix, as mongodump makes it: form-style percent encoding, and above 238 bytes the
 /// first 208 of it, "%24" and the base64url SHA-1 of the raw name.
 std::string escape_collection(std::string_view collection);
+/// The other way; nothing if the name was shortened, or is not one that escape_collection makes.
+std::optional<std::string> unescape_collection(std::string_view file_name);
 /// kInvalidInput for a database name that may not become a folder: empty, over 63 bytes, ".", "..", or with / \ NUL in
 /// it.
 Status check_database(std::string_view db);

@@ -181,14 +181,20 @@ std::string expanded(std::string_view text, const Variables& variables) {
 
 }  // namespace
 
-std::vector<std::string> patterns_in(std::string_view text, const Variables& variables) {
-  std::vector<std::string> patterns;
+std::vector<std::string> lines_in(std::string_view text) {
+  std::vector<std::string> lines;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     const auto line = trimmed(text.substr(0, end));
-    if (!line.empty() && line[0] != '#') patterns.push_back(expanded(line, variables));
+    if (!line.empty() && line[0] != '#') lines.emplace_back(line);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
+  return lines;
+}
+
+std::vector<std::string> patterns_in(std::string_view text, const Variables& variables) {
+  auto patterns = lines_in(text);
+  for (auto& pattern : patterns) pattern = expanded(pattern, variables);
   return patterns;
 }
 

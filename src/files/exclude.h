@@ -62,11 +62,14 @@ class ExcludeRules {
   std::vector<List> lists_;
 };
 
+/// The lines of a list that people write: without the white space around them, empty ones and those that begin with
+/// `#`.
+std::vector<std::string> lines_in(std::string_view text);
+
 /// Gives an environment variable's value, empty if it is not set.
 using Variables = std::function<std::string(const std::string& name)>;
 
-/// The patterns of an exclude file: one a line, without the white space around it, empty lines and those that begin
-/// with `#`. `$NAME` and `${NAME}` are replaced, `$$` is a dollar sign.
+/// The patterns of an exclude file, one a line. `$NAME` and `${NAME}` are replaced, `$$` is a dollar sign.
 std::vector<std::string> patterns_in(std::string_view text, const Variables& variables);
 
 }  // namespace varve::files

@@ -1,5 +1,7 @@
 #include "files/paths.h"
 
+#include <filesystem>
+
 namespace varve::files {
 
 std::vector<std::string_view> split_path(std::string_view path) {
@@ -35,6 +37,13 @@ std::string clean_path(std::string_view path) {
 
 std::string absolute_path(std::string_view path, std::string_view folder) {
   return clean_path(path.starts_with('/') ? std::string(path) : join_path(folder, path));
+}
+
+Result<std::string> working_folder_path() {
+  std::error_code error;
+  const auto path = std::filesystem::current_path(error);
+  if (error) return fail(system_error("cannot tell the working folder", error.value()));
+  return path.string();
 }
 
 std::string join_path(std::string_view folder, std::string_view name) {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "codec/sha256.h"
 #include "repo/checker.h"
 #include "repo/pack.h"
 #include "repo/unpacked.h"
@@ -13,16 +12,6 @@ using storage::FileInfo;
 using storage::FileType;
 
 namespace {
-
-/// The same for two entries of a pack if they list the same, in whatever order.
-Id digest_of(std::vector<PackedBlob> blobs) {
-  std::sort(blobs.begin(), blobs.end(), [](const PackedBlob& a, const PackedBlob& b) {
-    return std::tie(a.location.offset, a.type, a.id) < std::tie(b.location.offset, b.type, b.id);
-  });
-  Bytes bytes = encode_pack_header(blobs);
-  for (const auto& blob : blobs) append_le(bytes, blob.location.offset);
-  return codec::sha256(bytes);
-}
 
 bool is_mixed(const std::vector<PackedBlob>& blobs) {
   return std::any_of(blobs.begin(), blobs.end(), [&](const PackedBlob& b) { return b.type != blobs.front().type; });
@@ -39,8 +28,9 @@ Status Checker::check_index() {
                               : Status(fail(json.error()));
     if (decoded) continue;
     const std::string& why = decoded.error().message();
-    findings_.error((json ? "index file " + file.id.short_hex() + " cannot be used: " + why : why) +
-                    "; `restic repair index` rebuilds it from the packs");
+    findings_.error(json ? "index file " + file.id.short_hex() + " cannot be used: " + why : why,
+                    "`varve repair index` rebuilds it from the packs");
+    result_.suggest_repair_index = true;
   }
   return {};
 }
@@ -54,7 +44,9 @@ void Checker::note_pack(IndexedPack pack, const Id& index_file) {
       repeated_.push_back(pack.pack);
     } else {
       findings_.error("index file " + index_file.short_hex() + " lists other blobs of pack " + pack.pack.short_hex() +
-                      " than an index file before it; `restic repair index` rebuilds both from the pack");
+                          " than an index file before it",
+                      "`varve repair index` rebuilds both from the pack");
+      result_.suggest_repair_index = true;
       index_.add_pack(pack.blobs);
     }
     return;
@@ -70,10 +62,33 @@ void Checker::note_file(const FileInfo& file) {
   if (it == packs_.end()) return unindexed_.push_back(file.id);
   it->second.present = true;
   it->second.real_size = file.size;
-  if (file.size == it->second.size) return;
-  const auto finding = findings_.error(fmt::format("pack {} has {} bytes, not the {} that the index implies",
-                                                   file.id.short_hex(), file.size, it->second.size));
+  if (file.size != it->second.size) wrong_size_.push_back(file);
+}
+
+Findings::Number Checker::broken_pack(const Id& pack, std::string what) {
+  std::lock_guard lock(mutex_);
+  result_.broken_packs.push_back(pack);
+  return findings_.error(
+      std::move(what), "`varve repair packs " + pack.hex() +
+                           "` saves what can be read of it; `varve repair snapshots` then makes snapshots without the "
+                           "rest, unless a new backup stores it again");
+}
+
+Findings::Number Checker::wrong_index(std::string what) {
+  std::lock_guard lock(mutex_);
+  result_.suggest_repair_index = true;
+  return findings_.error(std::move(what), "`varve repair index` takes over what the pack's header says");
+}
+
+/// Either the pack was cut or grew, or the index is wrong about it: its header tells.
+Status Checker::judge_size(const FileInfo& file) {
+  const auto header = load_pack_header(repository_.storage(), repository_.key(), file.id, file.size, cancel_);
+  if (!header && !is_damage(header.error())) return fail(header.error());
+  std::string what = fmt::format("pack {} has {} bytes, not the {} that the index implies", file.id.short_hex(),
+                                 file.size, packs_[file.id].size);
+  const auto finding = header ? wrong_index(std::move(what)) : broken_pack(file.id, std::move(what));
   findings_.mark_pack(file.id, finding, file.size);
+  return {};
 }
 
 Status Checker::check_packs() {
@@ -84,13 +99,14 @@ Status Checker::check_packs() {
         return {};
       },
       cancel_));
+  for (const auto& file : wrong_size_) TRY(judge_size(file));
   std::vector<Id> missing;
   for (const auto& [id, info] : packs_) {
     if (!info.present) missing.push_back(id);
   }
   std::sort(missing.begin(), missing.end());
   for (const Id& id : missing) {
-    findings_.mark_pack(id, findings_.error("pack " + id.short_hex() + " is missing"));
+    findings_.mark_pack(id, broken_pack(id, "pack " + id.short_hex() + " is missing"));
   }
   return {};
 }

@@ -19,6 +19,7 @@ namespace {
 constexpr uint64_t kSegment = 16u << 20;  // read at once, unless one blob is larger: bounds a thread's memory
 constexpr unsigned kMaxThreads = 16;
 constexpr unsigned kMaxUnavailable = 10;
+constexpr size_t kManyBlobs = 100'000;
 
 /// What is wrong with a pack.
 struct Damage {
@@ -35,7 +36,9 @@ class PackReader {
   /// Fails only where the storage does.
   Status run() {
     // Of a pack that is too short or too long, or of which the index is wrong, the blobs are read for what they are.
-    whole_ = size_ == pack_file_size(pack_.blobs) && is_contiguous();
+    const bool contiguous = is_contiguous(pack_.blobs);
+    if (!contiguous) problem("the index leaves a gap or an overlap between its blobs");
+    whole_ = contiguous && size_ == pack_file_size(pack_.blobs);
     for (size_t first = 0; first < pack_.blobs.size();) {
       const size_t last = segment_from(first);
       TRY(read_segment(first, last));
@@ -49,18 +52,6 @@ class PackReader {
 
  private:
   static uint64_t end_of(const PackedBlob& blob) { return uint64_t{blob.location.offset} + blob.location.length; }
-
-  bool is_contiguous() {
-    uint64_t end = 0;
-    for (const auto& blob : pack_.blobs) {
-      if (blob.location.offset != end) {
-        problem(fmt::format("the index leaves a gap or an overlap at byte {}", end));
-        return false;
-      }
-      end = end_of(blob);
-    }
-    return true;
-  }
 
   size_t segment_from(size_t first) const {
     if (!whole_) return first + 1;
@@ -127,7 +118,7 @@ class PackReader {
 
 std::string summary(const std::vector<std::string>& problems) {
   std::string out = problems.front();
-  if (problems.size() > 1) out += fmt::format(" (and {} more problems)", problems.size() - 1);
+  if (problems.size() > 1) out += fmt::format(", and {} more", problems.size() - 1);
   return out;
 }
 
@@ -135,9 +126,7 @@ std::string summary(const std::vector<std::string>& problems) {
 
 /// Twice if need be: a bad transfer is not a bad pack.
 Status Checker::read_pack(IndexedPack& pack, uint64_t size, const Cancel& cancel) {
-  std::sort(pack.blobs.begin(), pack.blobs.end(), [](const PackedBlob& a, const PackedBlob& b) {
-    return std::tie(a.location.offset, a.location.length) < std::tie(b.location.offset, b.location.length);
-  });
+  sort_by_place(pack.blobs);
   Damage damage;
   Status read;
   for (int attempt = 0; attempt < 2; ++attempt) {
@@ -152,39 +141,69 @@ Status Checker::read_pack(IndexedPack& pack, uint64_t size, const Cancel& cancel
   if (!read) {
     // A sector that cannot be read is a finding; a storage that is gone ends the check.
     if (!is_damage(read.error()) && ++unavailable_ > kMaxUnavailable) return read;
-    findings_.mark_pack(pack.pack, findings_.error(name + " cannot be read: " + read.error().message()));
+    findings_.mark_pack(pack.pack, broken_pack(pack.pack, name + " cannot be read: " + read.error().message()));
     return {};
   }
-  const auto finding = findings_.error(name + " is damaged: " + summary(damage.problems));
+  const auto header = load_pack_header(repository_.storage(), repository_.key(), pack.pack, size, cancel);
+  const bool index_is_wrong = header && digest_of(*header) != digest_of(pack.blobs);
+  const auto finding = index_is_wrong ? wrong_index(name + " is not as the index says: " + summary(damage.problems))
+                                      : broken_pack(pack.pack, name + " is damaged: " + summary(damage.problems));
   for (const uint32_t offset : damage.bad_offsets) findings_.mark_place(pack.pack, offset, finding);
   return {};
 }
 
-Status Checker::read_packs(const CheckProgress& progress) {
+Status Checker::choose_packs() {
+  std::unordered_set<Id> wanted;
+  if (options_.limited()) {
+    TRY(list_packs_of_snapshots(wanted));
+  }
+  std::vector<storage::FileInfo> candidates;
+  for (const auto& [id, info] : packs_) {
+    if (info.present && (!options_.limited() || wanted.contains(id))) candidates.push_back({id, info.real_size});
+  }
+  for (const auto& pack : options_.subset.choose(std::move(candidates))) packs_[pack.id].chosen = true;
+  return {};
+}
+
+Status Checker::read_chosen(std::vector<IndexedPack>& packs, const CheckProgress& progress, uint64_t total) {
   const unsigned threads = std::clamp(std::thread::hardware_concurrency(), repository_.storage().connections(),
                                       std::max(kMaxThreads, repository_.storage().connections()));
   std::mutex progress_mutex;
-  uint64_t done = 0;
+  const auto read_one = [&](size_t i, const Cancel& inner) -> Status {
+    TRY(read_pack(packs[i], packs_.find(packs[i].pack)->second.real_size, inner));
+    std::lock_guard lock(progress_mutex);
+    ++packs_read_;
+    if (progress) progress(packs_read_, total);
+    return {};
+  };
+  TRY(parallel_for(packs.size(), threads, cancel_, read_one));
+  packs.clear();
+  return {};
+}
+
+Status Checker::read_packs(const CheckProgress& progress) {
+  TRY(choose_packs());
+  const auto total = static_cast<uint64_t>(
+      std::count_if(packs_.begin(), packs_.end(), [](const auto& pack) { return pack.second.chosen; }));
+  // Index files are often small: those of many go together, so that no thread waits at the end of each.
+  std::vector<IndexedPack> packs;
+  size_t blobs = 0;
   for (const auto& file : index_files_) {
     const auto json = load_unpacked(repository_, FileType::kIndex, file.id, file.size, cancel_);
     if (!json && !is_damage(json.error())) return fail(json.error());
     if (!json) continue;  // found already
-    std::vector<IndexedPack> packs;
     (void)decode_index(*json, [&](IndexedPack pack) {
       const auto info = packs_.find(pack.pack);
-      if (info == packs_.end() || !info->second.present || info->second.read || pack.blobs.empty()) return;
-      info->second.read = true;
+      if (info == packs_.end() || !info->second.chosen || pack.blobs.empty()) return;
+      info->second.chosen = false;
+      blobs += pack.blobs.size();
       packs.push_back(std::move(pack));
     });
-    const auto read_one = [&](size_t i, const Cancel& inner) -> Status {
-      TRY(read_pack(packs[i], packs_.find(packs[i].pack)->second.real_size, inner));
-      std::lock_guard lock(progress_mutex);
-      if (progress) progress(++done, packs_.size());
-      return {};
-    };
-    TRY(parallel_for(packs.size(), threads, cancel_, read_one));
+    if (blobs < kManyBlobs) continue;
+    TRY(read_chosen(packs, progress, total));
+    blobs = 0;
   }
-  return {};
+  return read_chosen(packs, progress, total);
 }
 
 }  // namespace varve::repo

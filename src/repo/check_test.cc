@@ -38,14 +38,17 @@ class CheckTest : public ::testing::Test {
   }
   static bool affects(const std::vector<Finding>& findings, const std::string& path) {
     return std::any_of(findings.begin(), findings.end(), [&](const Finding& f) {
-      return std::find(f.affects.begin(), f.affects.end(), path) != f.affects.end();
+      return std::any_of(f.affects.begin(), f.affects.end(), [&](const Affected& a) { return text_of(a) == path; });
     });
+  }
+  static std::string text_of(const Affected& affected) {
+    return "snapshot " + affected.snapshot.short_hex() + ": " + (affected.path.empty() ? "/" : affected.path);
   }
   static std::string text_of(const std::vector<Finding>& findings) {
     std::string out;
     for (const auto& finding : findings) {
       out += finding.what + " [";
-      for (const auto& path : finding.affects) out += path + "; ";
+      for (const auto& affected : finding.affects) out += text_of(affected) + "; ";
       out += "]\n";
     }
     return out;
@@ -127,7 +130,10 @@ TEST_F(CheckTest, NamesOnlyTheFileThatABadBlobIsIn) {
   EXPECT_TRUE(errors(false).empty());
   const auto found = errors(true);
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].affects, std::vector<std::string>{name_ + "dump/shop/users.bson"});
+  ASSERT_EQ(found[0].affects.size(), 1u);
+  EXPECT_EQ(text_of(found[0].affects[0]), name_ + "dump/shop/users.bson");
+  EXPECT_EQ(found[0].snapshots, std::vector{snapshot_});
+  EXPECT_NE(found[0].advice.find("varve repair packs " + blob.pack.hex()), std::string::npos) << found[0].advice;
 }
 
 TEST_F(CheckTest, FindsMissingTruncatedAndExtendedPacks) {
@@ -207,7 +213,7 @@ TEST_F(CheckTest, FindsMissingBlobs) {
   EXPECT_FALSE(result.ok());
   EXPECT_TRUE(affects(result.findings, name_ + "dump/shop/users.bson"));
   EXPECT_TRUE(affects(result.findings, name_ + "dump/shop/orders.bson"));
-  EXPECT_NE(text_of(result.findings).find("nor are 4 more of the same file"), std::string::npos);
+  EXPECT_NE(text_of(result.findings).find("is in no index, nor are 7 others"), std::string::npos);
   EXPECT_NE(text_of(result.findings).find("1 pack are in no index"), std::string::npos) << text_of(result.findings);
 }
 
@@ -229,7 +235,7 @@ TEST_F(CheckTest, FindsAnIndexThatLiesAboutAPack) {
     return found.find(part) != std::string::npos;
   };
   EXPECT_EQ(found_after([](IndexedPack&) {}), "");
-  EXPECT_TRUE(says(found_after([](auto& p) { ++p.blobs[0].location.plain_length; }), "is damaged"));
+  EXPECT_TRUE(says(found_after([](auto& p) { ++p.blobs[0].location.plain_length; }), "not as the index says"));
   EXPECT_TRUE(says(found_after([](auto& p) { ++p.blobs[1].location.offset; }), "a gap or an overlap"));
   EXPECT_TRUE(says(found_after([](auto& p) { p.blobs[0].id.bytes[3] ^= 1; }), "is in no index"));
   EXPECT_TRUE(says(found_after([](auto& p) { p.blobs[0].type = BlobType::kTree; }), "is in no index"));

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 #include <unordered_set>
 
 #include "repo/blob_reader.h"
 #include "repo/findings.h"
+#include "repo/snapshot_files.h"
 #include "repo/walk_trees.h"
 #include "storage/storage.h"
 
@@ -13,18 +15,19 @@ namespace varve::repo {
 /// One run of check. The steps are called in the order in which they stand here: each uses what those before it found.
 class Checker {
  public:
-  Checker(Repository& repository, const Cancel& cancel)
-      : repository_(repository), cancel_(cancel), blobs_(repository.storage(), repository.key()) {}
+  Checker(Repository& repository, const CheckOptions& options, const Cancel& cancel)
+      : repository_(repository), options_(options), cancel_(cancel), blobs_(repository.storage(), repository.key()) {}
 
   Status check_keys_and_locks();
   /// Reads the index files one by one.
   Status check_index();
   /// Compares packs as they are with what the index says of them.
   Status check_packs();
-  /// Reads all packs: hash, header, every blob.
+  Status load_snapshots();
+  /// Reads the packs that are to be read: hash, header, every blob.
   Status read_packs(const CheckProgress& progress);
-  /// Every snapshot, every tree once, and whether every blob of every file can be had.
-  Status check_snapshots();
+  /// Every tree once, and whether every blob of every file can be had.
+  Status check_trees();
 
   CheckResult result();
 
@@ -33,26 +36,43 @@ class Checker {
     uint64_t size = 0;     ///< as the index implies
     Id digest;             ///< of the entries
     bool present = false;  ///< of any size
+    bool chosen = false;   ///< is to be read, and was not yet
     uint64_t real_size = 0;
-    bool read = false;
   };
   struct Place {
     Id tree;
     std::string path;
     size_t snapshot = 0;
+    uint32_t parent = 0;  ///< number of the tree that holds it
   };
+  using TreeNumber = uint32_t;
+  static constexpr TreeNumber kNoTree = UINT32_MAX;
+  /// The nodes are empty where the JSON could not be had.
+  using JudgeTree =
+      std::function<void(const Place&, TreeNumber, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes)>;
 
   void note_pack(IndexedPack pack, const Id& index_file);
   void note_file(const storage::FileInfo& file);
+  Status judge_size(const storage::FileInfo& file);
+  Findings::Number broken_pack(const Id& pack, std::string what);
+  Findings::Number wrong_index(std::string what);
 
+  Status choose_packs();
+  Status list_packs_of_snapshots(std::unordered_set<Id>& packs);
   Status read_pack(IndexedPack& pack, uint64_t size, const Cancel& cancel);
+  Status read_chosen(std::vector<IndexedPack>& packs, const CheckProgress& progress, uint64_t total);
 
-  Status walk(const Cancel& cancel);
-  void judge_tree(const Place& place, const Result<Bytes>& json, std::vector<Place>& stack);
-  void judge_file(const Node& node, const std::string& path);
-  std::string full_path(const Place& place, std::string_view name) const;
+  Status walk(const JudgeTree& judge);
+  void push_folders(const std::vector<Node>& nodes, const Place& place, TreeNumber tree, std::vector<Place>& stack);
+  void judge_tree(const Place& place, TreeNumber number, const Result<Bytes>& json,
+                  const Result<std::vector<Node>>& nodes);
+  Findings::Number judge_lost_tree(const Id& tree, const Error& why);
+  void judge_file(const Node& node, const Place& place, TreeNumber tree);
+  void affects(Findings::Number finding, const Place& place, TreeNumber tree, std::string_view name);
+  void name_snapshots();
 
   Repository& repository_;
+  const CheckOptions& options_;
   const Cancel& cancel_;
   BlobReader blobs_;
   Index index_;
@@ -61,10 +81,17 @@ class Checker {
 
   std::vector<storage::FileInfo> index_files_;
   std::unordered_map<Id, PackInfo> packs_;
+  std::vector<storage::FileInfo> wrong_size_;
   std::vector<Id> mixed_, unindexed_, repeated_;
   std::vector<Snapshot> snapshots_;
-  std::unordered_set<Id> seen_trees_;
-  std::atomic<uint64_t> bytes_read_ = 0;
+
+  // Of the walk: trees by number, who holds whom, and which tree is touched by what was found.
+  std::unordered_map<Id, TreeNumber> trees_;
+  std::vector<std::pair<TreeNumber, TreeNumber>> holders_;  ///< tree, the tree that holds it
+  std::vector<std::pair<Findings::Number, TreeNumber>> touched_;
+
+  std::mutex mutex_;  ///< over result_ while packs are read
+  std::atomic<uint64_t> packs_read_ = 0, bytes_read_ = 0;
   std::atomic<unsigned> unavailable_ = 0;
 };
 

@@ -2,35 +2,57 @@
 
 #include <fmt/format.h>
 
+#include "repo/blob_reader.h"
+
 namespace varve::repo {
 
 namespace {
+
+using Severity = Finding::Severity;
 
 constexpr size_t kMaxAffects = 10;
 constexpr size_t kMaxListed = 5;
 
 }  // namespace
 
-Findings::Number Findings::error(std::string what) {
-  std::lock_guard lock(mutex_);
-  findings_.push_back({Finding::Severity::kError, std::move(what), {}});
-  unnamed_.push_back(0);
+Findings::Number Findings::add_locked(Severity severity, std::string what, std::string advice) {
+  Finding& finding = findings_.emplace_back();
+  finding.severity = severity;
+  finding.what = std::move(what);
+  finding.advice = std::move(advice);
   return findings_.size() - 1;
 }
 
-Findings::Number Findings::hint(std::string what) {
-  const Number number = error(std::move(what));
+Findings::Number Findings::error(std::string what, std::string advice) {
   std::lock_guard lock(mutex_);
-  findings_[number].severity = Finding::Severity::kHint;
-  return number;
+  return add_locked(Severity::kError, std::move(what), std::move(advice));
 }
 
-void Findings::hint_list(std::string_view what, const std::vector<Id>& ids) {
+Findings::Number Findings::hint(std::string what, std::string advice) {
+  std::lock_guard lock(mutex_);
+  return add_locked(Severity::kHint, std::move(what), std::move(advice));
+}
+
+void Findings::hint_list(std::string_view what, const std::vector<Id>& ids, std::string advice) {
   if (ids.empty()) return;
   std::string line = fmt::format("{} {} {}:", ids.size(), ids.size() == 1 ? "pack" : "packs", what);
   for (size_t i = 0; i < ids.size() && i < kMaxListed; ++i) line += (i == 0 ? " " : ", ") + ids[i].short_hex();
   if (ids.size() > kMaxListed) line += ", ...";
-  hint(std::move(line));
+  hint(std::move(line), std::move(advice));
+}
+
+Findings::Number Findings::missing(BlobType type, const Id& blob) {
+  std::lock_guard lock(mutex_);
+  Missing& missing = missing_[static_cast<size_t>(type)];
+  missing.blobs.insert(blob);
+  if (!missing.finding) {
+    missing.first = blob;
+    missing.finding =
+        add_locked(Severity::kError, "",
+                   "`varve repair index` finds them if a pack still holds them; a new backup stores again "
+                   "what its source still has; `varve repair snapshots` makes snapshots without them");
+  }
+  return *missing.finding;
 }
 
 void Findings::mark_pack(const Id& pack, Number because, uint64_t end) {
@@ -66,20 +88,32 @@ std::optional<Findings::Number> Findings::spoilt_by(const std::vector<BlobLocati
   return because;
 }
 
-void Findings::affects(Number finding, const std::string& path) {
+void Findings::affects(Number finding, Affected place) {
   std::lock_guard lock(mutex_);
   auto& named = findings_[finding].affects;
+  const bool again = !named.empty() && named.back().path == place.path && named.back().snapshot == place.snapshot;
+  if (again) return;
   if (named.size() < kMaxAffects) {
-    if (named.empty() || named.back() != path) named.push_back(path);
+    named.push_back(std::move(place));
   } else {
-    ++unnamed_[finding];
+    ++findings_[finding].more_affected;
   }
+}
+
+void Findings::affects(Number finding, std::vector<Id> snapshots) {
+  std::lock_guard lock(mutex_);
+  findings_[finding].snapshots = std::move(snapshots);
 }
 
 std::vector<Finding> Findings::take() {
   std::lock_guard lock(mutex_);
-  for (size_t i = 0; i < findings_.size(); ++i) {
-    if (unnamed_[i] != 0) findings_[i].affects.push_back(fmt::format("and {} more", unnamed_[i]));
+  for (const BlobType type : {BlobType::kData, BlobType::kTree}) {
+    const Missing& missing = missing_[static_cast<size_t>(type)];
+    if (!missing.finding) continue;
+    const std::string first = std::string(type_noun(type)) + " " + missing.first.short_hex();
+    findings_[*missing.finding].what = missing.blobs.size() == 1 ? first + " is in no index"
+                                                                 : fmt::format("{} is in no index, nor are {} others",
+                                                                               first, missing.blobs.size() - 1);
   }
   return std::move(findings_);
 }

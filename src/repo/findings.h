@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "repo/check.h"
 #include "repo/index.h"
@@ -15,10 +16,12 @@ class Findings {
  public:
   using Number = size_t;
 
-  Number error(std::string what);
-  Number hint(std::string what);
+  Number error(std::string what, std::string advice = {});
+  Number hint(std::string what, std::string advice = {});
   /// One hint for many things of a kind: "3 packs are ...: a, b, c".
-  void hint_list(std::string_view what, const std::vector<Id>& ids);
+  void hint_list(std::string_view what, const std::vector<Id>& ids, std::string advice);
+  /// One error for all blobs of a type that no index knows, however many.
+  Number missing(BlobType type, const Id& blob);
 
   /// Nothing of the pack can be read, or nothing from `end` on, or not the blob at `offset`.
   void mark_pack(const Id& pack, Number because, uint64_t end = 0);
@@ -27,8 +30,10 @@ class Findings {
   std::optional<Number> spoilt_by(const std::vector<BlobLocation>& places) const;
   bool anything_marked() const;
 
-  /// `path` depends on what was found; a finding names a few such paths only.
-  void affects(Number finding, const std::string& path);
+  /// What lies there depends on what was found; a finding names a few such places only.
+  void affects(Number finding, Affected place);
+  /// Snapshots that depend on it.
+  void affects(Number finding, std::vector<Id> snapshots);
 
   std::vector<Finding> take();
 
@@ -37,11 +42,17 @@ class Findings {
     Number because;
     uint64_t end;
   };
+  struct Missing {
+    std::optional<Number> finding;
+    std::unordered_set<Id> blobs;
+    Id first;
+  };
+  Number add_locked(Finding::Severity severity, std::string what, std::string advice);
   std::optional<Number> spoilt_place_locked(const BlobLocation& at) const;
 
   mutable std::mutex mutex_;
   std::vector<Finding> findings_;
-  std::vector<size_t> unnamed_;  ///< by finding: how many affected paths were not named
+  Missing missing_[2];  ///< by type
   std::unordered_map<Id, Cut> packs_;
   std::map<std::pair<Id, uint32_t>, Number> places_;
 };

@@ -1,116 +1,71 @@
 #include "repo/index.h"
 
 #include <algorithm>
-#include <mutex>
-#include <shared_mutex>
-#include <unordered_map>
-#include <unordered_set>
+
+#include "repo/index_state.h"
 
 namespace varve::repo {
 
-namespace {
+using Entry = IndexEntry;
 
-/// 48 bytes a blob. The pack is a number, its lowest bit the blob's type.
-struct Entry {
-  Id id;
-  uint32_t pack_and_type = 0;
-  uint32_t offset = 0, length = 0, plain_length = 0;
-
-  uint32_t pack() const { return pack_and_type >> 1; }
-  BlobType type() const { return static_cast<BlobType>(pack_and_type & 1); }
-  bool operator<(const Entry& other) const { return id < other.id; }
-};
-static_assert(sizeof(Entry) == 48);
-
-/// The blobs whose ids begin with one byte: a long sorted array, and what came since it was sorted.
-struct Shard {
-  mutable std::shared_mutex mutex;
-  std::vector<Entry> sorted;
-  std::unordered_multimap<Id, Entry> recent;
-  std::unordered_set<Id> claimed[2];
-
-  template <typename Visit>
-  void each_of(const Id& id, Visit&& visit) const {
-    Entry key;
-    key.id = id;
-    const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), key);
-    for (auto it = first; it != last; ++it) visit(*it);
-    const auto [begin, end] = recent.equal_range(id);
-    for (auto it = begin; it != end; ++it) visit(it->second);
+uint32_t PackTable::intern(const Id& pack) {
+  std::lock_guard lock(mutex_);
+  const auto [it, added] = numbers_.try_emplace(pack, static_cast<uint32_t>(packs_.size()));
+  if (added) {
+    packs_.push_back(pack);
+    dropped_.push_back(false);
   }
+  dropped_[it->second] = false;
+  return it->second;
+}
 
-  template <typename Visit>
-  void each(Visit&& visit) const {
-    for (const auto& entry : sorted) visit(entry);
-    for (const auto& [id, entry] : recent) visit(entry);
+void PackTable::drop(const Id& pack) {
+  std::lock_guard lock(mutex_);
+  if (const auto it = numbers_.find(pack); it != numbers_.end()) dropped_[it->second] = true;
+}
+
+std::optional<Id> PackTable::get(uint32_t number) const {
+  std::shared_lock lock(mutex_);
+  if (dropped_[number]) return std::nullopt;
+  return packs_[number];
+}
+
+std::unordered_set<uint32_t> PackTable::dropped() const {
+  std::shared_lock lock(mutex_);
+  std::unordered_set<uint32_t> numbers;
+  for (uint32_t i = 0; i < dropped_.size(); ++i) {
+    if (dropped_[i]) numbers.insert(i);
   }
+  return numbers;
+}
 
-  void add(const Entry& entry) {
-    recent.emplace(entry.id, entry);
-    if (recent.size() > 64 + sorted.size() / 16) merge();
-  }
+std::vector<Id> PackTable::all() const {
+  std::shared_lock lock(mutex_);
+  return packs_;
+}
 
-  void merge() {
-    std::vector<Entry> tail;
-    tail.reserve(recent.size());
-    for (const auto& [id, entry] : recent) tail.push_back(entry);
-    recent.clear();
-    std::sort(tail.begin(), tail.end());
-    std::vector<Entry> merged(sorted.size() + tail.size());  // exactly: growing by doubling would waste half
-    std::merge(sorted.begin(), sorted.end(), tail.begin(), tail.end(), merged.begin());
-    sorted.swap(merged);
-  }
-};
+/// The same pack may stand in several index files.
+bool IndexShard::contains(const Entry& entry) const {
+  bool found = false;
+  each_of(entry.id, [&](const Entry& e) { found = found || e == entry; });
+  return found;
+}
 
-/// Packs as numbers.
-class PackTable {
- public:
-  uint32_t intern(const Id& pack) {
-    std::lock_guard lock(mutex_);
-    const auto [it, added] = numbers_.try_emplace(pack, static_cast<uint32_t>(packs_.size()));
-    if (added) {
-      packs_.push_back(pack);
-      dropped_.push_back(false);
-    }
-    dropped_[it->second] = false;
-    return it->second;
-  }
-  void drop(const Id& pack) {
-    std::lock_guard lock(mutex_);
-    if (const auto it = numbers_.find(pack); it != numbers_.end()) dropped_[it->second] = true;
-  }
-  /// Nothing if the pack was dropped.
-  std::optional<Id> get(uint32_t number) const {
-    std::shared_lock lock(mutex_);
-    if (dropped_[number]) return std::nullopt;
-    return packs_[number];
-  }
-  std::vector<Id> all() const {
-    std::shared_lock lock(mutex_);
-    return packs_;
-  }
+void IndexShard::add(const Entry& entry) {
+  if (contains(entry)) return;
+  recent.emplace(entry.id, entry);
+  if (recent.size() > 64 + sorted / 16) settle();
+}
 
- private:
-  mutable std::shared_mutex mutex_;
-  std::vector<Id> packs_;
-  std::vector<bool> dropped_;
-  std::unordered_map<Id, uint32_t> numbers_;
-};
-
-}  // namespace
-
-struct Index::State {
-  std::array<Shard, 256> shards;
-  PackTable packs;
-
-  Shard& shard(const Id& id) { return shards[id.bytes[0]]; }
-
-  bool known_locked(const Shard& shard, BlobType type, const Id& id) const {
-    bool found = false;
-    shard.each_of(id, [&](const Entry& e) { found = found || (e.type() == type && packs.get(e.pack())); });
-    return found;
-  }
-};
+void IndexShard::settle() {
+  for (const auto& [id, entry] : recent) entries.push_back(entry);
+  recent.clear();
+  const auto middle = entries.begin() + static_cast<Entries::difference_type>(sorted);
+  std::sort(middle, entries.end());
+  std::inplace_merge(entries.begin(), middle, entries.end());
+  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+  sorted = entries.size();
+}
 
 Index::Index() : state_(std::make_unique<State>()) {}
 Index::~Index() = default;
@@ -151,25 +106,23 @@ void Index::drop_pack(const Id& pack) {
 }
 
 void Index::add_pack(const std::vector<PackedBlob>& blobs) {
-  std::optional<Id> last;
-  uint32_t number = 0;
-  for (const auto& blob : blobs) {
-    const auto& at = blob.location;
-    if (last != at.pack) {
-      number = state_->packs.intern(at.pack);
-      last = at.pack;
-    }
-    const auto type = static_cast<uint32_t>(blob.type);
-    auto& shard = state_->shard(blob.id);
+  state_->for_each_locked(blobs, [](IndexShard& shard, const Entry& entry) { shard.add(entry); });
+}
+
+void Index::load_pack(const std::vector<PackedBlob>& blobs) {
+  state_->for_each_locked(blobs, [](IndexShard& shard, const Entry& entry) {
+    if (shard.sorted == 0 || !shard.contains(entry)) shard.entries.push_back(entry);
+  });
+}
+
+void Index::settle() {
+  const auto dropped = state_->packs.dropped();
+  for (auto& shard : state_->shards) {
     std::lock_guard lock(shard.mutex);
-    // The same pack may stand in several index files.
-    bool same = false;
-    shard.each_of(blob.id, [&](const Entry& e) {
-      same = same || (e.pack_and_type == (number << 1 | type) && e.offset == at.offset && e.length == at.length &&
-                      e.plain_length == at.plain_length);
-    });
-    if (!same) shard.add({blob.id, number << 1 | type, at.offset, at.length, at.plain_length});
-    shard.claimed[type].erase(blob.id);
+    shard.settle();
+    if (dropped.empty()) continue;
+    std::erase_if(shard.entries, [&](const Entry& entry) { return dropped.contains(entry.pack()); });
+    shard.sorted = shard.entries.size();
   }
 }
 
@@ -177,7 +130,7 @@ size_t Index::size() const {
   size_t total = 0;
   for (const auto& shard : state_->shards) {
     std::shared_lock lock(shard.mutex);
-    total += shard.sorted.size() + shard.recent.size();
+    total += shard.sorted + shard.recent.size();
   }
   return total;
 }

@@ -60,6 +60,26 @@ TEST(Index, KeepsDuplicatesButNotTheSameEntryTwice) {
   EXPECT_EQ(index.find(BlobType::kData, pack.blobs[0].id).size(), 2u);
 }
 
+TEST(Index, FindsWhatWasLoadedOnceItIsSettled) {
+  Index index;
+  constexpr uint64_t kPacks = 100;
+  index.add_pack(pack_of(0, 50).blobs);
+  for (int again = 0; again < 2; ++again) {  // the same packs in two index files
+    for (uint64_t p = 0; p < kPacks; ++p) index.load_pack(pack_of(p, 50).blobs);
+  }
+  EXPECT_FALSE(index.has(BlobType::kData, id_of(7000)));
+  EXPECT_TRUE(index.has(BlobType::kData, id_of(0)));
+  index.settle();
+  EXPECT_EQ(index.size(), kPacks * 50);
+  for (uint64_t p = 0; p < kPacks; ++p) {
+    for (const auto& blob : pack_of(p, 50).blobs) EXPECT_EQ(index.find(blob.type, blob.id).size(), 1u);
+  }
+  index.load_pack(pack_of(3, 50).blobs);
+  index.load_pack(pack_of(kPacks, 50).blobs);
+  index.settle();
+  EXPECT_EQ(index.size(), (kPacks + 1) * 50);
+}
+
 TEST(Index, ClaimsOnce) {
   Index index;
   EXPECT_TRUE(index.claim(BlobType::kData, id_of(1)));

@@ -32,8 +32,11 @@ Status IndexWriter::finish(const Cancel& cancel) {
 
 Status IndexWriter::save(std::vector<IndexedPack> packs, const Cancel& cancel) {
   const auto saved = repository_.save_file(storage::FileType::kIndex, encode_index(packs), cancel);
-  if (saved) return {};
   std::lock_guard lock(mutex_);
+  if (saved) {
+    files_.push_back(*saved);
+    return {};
+  }
   std::move(packs.begin(), packs.end(), std::back_inserter(packs_));
   return fail(saved.error());
 }
@@ -43,6 +46,11 @@ std::vector<Id> IndexWriter::unsaved() const {
   std::vector<Id> ids;
   for (const auto& pack : packs_) ids.push_back(pack.pack);
   return ids;
+}
+
+std::vector<Id> IndexWriter::files() const {
+  std::lock_guard lock(mutex_);
+  return files_;
 }
 
 }  // namespace varve::repo

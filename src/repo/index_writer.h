@@ -18,9 +18,12 @@ class IndexWriter {
   Status finish(const Cancel& cancel);
   /// Packs that no index file names yet.
   std::vector<Id> unsaved() const;
+  /// The index files that were written.
+  std::vector<Id> files() const;
+
+  static constexpr size_t kBlobs = 50'000;  ///< a file ends with the pack that fills it
 
  private:
-  static constexpr size_t kBlobs = 50'000;
   static constexpr auto kAge = std::chrono::minutes(10);
 
   Status save(std::vector<IndexedPack> packs, const Cancel& cancel);
@@ -28,6 +31,7 @@ class IndexWriter {
   Repository& repository_;
   mutable std::mutex mutex_;
   std::vector<IndexedPack> packs_;
+  std::vector<Id> files_;
   size_t blobs_ = 0;
   std::chrono::nanoseconds since_;
 };

@@ -1,6 +1,7 @@
 #include "repo/json_reader.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -16,11 +17,19 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+/// By character; -1 for what is no hex digit. A table, since an index is mostly ids.
+constexpr auto kHexValues = [] {
+  std::array<int8_t, 256> values{};
+  values.fill(-1);
+  for (int i = 0; i < 16; ++i) {
+    values[static_cast<size_t>("0123456789abcdef"[i])] = static_cast<int8_t>(i);
+    values[static_cast<size_t>("0123456789ABCDEF"[i])] = static_cast<int8_t>(i);
+  }
+  return values;
+}();
+
 int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+  return kHexValues[static_cast<unsigned char>(c)];
 }
 
 }  // namespace
@@ -172,12 +181,13 @@ Status JsonReader::id(Id& out) {
   std::string scratch;
   TRY_ASSIGN(const std::string_view text, view(scratch));
   if (text.size() != 64) return error("expected an id of 64 hex digits");
+  int wrong = 0;
   for (size_t i = 0; i < 32; ++i) {
-    const int high = hex_value(text[2 * i]);
-    const int low = hex_value(text[2 * i + 1]);
-    if (high < 0 || low < 0) return error("expected an id of 64 hex digits");
-    out.bytes[i] = static_cast<uint8_t>(high << 4 | low);
+    const int value = hex_value(text[2 * i]) * 16 | hex_value(text[2 * i + 1]);
+    wrong |= value;  // negative if one of them is
+    out.bytes[i] = static_cast<uint8_t>(value);
   }
+  if (wrong < 0) return error("expected an id of 64 hex digits");
   return {};
 }
 

@@ -1,18 +1,15 @@
 #include "repo/pack.h"
 
+#include <algorithm>
+
 #include "codec/sha256.h"
 
 namespace varve::repo {
 
 namespace {
 
-constexpr size_t kPlainEntry = 37;
-constexpr size_t kCompressedEntry = 41;
+constexpr size_t kLargestEntry = header_entry_size(1);
 constexpr uint8_t kCompressedBit = 2;
-
-size_t entry_size(const PackedBlob& blob) {
-  return blob.location.plain_length != 0 ? kCompressedEntry : kPlainEntry;
-}
 
 unexpected<Error> bad_header(const Id& pack, std::string_view why) {
   return fail(ErrorKind::kCorrupt, "the header of pack " + pack.short_hex() + " is damaged: " + std::string(why));
@@ -22,7 +19,7 @@ unexpected<Error> bad_header(const Id& pack, std::string_view why) {
 
 Bytes encode_pack_header(const std::vector<PackedBlob>& blobs) {
   Bytes out;
-  out.reserve(blobs.size() * kCompressedEntry);
+  out.reserve(blobs.size() * kLargestEntry);
   for (const auto& blob : blobs) {
     const bool compressed = blob.location.plain_length != 0;
     out.push_back(static_cast<uint8_t>(static_cast<uint8_t>(blob.type) | (compressed ? kCompressedBit : 0)));
@@ -40,7 +37,7 @@ Result<std::vector<PackedBlob>> decode_pack_header(ByteView header, const Id& pa
     const uint8_t kind = header[0];
     if (kind > 3) return bad_header(pack, "an unknown type of blob");
     const bool compressed = (kind & kCompressedBit) != 0;
-    const size_t size = compressed ? kCompressedEntry : kPlainEntry;
+    const size_t size = header_entry_size(compressed ? 1 : 0);
     if (header.size() < size) return bad_header(pack, "it ends inside an entry");
 
     PackedBlob blob{};
@@ -61,8 +58,8 @@ Result<std::vector<PackedBlob>> decode_pack_header(ByteView header, const Id& pa
 }
 
 uint64_t pack_file_size(const std::vector<PackedBlob>& blobs) {
-  uint64_t size = codec::kSealOverhead + sizeof(uint32_t);
-  for (const auto& blob : blobs) size += blob.location.length + entry_size(blob);
+  uint64_t size = kPackOverhead;
+  for (const auto& blob : blobs) size += blob.location.length + header_entry_size(blob.location.plain_length);
   return size;
 }
 
@@ -76,6 +73,47 @@ Result<std::vector<PackedBlob>> read_pack_header(const codec::SealKey& key, Byte
   auto plain = codec::unseal(key, tail.last(length));
   if (!plain) return bad_header(pack, plain.error().message());
   return decode_pack_header(*plain, pack);
+}
+
+void sort_by_place(std::vector<PackedBlob>& blobs) {
+  std::sort(blobs.begin(), blobs.end(), [](const PackedBlob& a, const PackedBlob& b) {
+    return std::tie(a.location.offset, a.location.length, a.type, a.id) <
+           std::tie(b.location.offset, b.location.length, b.type, b.id);
+  });
+}
+
+Id digest_of(std::vector<PackedBlob> blobs) {
+  sort_by_place(blobs);
+  Bytes bytes = encode_pack_header(blobs);
+  for (const auto& blob : blobs) append_le(bytes, blob.location.offset);
+  return codec::sha256(bytes);
+}
+
+bool is_contiguous(const std::vector<PackedBlob>& blobs) {
+  uint64_t end = 0;
+  return std::all_of(blobs.begin(), blobs.end(), [&](const PackedBlob& blob) {
+    const bool follows = blob.location.offset == end;
+    end += blob.location.length;
+    return follows;
+  });
+}
+
+Result<std::vector<PackedBlob>> load_pack_header(storage::Storage& storage, const codec::SealKey& key, const Id& pack,
+                                                 uint64_t size, const Cancel& cancel) {
+  constexpr uint64_t kUsual = 16u << 10;  // holds the header of nearly every pack
+  if (size <= codec::kSealOverhead + sizeof(uint32_t)) return bad_header(pack, "the pack is too short");
+  const auto last = [&](uint64_t length) {
+    return storage.get({storage::FileType::kPack, pack}, size - length, length, cancel);
+  };
+  TRY_ASSIGN(auto tail, last(std::min(size, kUsual)));
+  const auto length = load_le<uint32_t>(tail.data() + tail.size() - sizeof(uint32_t));
+  const uint64_t wanted = uint64_t{length} + sizeof(uint32_t);
+  if (wanted > tail.size() && wanted <= size && length <= kMaxHeader) {
+    TRY_ASSIGN(tail, last(wanted));
+  }
+  TRY_ASSIGN(auto blobs, read_pack_header(key, tail, pack));
+  if (pack_file_size(blobs) != size) return bad_header(pack, "what it lists does not fill the pack");
+  return blobs;
 }
 
 Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,

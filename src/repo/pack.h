@@ -17,6 +17,12 @@ inline constexpr uint64_t kMaxBlob = 1u << 30;
 /// restic reads no header that is longer.
 inline constexpr uint64_t kMaxHeader = 16u << 20;
 
+/// What a pack takes beside its blobs and their entries in its header; and such an entry.
+inline constexpr uint64_t kPackOverhead = codec::kSealOverhead + sizeof(uint32_t);
+constexpr uint64_t header_entry_size(uint32_t plain_length) {
+  return plain_length != 0 ? 41 : 37;
+}
+
 /// The header's plain bytes; offsets are implied by the order.
 Bytes encode_pack_header(const std::vector<PackedBlob>& blobs);
 /// kCorrupt for unknown types, impossible lengths, or a rest.
@@ -24,8 +30,18 @@ Result<std::vector<PackedBlob>> decode_pack_header(ByteView header, const Id& pa
 /// The file size that a pack of these blobs must have.
 uint64_t pack_file_size(const std::vector<PackedBlob>& blobs);
 
+/// The same for two lists of a pack's blobs that say the same, in whatever order.
+Id digest_of(std::vector<PackedBlob> blobs);
+/// Whether the blobs, sorted by offset, follow one another from the pack's beginning without gap or overlap.
+bool is_contiguous(const std::vector<PackedBlob>& blobs);
+void sort_by_place(std::vector<PackedBlob>& blobs);
+
 /// The blobs that a pack's last bytes list. `tail` must hold the header and its length at least.
 Result<std::vector<PackedBlob>> read_pack_header(const codec::SealKey& key, ByteView tail, const Id& pack);
+
+/// Reads the header of a stored pack of `size` bytes. kCorrupt too if what it lists does not fill the pack.
+Result<std::vector<PackedBlob>> load_pack_header(storage::Storage& storage, const codec::SealKey& key, const Id& pack,
+                                                 uint64_t size, const Cancel& cancel);
 
 /// The plain bytes of a blob from its sealed ones; kCorrupt unless they hash to `id`.
 Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,

@@ -1,21 +1,23 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/fuzz.h"
 #include "repo/pack.h"
 
+using namespace varve;
+
 /// The header as it is once unsealed, and the whole as it lies there.
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const varve::ByteView bytes(data, size);
-  const varve::codec::SealKey key;
-  (void)varve::repo::read_pack_header(key, bytes, varve::Id{});
-  const auto blobs = varve::repo::decode_pack_header(bytes, varve::Id{});
-  if (blobs && !std::ranges::equal(varve::repo::encode_pack_header(*blobs), bytes)) std::abort();
+VARVE_FUZZ(pack) {
+  const codec::SealKey key;
+  (void)repo::read_pack_header(key, bytes, Id{});
+  const auto blobs = repo::decode_pack_header(bytes, Id{});
+  if (blobs && !std::ranges::equal(repo::encode_pack_header(*blobs), bytes)) std::abort();
+  if (blobs && !repo::is_contiguous(*blobs)) std::abort();
 
   // A blob whose seal is good and whose content is not.
-  varve::Bytes unit;
-  varve::codec::seal(key, {1}, bytes, unit);
-  varve::codec::Decompressor decompressor;
-  const uint32_t plain_length = size >= 4 ? varve::load_le<uint32_t>(data) : 1;
-  (void)varve::repo::open_blob(key, unit, plain_length, varve::Id{}, decompressor);
-  return 0;
+  Bytes unit;
+  codec::seal(key, {1}, bytes, unit);
+  codec::Decompressor decompressor;
+  const uint32_t plain_length = bytes.size() >= 4 ? load_le<uint32_t>(bytes.data()) : 1;
+  (void)repo::open_blob(key, unit, plain_length, Id{}, decompressor);
 }

@@ -38,7 +38,7 @@ std::vector<size_t> reading_order(const std::vector<Blob>& wanted) {
 
 class Reading {
  public:
-  Reading(Repository& repository, const std::vector<Blob>& wanted, const VisitBlob& visit)
+  Reading(Repository& repository, const std::vector<Blob>& wanted, const VisitUnit& visit)
       : repository_(repository),
         blobs_(repository.storage(), repository.key()),
         wanted_(wanted),
@@ -79,13 +79,13 @@ class Reading {
 
   Status give(const Blob& wanted, ByteView unit, const Cancel& cancel) {
     auto plain = blobs_.open(unit, wanted.location, wanted.id);
-    return plain ? visit_(wanted, std::move(plain)) : give_elsewhere(wanted, cancel);
+    return plain ? visit_(wanted, unit, std::move(plain)) : give_elsewhere(wanted, cancel);
   }
 
   Status give_elsewhere(const Blob& wanted, const Cancel& cancel) {
     auto plain = repository_.load_blob(wanted.type, wanted.id, cancel);
     if (!plain && !is_damage(plain.error())) return fail(plain.error());
-    return visit_(wanted, std::move(plain));
+    return visit_(wanted, {}, std::move(plain));
   }
 
   Repository& repository_;
@@ -93,12 +93,12 @@ class Reading {
   const std::vector<Blob>& wanted_;
   const std::vector<size_t> order_;
   std::vector<size_t> starts_;  ///< where in `order_` each request begins
-  const VisitBlob& visit_;
+  const VisitUnit& visit_;
 };
 
 }  // namespace
 
-Status read_blobs(Repository& repository, const std::vector<Blob>& wanted, const VisitBlob& visit,
+Status read_units(Repository& repository, const std::vector<Blob>& wanted, const VisitUnit& visit,
                   const Cancel& cancel) {
   for (const auto& blob : wanted) {
     if (blob.location.length > kMaxBlob) {
@@ -110,6 +110,13 @@ Status read_blobs(Repository& repository, const std::vector<Blob>& wanted, const
   const unsigned threads = std::max(std::thread::hardware_concurrency(), repository.storage().connections());
   return parallel_for(reading.requests(), std::max(1u, threads), cancel,
                       [&](size_t request, const Cancel& inner) { return reading.run(request, inner); });
+}
+
+Status read_blobs(Repository& repository, const std::vector<Blob>& wanted, const VisitBlob& visit,
+                  const Cancel& cancel) {
+  return read_units(
+      repository, wanted,
+      [&](const Blob& blob, ByteView, Result<Bytes> plain) { return visit(blob, std::move(plain)); }, cancel);
 }
 
 }  // namespace varve::repo

@@ -111,12 +111,14 @@ const Index& Repository::index() const {
 Status Repository::load_index(const Cancel& cancel) {
   TRY_ASSIGN(const auto files, list_files(storage(), FileType::kIndex, cancel));
   const auto load_one = [&](size_t i, const Cancel& inner) -> Status {
-    TRY_ASSIGN(const auto json, load_unpacked(*this, FileType::kIndex, files[i].id, files[i].size, inner));
-    auto decoded = decode_index(json, [&](const IndexedPack& pack) { state_->index.add_pack(pack.blobs); });
+    TRY_ASSIGN(const auto json, load_unpacked_bytes(*this, FileType::kIndex, files[i].id, files[i].size, inner));
+    auto decoded = decode_index(as_text(json), [&](const IndexedPack& pack) { state_->index.load_pack(pack.blobs); });
     if (!decoded) return fail(std::move(decoded).error().within("index file " + files[i].id.short_hex()));
     return {};
   };
-  return parallel_for(files.size(), storage().connections(), cancel, load_one);
+  const auto loaded = parallel_for(files.size(), storage().connections(), cancel, load_one);
+  state_->index.settle();
+  return loaded;
 }
 
 Result<Bytes> Repository::load_blob(BlobType type, const Id& id, const Cancel& cancel) {

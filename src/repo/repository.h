@@ -38,6 +38,8 @@ struct BlobLocation {
   uint32_t offset = 0;
   uint32_t length = 0;        ///< sealed bytes in the pack
   uint32_t plain_length = 0;  ///< 0 if it is stored uncompressed
+
+  bool operator==(const BlobLocation&) const = default;
 };
 
 class Index;

@@ -6,6 +6,8 @@ namespace varve::repo {
 
 namespace {
 
+constexpr const char* kOplogTag = "oplog";
+
 bool contains(const std::vector<std::string>& have, const std::string& text) {
   return std::find(have.begin(), have.end(), text) != have.end();
 }
@@ -25,6 +27,12 @@ bool has_tags(const Snapshot& snapshot, const std::vector<TagList>& lists) {
 bool matches(const SnapshotFilter& filter, const Snapshot& snapshot) {
   return (filter.hosts.empty() || contains(filter.hosts, snapshot.hostname)) &&
          contains_all(snapshot.paths, filter.paths) && has_tags(snapshot, filter.tag_lists);
+}
+
+bool may_be_latest(const SnapshotFilter& filter, const Snapshot& snapshot) {
+  const auto names_it = [](const TagList& list) { return contains(list, kOplogTag); };
+  const bool meant = std::any_of(filter.tag_lists.begin(), filter.tag_lists.end(), names_it);
+  return matches(filter, snapshot) && (meant || !snapshot.has_tag(kOplogTag));
 }
 
 TagList split_tags(std::string_view text) {

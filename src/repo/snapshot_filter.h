@@ -20,6 +20,9 @@ struct SnapshotFilter {
 };
 
 bool matches(const SnapshotFilter& filter, const Snapshot& snapshot);
+/// Whether "latest" can mean it. An oplog archive is a snapshot too, but nobody who asks for the latest backup means
+/// it, unless by its tag.
+bool may_be_latest(const SnapshotFilter& filter, const Snapshot& snapshot);
 /// Every tag of one of the lists; true if there are no lists.
 bool has_tags(const Snapshot& snapshot, const std::vector<TagList>& lists);
 /// "a,b" is a list of two tags, "" the list of none.

@@ -11,7 +11,6 @@ namespace {
 using storage::FileInfo;
 using storage::FileType;
 
-constexpr std::string_view kOplogTag = "oplog";
 constexpr size_t kMaxNamed = 5;
 
 std::string describe(const Snapshot& snapshot) {
@@ -37,18 +36,10 @@ Error with_choices(Error error, const std::vector<Snapshot>& oldest_first) {
   return error;
 }
 
-/// An oplog archive is a snapshot too, but nobody who asks for the latest backup means it, unless by its tag.
-bool is_passed_over(const SnapshotFilter& filter, const Snapshot& snapshot) {
-  const auto names_it = [](const TagList& list) {
-    return std::find(list.begin(), list.end(), kOplogTag) != list.end();
-  };
-  return snapshot.has_tag(kOplogTag) && std::none_of(filter.tag_lists.begin(), filter.tag_lists.end(), names_it);
-}
-
 Result<Snapshot> find_latest(Repository& repository, const SnapshotFilter& filter, const Cancel& cancel) {
   TRY_ASSIGN(const auto all, repository.snapshots(cancel));
   for (auto it = all.rbegin(); it != all.rend(); ++it) {
-    if (!is_passed_over(filter, *it) && matches(filter, *it)) return *it;
+    if (may_be_latest(filter, *it)) return *it;
   }
   return fail(with_choices(Error(ErrorKind::kNotFound, "there is no snapshot" + describe(filter)), all));
 }

@@ -10,6 +10,9 @@ namespace varve::repo {
 
 namespace {
 
+constexpr std::string_view kBegin = "{\"nodes\":[";
+constexpr std::string_view kEnd = "]}\n";
+
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     const auto rune = codec::decode_rune(text);
@@ -38,7 +41,7 @@ void encode_attributes(const Node& node, JsonObject& object, std::string& out) {
   });
 }
 
-void encode_node(const Node& node, TimeZone zone, std::string& out) {
+void append_node(const Node& node, TimeZone zone, std::string& out) {
   const auto format_time = zone == TimeZone::kLocal ? format_go_local_time : format_go_time;
   JsonObject object(out);
   object.string("name", codec::go_quote(node.name));
@@ -79,12 +82,32 @@ Status check_order(const std::vector<Node>& nodes) {
 
 Result<std::string> encode_tree(const std::vector<Node>& nodes, TimeZone zone) {
   TRY(check_order(nodes));
-  std::string out = "{\"nodes\":[";
+  std::string out(kBegin);
   for (const auto& node : nodes) {
     if (&node != &nodes.front()) out.push_back(',');
-    encode_node(node, zone, out);
+    append_node(node, zone, out);
   }
-  out += "]}\n";
+  out += kEnd;
+  return out;
+}
+
+std::string encode_node(const Node& node, TimeZone zone) {
+  std::string out;
+  append_node(node, zone, out);
+  return out;
+}
+
+std::string join_nodes(const std::vector<std::string_view>& encoded) {
+  size_t size = kBegin.size() + kEnd.size() + encoded.size();
+  for (const auto node : encoded) size += node.size();
+  std::string out;
+  out.reserve(size);
+  out += kBegin;
+  for (const auto& node : encoded) {
+    if (&node != &encoded.front()) out.push_back(',');
+    out += node;
+  }
+  out += kEnd;
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -36,6 +37,9 @@ enum class TimeZone : uint8_t { kUtc, kLocal };
 /// {"nodes":[…]} and a newline, byte for byte as restic writes it. Nodes must be in ascending order of name, without
 /// duplicates (a defect otherwise: kInternal).
 Result<std::string> encode_tree(const std::vector<Node>& nodes, TimeZone zone = TimeZone::kUtc);
+/// The same in two steps, for nodes that need not be kept: each by itself, and all together, which must be in order.
+std::string encode_node(const Node& node, TimeZone zone = TimeZone::kUtc);
+std::string join_nodes(const std::vector<std::string_view>& encoded);
 /// Lenient: unknown keys, any order. kCorrupt for what restic's check refuses: a file without content, a dir without
 /// subtree, an empty name, a name with '/' or that is "." or "..", a null id.
 Result<std::vector<Node>> decode_tree(std::string_view json);

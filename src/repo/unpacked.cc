@@ -74,20 +74,27 @@ Result<Bytes> encode_unpacked(const codec::SealKey& key, unsigned version, std::
   return sealed;
 }
 
-Result<std::string> decode_unpacked(const codec::SealKey& key, ByteView sealed, size_t limit) {
-  TRY_ASSIGN(const auto plain, codec::unseal(key, sealed));
-  const auto text = [](ByteView bytes) { return std::string(as_text(bytes)); };
-  if (plain.empty()) return std::string();
+namespace {
+
+Result<Bytes> open_unpacked(const codec::SealKey& key, ByteView sealed, size_t limit) {
+  TRY_ASSIGN(auto plain, codec::unseal(key, sealed));
+  if (plain.empty()) return plain;
   if (plain[0] == '{' || plain[0] == '[') {
     if (plain.size() > limit) return fail(ErrorKind::kCorrupt, "it is larger than any file of its kind");
-    return text(plain);
+    return plain;
   }
   if (plain[0] != kCompressedJson) return fail(ErrorKind::kCorrupt, "its encoding is unknown");
-  TRY_ASSIGN(const auto json, codec::Decompressor().decompress_up_to(ByteView(plain).subspan(1), limit));
-  return text(json);
+  return codec::Decompressor().decompress_up_to(ByteView(plain).subspan(1), limit);
 }
 
-Result<std::string> load_unpacked(Repository& repository, FileType type, const Id& id, uint64_t size,
+}  // namespace
+
+Result<std::string> decode_unpacked(const codec::SealKey& key, ByteView sealed, size_t limit) {
+  TRY_ASSIGN(const auto json, open_unpacked(key, sealed, limit));
+  return std::string(as_text(json));
+}
+
+Result<Bytes> load_unpacked_bytes(Repository& repository, FileType type, const Id& id, uint64_t size,
                                   const Cancel& cancel) {
   if (size > unpacked_limit(type)) return damaged(type, id, "it is larger than any file of its kind");
   if (size == 0) return damaged(type, id, "it is empty");
@@ -95,9 +102,15 @@ Result<std::string> load_unpacked(Repository& repository, FileType type, const I
   if (!sealed && sealed.error().kind() == ErrorKind::kCorrupt) return damaged(type, id, sealed.error().message());
   if (!sealed) return fail(sealed.error());
   if (codec::sha256(*sealed) != id) return damaged(type, id, "its content does not match its name");
-  auto json = decode_unpacked(repository.key(), *sealed, unpacked_limit(type));
+  auto json = open_unpacked(repository.key(), *sealed, unpacked_limit(type));
   if (!json) return damaged(type, id, json.error().message());
   return json;
+}
+
+Result<std::string> load_unpacked(Repository& repository, FileType type, const Id& id, uint64_t size,
+                                  const Cancel& cancel) {
+  TRY_ASSIGN(const auto json, load_unpacked_bytes(repository, type, id, size, cancel));
+  return std::string(as_text(json));
 }
 
 Result<std::vector<storage::FileInfo>> list_files(storage::Storage& storage, FileType type, const Cancel& cancel) {

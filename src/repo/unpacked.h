@@ -19,6 +19,9 @@ std::string_view type_noun(storage::FileType type);
 Result<std::string> load_unpacked(Repository& repository, storage::FileType type, const Id& id, uint64_t size,
                                   const Cancel& cancel);
 
+/// The same without a copy, for index files of many megabytes.
+Result<Bytes> load_unpacked_bytes(Repository& repository, storage::FileType type, const Id& id, uint64_t size,
+                                  const Cancel& cancel);
 /// An id or the beginning of one in lower case; empty if it is none.
 std::string lower_hex(std::string_view text);
 

@@ -27,6 +27,7 @@ struct Job {
   BlobType type;
   Bytes plain;
   Writer::Done done;
+  bool again = false;  ///< stored even if it is known
 };
 
 unsigned worker_count(const WriterOptions& options) {
@@ -83,6 +84,7 @@ struct Writer::State {
   TaskGroup group;  // last: its threads use what stands above
 
   void start();
+  Status push(Job job);
   template <typename Run>
   void spawn(Run run);
   Status failure() const;
@@ -92,7 +94,8 @@ struct Writer::State {
 
   Status work(const Cancel& cancel);
   Status process(Job& job, Tools& tools, const Cancel& cancel);
-  Status store(BlobType type, const Id& id, ByteView plain, Tools& tools, const Cancel& cancel);
+  Status store(const Job& job, const Id& id, Tools& tools, const Cancel& cancel);
+  Status put_into_pack(BlobType type, const Id& id, ByteView unit, uint32_t plain_length, const Cancel& cancel);
   void count_done();
   Status upload(PackBuilder pack, const Cancel& cancel);
   Status upload_all(const Cancel& cancel);
@@ -136,8 +139,8 @@ Status Writer::State::work(const Cancel& cancel) {
 
 Status Writer::State::process(Job& job, Tools& tools, const Cancel& cancel) {
   const Id id = codec::sha256(job.plain);
-  if (repository.index().claim(job.type, id)) {
-    TRY(store(job.type, id, job.plain, tools, cancel));
+  if (job.again || repository.index().claim(job.type, id)) {
+    TRY(store(job, id, tools, cancel));
   } else {
     std::lock_guard lock(mutex);
     ++stats.blobs_known;
@@ -149,15 +152,16 @@ Status Writer::State::process(Job& job, Tools& tools, const Cancel& cancel) {
 }
 
 /// compress -> seal -> verify -> pack
-Status Writer::State::store(BlobType type, const Id& id, ByteView plain, Tools& tools, const Cancel& cancel) {
-  const bool is_tree = type == BlobType::kTree;
-  const bool wanted = repository.config().version != 1 && (is_tree || options.compression != Compression::kOff);
+Status Writer::State::store(const Job& job, const Id& id, Tools& tools, const Cancel& cancel) {
+  const ByteView plain = job.plain;
+  const bool always = job.type == BlobType::kTree || job.again;
+  const bool wanted = repository.config().version != 1 && (always || options.compression != Compression::kOff);
   ByteView content = plain;
   uint32_t plain_length = 0;
   if (wanted && !plain.empty()) {
     tools.frame.clear();
     tools.compressor.compress(plain, tools.frame);
-    if (is_tree || tools.frame.size() < plain.size()) {
+    if (always || tools.frame.size() < plain.size()) {
       content = tools.frame;
       plain_length = static_cast<uint32_t>(plain.size());
     }
@@ -171,13 +175,17 @@ Status Writer::State::store(BlobType type, const Id& id, ByteView plain, Tools& 
         Error(ErrorKind::kInternal, "a blob could not be read back before it was stored: " + again.error().message())
             .hint("this points to a fault of memory or processor"));
   }
+  return put_into_pack(job.type, id, tools.unit, plain_length, cancel);
+}
 
-  auto full = packer.add(type, id, tools.unit, plain_length);
+Status Writer::State::put_into_pack(BlobType type, const Id& id, ByteView unit, uint32_t plain_length,
+                                    const Cancel& cancel) {
+  auto full = packer.add(type, id, unit, plain_length);
   {
     std::lock_guard lock(mutex);
-    ++(is_tree ? stats.tree_blobs_new : stats.data_blobs_new);
-    stats.plain_bytes_new += plain.size();
-    stats.packed_bytes += tools.unit.size();
+    ++(type == BlobType::kTree ? stats.tree_blobs_new : stats.data_blobs_new);
+    stats.plain_bytes_new += plain_length != 0 ? plain_length : unit.size() - codec::kSealOverhead;
+    stats.packed_bytes += unit.size();
   }
   if (full && !packs.push(std::move(*full), cancel)) return cancel.check();
   return {};
@@ -195,11 +203,13 @@ Status Writer::State::upload_all(const Cancel& cancel) {
 
 /// Only a pack that is durable comes into an index, in memory or stored.
 Status Writer::State::upload(PackBuilder pack, const Cancel& cancel) {
+  if (options.dry_run) return {};
   const Id id = codec::sha256(pack.bytes());
   const ByteView pieces[] = {pack.bytes()};
   TRY(repository.storage().put({storage::FileType::kPack, id}, pieces, cancel));
   auto blobs = pack.place_in(id);
-  repository.index().add_pack(blobs);  // taken back in abandon if the index file is never written
+  if (options.tell_index)
+    repository.index().add_pack(blobs);  // taken back in abandon if the index file is never written
   return index_writer.add({id, std::move(blobs)}, cancel);
 }
 
@@ -221,7 +231,7 @@ Status Writer::State::finish() {
   packs.close();
   TRY(group.wait());
   TRY(index_writer.finish(group.cancel()));
-  finished = true;
+  finished = !options.dry_run;  // what was not stored stays unknown
   return {};
 }
 
@@ -239,20 +249,37 @@ Writer::Writer(Repository& repository, const WriterOptions& options, const Cance
 }
 
 Writer::~Writer() {
+  stop();
+}
+
+void Writer::stop() {
   if (!state_->finished) state_->abandon();
 }
 
-Status Writer::save(BlobType type, Bytes plain, Done done) {
-  if (plain.size() >= kMaxBlob) {
+Status Writer::State::push(Job job) {
+  if (job.plain.size() >= kMaxBlob) {
     return fail(ErrorKind::kUnsupported,
-                "a blob of " + std::to_string(plain.size()) + " bytes is too large to be stored");
+                "a blob of " + std::to_string(job.plain.size()) + " bytes is too large to be stored");
   }
   {
-    std::lock_guard lock(state_->mutex);
-    ++state_->outstanding;
+    std::lock_guard lock(mutex);
+    ++outstanding;
   }
-  if (state_->jobs.push({type, std::move(plain), std::move(done)}, state_->group.cancel())) return {};
-  return state_->failure();
+  if (jobs.push(std::move(job), group.cancel())) return {};
+  return failure();
+}
+
+Status Writer::save(BlobType type, Bytes plain, Done done) {
+  return state_->push({type, std::move(plain), std::move(done)});
+}
+
+Status Writer::save_again(BlobType type, Bytes plain) {
+  return state_->push({type, std::move(plain), [](const Id&) {}, true});
+}
+
+Status Writer::save_sealed(BlobType type, const Id& id, ByteView unit, uint32_t plain_length) {
+  const auto done = state_->put_into_pack(type, id, unit, plain_length, state_->group.cancel());
+  return done ? done : state_->failure();
 }
 
 Status Writer::drain() {
@@ -271,6 +298,10 @@ Status Writer::finish() {
 WriterStats Writer::stats() const {
   std::lock_guard lock(state_->mutex);
   return state_->stats;
+}
+
+Cancel Writer::cancel() const {
+  return state_->group.cancel();
 }
 
 namespace {

@@ -13,6 +13,8 @@ struct WriterOptions {
   unsigned workers = 0;            ///< 0: one a core
   uint64_t pack_size = 16u << 20;  ///< target; 4 to 128 MiB, what is outside is brought inside
   unsigned uploads = 0;            ///< packs uploaded at once; 0: what the storage asks for, at most 5
+  bool tell_index = true;          ///< the index in memory learns of new packs; without, its rows stay valid
+  bool dry_run = false;            ///< does all the work but stores nothing
 };
 
 struct WriterStats {
@@ -41,12 +43,21 @@ class Writer {
   /// when it is known to be stored already or has been put into a pack (not yet durable). An error is the pipeline's
   /// first error. `done` must not save.
   Status save(BlobType type, Bytes plain, Done done);
+  /// For packs that are written anew: stores a blob again although it is stored. As the sealed bytes that it has, which
+  /// the caller opened and hashed; or compressed, whatever the level and even if that gains nothing.
+  Status save_sealed(BlobType type, const Id& id, ByteView unit, uint32_t plain_length);
+  Status save_again(BlobType type, Bytes plain);
   /// Waits until `done` was called for everything saved so far.
   Status drain();
   /// Everything durable and indexed. To be called once; no save afterwards.
   Status finish();
 
+  /// Gives up: when it returns, no `done` is called any more. What has not been finished is garbage at most.
+  void stop();
+
   WriterStats stats() const;
+  /// Stops when the pipeline has failed or its parent has stopped: for those who wait for `done`.
+  Cancel cancel() const;
   /// Bytes that the pipeline holds at most when no blob is larger than `largest_blob`.
   static uint64_t memory_bound(const WriterOptions& options, uint64_t largest_blob);
 

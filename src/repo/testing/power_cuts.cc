@@ -77,6 +77,10 @@ bool survive(storage::Storage& prepared, const PowerCutTest& test, const History
   const bool was_cut = !storage->has_power();
   EXPECT_TRUE(was_cut || status) << status.error().message();
   storage->restore_power();
+  if (test.damaged) {
+    test.after(storage);
+    return was_cut;
+  }
   auto repository = test.open(storage);
   EXPECT_TRUE(repository) << repository.error().message();
   if (!repository) return was_cut;
@@ -96,8 +100,12 @@ std::shared_ptr<storage::MemoryStorage> copy_of(storage::Storage& storage) {
 }
 
 size_t survive_power_cuts(storage::Storage& prepared, const PowerCutTest& test) {
-  const auto first = open_repository(copy_of(prepared));
-  const auto before = first ? history_of(**first, test.may_vanish) : Result<History>(fail(first.error()));
+  const auto begin = [&]() -> Result<History> {
+    if (test.damaged) return History();
+    TRY_ASSIGN(const auto repository, open_repository(copy_of(prepared)));
+    return history_of(*repository, test.may_vanish);
+  };
+  const auto before = begin();
   EXPECT_TRUE(before) << before.error().message();
   if (!before) return 0;
   size_t cuts = 0;

@@ -20,6 +20,8 @@ struct PowerCutTest {
   std::function<void(const std::shared_ptr<storage::Storage>&)> after;
   /// Opens the repository; by default with kPassword.
   std::function<Result<std::unique_ptr<Repository>>(const std::shared_ptr<storage::Storage>&)> open = open_repository;
+  /// What is prepared is damaged already: only `after` judges what a cut leaves.
+  bool damaged = false;
 };
 
 /// Runs the operation on copies of `prepared` with the power cut before and after each of its writes in turn, and once

@@ -1,0 +1,162 @@
+#include "cli/backup_words.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include "cli/context.h"
+#include "cli/format.h"
+
+namespace varve::cli {
+
+namespace {
+
+constexpr uint64_t kUsualPackSize = 16, kLeastPackSize = 4, kMostPackSize = 128;  // MiB
+constexpr size_t kPrintedProblems = 20;
+
+/// "2026-11-21 10:15:02" by this machine's clock, as restic takes it.
+Result<Time> parse_local_time(const std::string& text) {
+  std::tm local{};
+  local.tm_isdst = -1;
+  const char* end = strptime(text.c_str(), "%Y-%m-%d %H:%M:%S", &local);
+  const std::time_t moment = end != nullptr && *end == '\0' ? std::mktime(&local) : -1;
+  if (moment != -1) return Time(std::chrono::seconds(moment));
+  return fail(Error(ErrorKind::kInvalidInput, "'" + text + "' is no time")
+                  .hint("write it as 2026-11-21 10:15:02, in this machine's time zone"));
+}
+
+nlohmann::ordered_json skipped_json(const files::BackupResult& result) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& problem : result.problems) list.push_back({{"what", problem.item}, {"reason", problem.reason}});
+  return list;
+}
+
+nlohmann::ordered_json id_json(const std::optional<Id>& id) {
+  return id ? nlohmann::ordered_json(id->hex()) : nlohmann::ordered_json();
+}
+
+nlohmann::ordered_json summary_json(const files::BackupResult& result, bool dry_run, int code) {
+  const auto& s = result.summary;
+  const std::chrono::duration<double> took = s.backup_end - s.backup_start;
+  return {{"message_type", "summary"},
+          {"result", code == kOk ? "complete" : "incomplete"},
+          {"exit_code", code},
+          {"skipped", skipped_json(result)},
+          {"error_count", result.problem_count},
+          {"files_new", s.files_new},
+          {"files_changed", s.files_changed},
+          {"files_unmodified", s.files_unmodified},
+          {"dirs_new", s.dirs_new},
+          {"dirs_changed", s.dirs_changed},
+          {"dirs_unmodified", s.dirs_unmodified},
+          {"data_blobs", s.data_blobs},
+          {"tree_blobs", s.tree_blobs},
+          {"data_added", s.data_added},
+          {"data_added_packed", s.data_added_packed},
+          {"total_files_processed", s.total_files_processed},
+          {"total_bytes_processed", s.total_bytes_processed},
+          {"total_duration", took.count()},
+          {"backup_start", format_rfc3339(s.backup_start)},
+          {"backup_end", format_rfc3339(s.backup_end)},
+          {"snapshot_id", id_json(result.snapshot)},
+          {"parent", id_json(result.parent)},
+          {"dry_run", dry_run}};
+}
+
+std::string first_line_of(const files::BackupResult& result, bool dry_run) {
+  if (dry_run) return "dry run: nothing was stored";
+  if (result.snapshot) return "snapshot " + result.snapshot->short_hex() + " saved";
+  return "no snapshot: everything is as in " + result.parent->short_hex();
+}
+
+std::string changes(const char* noun, uint64_t added, uint64_t changed, uint64_t same) {
+  return fmt::format("  {}: {} new, {} changed, {} unmodified", noun, format_count(added), format_count(changed),
+                     format_count(same));
+}
+
+}  // namespace
+
+void add_store_words(CLI::App& command, StoreWords& words) {
+  command.add_option("--compression", words.compression, "off, fastest, auto, better or max (or RESTIC_COMPRESSION)")
+      ->type_name("LEVEL");
+  command
+      .add_option("--pack-size", words.pack_size, "size of the files in the repository, in MiB (or RESTIC_PACK_SIZE)")
+      ->type_name("MIB");
+}
+
+Result<repo::WriterOptions> StoreWords::options() const {
+  repo::WriterOptions options;
+  TRY_ASSIGN(options.compression,
+             parse_compression(!compression.empty() ? compression : variable("COMPRESSION").value_or("auto")));
+  uint64_t size = pack_size != 0 ? pack_size : kUsualPackSize;
+  if (const auto text = variable("PACK_SIZE"); text && pack_size == 0) {
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), size);
+    if (error != std::errc() || end != text->data() + text->size()) size = 0;
+  }
+  if (size < kLeastPackSize || size > kMostPackSize) {
+    return fail(ErrorKind::kInvalidInput, "--pack-size (and RESTIC_PACK_SIZE) takes 4 to 128 (MiB)");
+  }
+  options.pack_size = size << 20;
+  return options;
+}
+
+void add_snapshot_words(CLI::App& command, SnapshotWords& words) {
+  command.add_option("--tag", words.tags, "put tags on the snapshot (a,b)")->type_name("TAGS")->allow_extra_args(false);
+  command.add_option("-H,--host", words.host, "the snapshot's host, if not this machine (or RESTIC_HOST)")
+      ->type_name("HOST");
+  command.add_option("--time", words.time, "the snapshot's time, if not now: 2026-11-21 10:15:02")->type_name("TIME");
+}
+
+Result<files::SnapshotDetails> SnapshotWords::details() const {
+  files::SnapshotDetails details;
+  details.host = !host.empty() ? host : variable("HOST").value_or("");
+  for (const auto& list : tags) {
+    for (auto& tag : repo::split_tags(list)) details.tags.push_back(std::move(tag));
+  }
+  if (!time.empty()) {
+    TRY_ASSIGN(details.time, parse_local_time(time));
+  }
+  details.program_version = program_version();
+  return details;
+}
+
+Status refuse_options_before(const CLI::App& command) {
+  for (const auto* option : command.get_parent()->get_options()) {
+    if (option->count() == 0) continue;
+    return fail(Error(ErrorKind::kInvalidInput,
+                      fmt::format("{} is nothing that `backup {}` takes", option->get_name(), command.get_name()))
+                    .hint(fmt::format("`varve backup {} --help` shows what it takes; options come after that name",
+                                      command.get_name())));
+  }
+  return {};
+}
+
+int print_backup(Output& output, const files::BackupResult& result, bool dry_run) {
+  const int code = result.problem_count == 0 ? kOk : kIncomplete;
+  const auto& s = result.summary;
+  output.line(first_line_of(result, dry_run));
+  output.line(changes("files", s.files_new, s.files_changed, s.files_unmodified));
+  output.line(changes("folders", s.dirs_new, s.dirs_changed, s.dirs_unmodified));
+  output.line(fmt::format("  {} in all, {} new, {} stored, {}", format_size(s.total_bytes_processed),
+                          format_size(s.data_added), format_size(s.data_added_packed),
+                          format_duration(s.backup_end - s.backup_start)));
+  for (size_t i = 0; i < result.problems.size() && i < kPrintedProblems; ++i) {
+    output.line("  incomplete: " + result.problems[i].item + ": " + result.problems[i].reason);
+  }
+  if (result.problem_count > kPrintedProblems) {
+    output.line(fmt::format("  incomplete: and {} more", format_count(result.problem_count - kPrintedProblems)));
+  }
+  output.object(summary_json(result, dry_run, code));
+  return code;
+}
+
+Error explain_stop(Error error) {
+  if (error.kind() != ErrorKind::kCancelled) return error;
+  return std::move(error).hint(
+      "no snapshot was made and earlier ones are untouched; starting again goes on from what was stored");
+}
+
+}  // namespace varve::cli

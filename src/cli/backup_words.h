@@ -1,0 +1,51 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/output.h"
+#include "files/backup.h"
+#include "repo/writer.h"
+
+namespace CLI {
+class App;
+}
+
+namespace varve::cli {
+
+class Context;
+
+// What the kinds of backup share.
+
+/// How blobs are stored.
+struct StoreWords {
+  std::string compression;
+  uint64_t pack_size = 0;
+
+  Result<repo::WriterOptions> options() const;
+};
+void add_store_words(CLI::App& command, StoreWords& words);
+
+/// What a snapshot of files says about itself.
+struct SnapshotWords {
+  std::vector<std::string> tags;
+  std::string host, time;
+
+  Result<files::SnapshotDetails> details() const;
+};
+void add_snapshot_words(CLI::App& command, SnapshotWords& words);
+
+/// An option before the name of a subcommand belongs to the short form `backup mongodb://...`, and would be ignored
+/// without a word.
+Status refuse_options_before(const CLI::App& command);
+
+/// The result of a backup of files or of a stream, as text or JSON; gives the exit code.
+int print_backup(Output& output, const files::BackupResult& result, bool dry_run);
+/// Adds what became of the repository to an error that says that the user stopped it.
+Error explain_stop(Error error);
+
+void add_backup_files(CLI::App& backup, Context& context);
+void add_backup_stdin(CLI::App& backup, Context& context);
+
+}  // namespace varve::cli

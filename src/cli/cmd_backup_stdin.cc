@@ -1,0 +1,73 @@
+#include <CLI/CLI.hpp>
+
+#include <unistd.h>
+
+#include "cli/backup_words.h"
+#include "cli/context.h"
+#include "files/stream_backup.h"
+
+namespace varve::cli {
+
+namespace {
+
+struct StdinWords {
+  std::string name = "stdin";
+  bool command = false, dry_run = false;
+  StoreWords store;
+  SnapshotWords snapshot;
+};
+
+/// What follows the options; `--` between them is no part of it.
+Result<std::vector<std::string>> command_words(const StdinWords& words, std::vector<std::string> rest) {
+  if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
+  if (words.command && rest.empty()) {
+    return fail(Error(ErrorKind::kInvalidInput, "--command needs a command")
+                    .hint("such as: varve backup stdin --name dump.sql --command -- mysqldump --all-databases"));
+  }
+  if (!words.command && !rest.empty()) {
+    return fail(Error(ErrorKind::kInvalidInput, "what is '" + rest.front() + "'?")
+                    .hint("with --command before it, it is run and what it writes is backed up")
+                    .hint("`varve backup files PATH` backs up files and folders"));
+  }
+  return rest;
+}
+
+Result<int> run_backup_stdin(Context& context, const StdinWords& words, std::vector<std::string> rest) {
+  files::StreamOptions options{.name = words.name};
+  TRY_ASSIGN(options.command, command_words(words, std::move(rest)));
+  options.input = STDIN_FILENO;
+  TRY_ASSIGN(options.writer, words.store.options());
+  options.writer.dry_run = words.dry_run;
+  TRY_ASSIGN(options.details, words.snapshot.details());
+  TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend, true));
+  const auto saved = files::back_up_stream(*repository, options, context.output(), repository.cancel);
+  if (!saved) return fail(explain_stop(saved.error()));
+  if (repository.lock) TRY(repository.lock->release());
+  return print_backup(context.output(), *saved, words.dry_run);
+}
+
+}  // namespace
+
+void add_backup_stdin(CLI::App& backup, Context& context) {
+  auto* command = backup.add_subcommand("stdin", "back up what a program writes, as one file");
+  command->footer(
+      "Examples:\n"
+      "  varve backup stdin --name dump.sql --command -- mysqldump --all-databases\n"
+      "  pg_dumpall | varve backup stdin --name all.sql");
+  auto words = std::make_shared<StdinWords>();
+  command->add_option("--name,--stdin-filename", words->name, "the file's name in the snapshot")->type_name("NAME");
+  command->add_flag("--command,--stdin-from-command", words->command,
+                    "run what follows and back its output up; if it fails, there is no snapshot");
+  add_snapshot_words(*command, words->snapshot);
+  add_store_words(*command, words->store);
+  command->add_flag("-n,--dry-run", words->dry_run, "do everything but store nothing");
+  command->prefix_command();  // the first word that is no option begins the command
+  command->callback([&context, words, command] {
+    context.run = [&context, words, command]() -> Result<int> {
+      TRY(refuse_options_before(*command));
+      return run_backup_stdin(context, *words, command->remaining());
+    };
+  });
+}
+
+}  // namespace varve::cli

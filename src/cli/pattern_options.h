@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "files/exclude.h"
+
+namespace CLI {
+class App;
+}
+
+namespace varve::cli {
+
+/// --exclude, --iexclude, --exclude-file and --iexclude-file, or the same with another verb.
+struct PatternOptions {
+  std::vector<std::string> patterns, any_case, files, any_case_files;
+
+  /// All of them together; reads the files.
+  Result<files::ExcludeRules> rules() const;
+};
+/// `verb` is "exclude" or "include"; `meaning` begins the help: "leave out what matches".
+void add_pattern_options(CLI::App& command, PatternOptions& options, const std::string& verb,
+                         const std::string& meaning);
+
+/// A text file, "-" for standard input, in UTF-8 or, if it begins with a byte order mark, UTF-16; without the mark.
+Result<std::string> read_text(const std::string& path);
+
+}  // namespace varve::cli

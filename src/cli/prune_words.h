@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/context.h"
+#include "maintenance/prune.h"
+
+namespace varve::cli {
+
+/// What `prune` and `forget --prune` have in common.
+struct PruneWords {
+  std::string max_unused = "5%", max_repack_size, smaller_than;
+  bool repack_small = false, cacheable_only = false, uncompressed = false;
+};
+void add_prune_options(CLI::App& command, PruneWords& words);
+Result<maintenance::PruneOptions> prune_options(const PruneWords& words);
+
+/// Prunes and prints the summary; gives the exit code. The lock is the caller's.
+Result<int> prune(Context& context, const OpenRepository& repository, const maintenance::PruneOptions& options);
+
+/// Opens for a command that removes things: exclusively, or without a lock for a dry run with --no-lock.
+Result<OpenRepository> open_to_remove(Context& context, bool dry_run);
+
+}  // namespace varve::cli

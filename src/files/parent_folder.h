@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "files/ledger.h"
+#include "repo/repository.h"
+
+namespace varve::files {
+
+/// What the parent snapshot has in one folder. Asked for names in ascending order; each node is given away.
+class ParentFolder {
+ public:
+  /// Empty if `node` is no folder. So too if its tree cannot be read, which is a problem: the backup can do without it,
+  /// but the repository may be damaged.
+  static Result<ParentFolder> load(repo::Repository& repository, const std::optional<Id>& tree, Ledger& ledger,
+                                   const Cancel& cancel);
+
+  std::optional<repo::Node> take(const std::string& name);
+
+ private:
+  std::vector<repo::Node> nodes_;
+  size_t next_ = 0;
+};
+
+}  // namespace varve::files

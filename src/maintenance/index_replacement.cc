@@ -1,0 +1,53 @@
+#include "maintenance/index_replacement.h"
+
+#include <algorithm>
+
+#include "repo/pack.h"
+
+namespace varve::maintenance {
+
+using storage::FileType;
+
+Result<std::vector<repo::IndexedPack>> read_index_file(repo::Repository& repository, const Id& file,
+                                                       const Cancel& cancel) {
+  TRY_ASSIGN(const auto json, repository.load_file(FileType::kIndex, file, cancel));
+  std::vector<repo::IndexedPack> packs;
+  auto decoded = repo::decode_index(json, [&](repo::IndexedPack pack) { packs.push_back(std::move(pack)); });
+  if (!decoded) return fail(std::move(decoded).error().within("index file " + file.short_hex()));
+  return packs;
+}
+
+void join(const std::vector<repo::PackedBlob>& from, std::vector<repo::PackedBlob>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+  repo::sort_by_place(to);
+  to.erase(std::unique(to.begin(), to.end()), to.end());
+}
+
+Status IndexReplacement::rewrite(const Id& file, const std::function<bool(const IndexedPack&)>& keep,
+                                 const Cancel& cancel) {
+  TRY_ASSIGN(auto packs, read_index_file(repository_, file, cancel));
+  for (auto& pack : packs) {
+    if (keep(pack)) TRY(add(std::move(pack), cancel));
+  }
+  discard(file);
+  return {};
+}
+
+/// What replaces another file must be readable from where it was stored.
+Status IndexReplacement::verify(const Id& file, const Cancel& cancel) {
+  auto packs = read_index_file(repository_, file, cancel);
+  if (packs) return {};
+  return fail(std::move(packs).error().within("a new index file cannot be read back, so the old ones stay"));
+}
+
+Status IndexReplacement::finish(const Cancel& cancel) {
+  TRY(writer_.finish(cancel));
+  for (const Id& file : writer_.files()) TRY(verify(file, cancel));
+  for (const Id& file : old_) {
+    const auto removed = repository_.storage().remove({FileType::kIndex, file}, cancel);
+    if (!removed && removed.error().kind() != ErrorKind::kNotFound) return removed;
+  }
+  return {};
+}
+
+}  // namespace varve::maintenance

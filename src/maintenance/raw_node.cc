@@ -1,0 +1,137 @@
+#include "maintenance/raw_node.h"
+
+#include <algorithm>
+#include <array>
+
+#include "codec/go_json.h"
+#include "repo/json_reader.h"
+
+namespace varve::maintenance {
+
+namespace {
+
+using repo::JsonReader;
+
+std::string quoted(const Id& id) {
+  return '"' + id.hex() + '"';
+}
+
+std::string encode_ids(const std::vector<Id>& ids) {
+  std::string out = "[";
+  for (const Id& id : ids) {
+    if (out.size() > 1) out += ',';
+    out += quoted(id);
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+Result<RawNode> RawNode::parse(std::string json) {
+  RawNode node;
+  JsonReader in(json);
+  TRY(in.object([&](std::string_view key) -> Status {
+    auto member = node.find(key);  // of equal keys the last counts
+    if (member == node.members_.end()) member = node.members_.insert(member, {std::string(key), ""});
+    return in.raw(member->value);
+  }));
+  TRY(in.end());
+  for (const Member& member : node.members_) TRY(node.read(member));
+  return node;
+}
+
+Status RawNode::read(const Member& member) {
+  JsonReader in(member.value);
+  if (member.key == "name") {
+    std::string text;
+    TRY(in.string(text));
+    if (!codec::go_unquote(text, name_)) return in.error("a name with wrong escapes");
+  } else if (member.key == "type") {
+    return in.string(type_);
+  } else if (member.key == "size") {
+    return in.number(size_);
+  } else if (member.key == "subtree") {
+    subtree_.reset();
+    if (!in.take_null()) return in.id(subtree_.emplace());
+  } else if (member.key == "content") {
+    content_.clear();
+    has_content_ = !in.take_null();
+    if (has_content_) return in.array([&] { return in.id(content_.emplace_back()); });
+  }
+  return {};
+}
+
+std::vector<RawNode::Member>::iterator RawNode::find(std::string_view key) {
+  return std::find_if(members_.begin(), members_.end(), [&](const Member& member) { return member.key == key; });
+}
+
+void RawNode::set_content(std::vector<Id> content) {
+  content_ = std::move(content);
+  has_content_ = true;
+  if (const auto old = find("content"); old != members_.end()) {
+    old->value = encode_ids(content_);
+  } else {
+    members_.insert(std::min(find("subtree"), find("error")), {"content", encode_ids(content_)});
+  }
+}
+
+/// 0 is left out.
+void RawNode::set_size(uint64_t size) {
+  size_ = size;
+  auto at = find("size");
+  if (size == 0) {
+    if (at != members_.end()) members_.erase(at);
+    return;
+  }
+  if (at == members_.end()) {
+    constexpr std::array kAfter = {
+        "links",   "linktarget", "linktarget_raw", "extended_attributes", "generic_attributes", "device",
+        "content", "subtree",    "error"};
+    const auto follows = [&](const Member& m) {
+      return std::find(kAfter.begin(), kAfter.end(), m.key) != kAfter.end();
+    };
+    at = members_.insert(std::find_if(members_.begin(), members_.end(), follows), {"size", ""});
+  }
+  at->value = std::to_string(size);
+}
+
+void RawNode::set_subtree(const Id& tree) {
+  subtree_ = tree;
+  if (const auto old = find("subtree"); old != members_.end()) {
+    old->value = quoted(tree);
+  } else {
+    members_.insert(find("error"), {"subtree", quoted(tree)});
+  }
+}
+
+std::string RawNode::json() const {
+  std::string out = "{";
+  for (const Member& member : members_) {
+    if (out.size() > 1) out += ',';
+    out += codec::go_json_string(member.key) + ":" + member.value;
+  }
+  return out + "}";
+}
+
+Result<std::vector<std::string>> split_tree(std::string_view json) {
+  std::vector<std::string> entries;
+  JsonReader in(json);
+  TRY(in.object([&](std::string_view key) -> Status {
+    if (key != "nodes") return in.skip();
+    entries.clear();
+    return in.array([&] { return in.raw(entries.emplace_back()); });
+  }));
+  TRY(in.end());
+  return entries;
+}
+
+std::string join_tree(const std::vector<std::string>& entries) {
+  std::string out = "{\"nodes\":[";
+  for (const auto& entry : entries) {
+    if (&entry != &entries.front()) out += ',';
+    out += entry;
+  }
+  return out + "]}\n";
+}
+
+}  // namespace varve::maintenance

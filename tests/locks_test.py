@@ -1,0 +1,135 @@
+"""Who may work beside whom, as restic's locks rule it: varve beside varve, and beside stock restic."""
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness.tools import Varve, restic19, varve_binary
+from support.runs import new_repository
+
+LOCKED = 11
+
+# What each command asks for. The rest of the words make it a call that would do something.
+SHARED = {
+    "backup": ["backup", "files", "{source}"],
+    "restore": ["restore", "latest", "--target", "{out}"],
+    "dump": ["dump", "latest", "{source}/file"],
+    "ls": ["ls", "latest"],
+    "find": ["find", "file"],
+    "diff": ["diff", "latest", "latest"],
+    "stats": ["stats"],
+    "snapshots": ["snapshots"],
+    "cat": ["cat", "config"],
+    "key list": ["key", "list"],
+    "copy": ["copy", "--from-repo", "{other}", "--from-password-file", "{password}"],
+    "rewrite": ["rewrite", "--exclude", "file"],
+}
+EXCLUSIVE = {
+    "check": ["check"],
+    "prune": ["prune"],
+    "forget": ["forget", "--keep-last", "1"],
+    "tag": ["tag", "--add", "x"],
+    "rewrite --forget": ["rewrite", "--forget", "--exclude", "file"],
+    "key passwd": ["key", "passwd", "--new-password-file", "{password}"],
+    "repair index": ["repair", "index"],
+    "repair snapshots": ["repair", "snapshots", "--forget"],
+}
+WRITES_NOT = ["restore", "dump", "ls", "find", "diff", "stats", "snapshots", "cat", "key list"]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A repository with two snapshots of a folder, and another one to copy from."""
+    varve, other = Varve(tmp_path_factory.mktemp("locks")), Varve(tmp_path_factory.mktemp("other"))
+    source = varve.folder / "source"
+    source.mkdir()
+    for one in (varve, other):
+        new_repository(one)
+        for text in ("first", "second"):
+            (source / "file").write_text(text)
+            one.restic("backup", source)
+    words = {"source": source, "out": varve.folder / "out", "other": other.path, "password": varve.password_file}
+    return varve, words
+
+
+class Holder:
+    """A program that holds a lock and is stopped until the end of the test."""
+
+    def __init__(self, varve, program, *args):
+        self.process = subprocess.Popen([program, *args], env=varve.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while not any(len(path.name) == 64 for path in (varve.path / "locks").iterdir()):
+            assert self.process.poll() is None and time.monotonic() < deadline, "it took no lock"
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def locks_cleared(saved):
+    yield
+    saved[0].restic("unlock", "--remove-all")
+
+
+def call(saved, words, code):
+    varve, values = saved
+    return varve(*(word.format(**values) for word in words), code=code)
+
+
+@pytest.mark.parametrize("name", EXCLUSIVE)
+def test_a_shared_lock_keeps_out_who_wants_it_alone(saved, name, locks_cleared):
+    with Holder(saved[0], restic19(), "backup", "--stdin") as holder:
+        before = sorted((saved[0].path / "snapshots").iterdir())
+        refused = call(saved, EXCLUSIVE[name], LOCKED)
+        assert "locked" in refused.stderr and str(holder.process.pid) in refused.stderr, refused
+        assert sorted((saved[0].path / "snapshots").iterdir()) == before
+        assert len(list((saved[0].path / "locks").iterdir())) == 1  # nothing of ours is left
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_shared_lock_lets_others_share(saved, name, locks_cleared):
+    with Holder(saved[0], restic19(), "backup", "--stdin"):
+        call(saved, SHARED[name], 0)
+        assert len(list((saved[0].path / "locks").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", [*SHARED, *EXCLUSIVE])
+def test_an_exclusive_lock_keeps_everybody_out(saved, name, locks_cleared):
+    with Holder(saved[0], restic19(), "check", "--read-data"):
+        call(saved, {**SHARED, **EXCLUSIVE}[name], LOCKED)
+
+
+@pytest.mark.parametrize("name", WRITES_NOT)
+def test_readers_can_go_without(saved, name, locks_cleared):
+    with Holder(saved[0], restic19(), "check", "--read-data"):
+        call(saved, [*SHARED[name], "--no-lock"], 0)
+
+
+def test_a_lock_can_be_waited_for(saved, locks_cleared):
+    varve, _ = saved
+    with Holder(varve, restic19(), "check", "--read-data") as holder:
+        waiting = varve.start("snapshots", "--retry-lock", "1m")
+        time.sleep(1)
+        assert waiting.poll() is None
+        holder.process.kill()
+        holder.process.wait()
+        assert waiting.wait(timeout=60) == 0  # its holder is dead, which varve sees on this machine
+
+
+@pytest.mark.parametrize("held, refused", [
+    (["check", "--read-data"], ["backup", "{source}"]),
+    (["check", "--read-data"], ["prune"]),
+    (["backup", "stdin", "--name", "x"], ["prune"]),
+])
+def test_restic_is_kept_out_by_varve(saved, held, refused, locks_cleared):
+    varve, values = saved
+    with Holder(varve, varve_binary(), *held):
+        varve.restic(*(word.format(**values) for word in refused), code=LOCKED)
