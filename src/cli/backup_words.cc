@@ -1,12 +1,12 @@
 #include "cli/backup_words.h"
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 
@@ -79,7 +79,7 @@ std::string changes(const char* noun, uint64_t added, uint64_t changed, uint64_t
 
 }  // namespace
 
-void add_store_words(CLI::App& command, StoreWords& words) {
+void add_store_words(Command& command, StoreWords& words) {
   command.add_option("--compression", words.compression, "off, fastest, auto, better or max (or RESTIC_COMPRESSION)")
       ->type_name("LEVEL");
   command
@@ -103,8 +103,8 @@ Result<repo::WriterOptions> StoreWords::options() const {
   return options;
 }
 
-void add_snapshot_words(CLI::App& command, SnapshotWords& words) {
-  command.add_option("--tag", words.tags, "put tags on the snapshot (a,b)")->type_name("TAGS")->allow_extra_args(false);
+void add_snapshot_words(Command& command, SnapshotWords& words) {
+  command.add_option("--tag", words.tags, "put tags on the snapshot (a,b)")->type_name("TAGS");
   command.add_option("-H,--host", words.host, "the snapshot's host, if not this machine (or RESTIC_HOST)")
       ->type_name("HOST");
   command.add_option("--time", words.time, "the snapshot's time, if not now: 2026-11-21 10:15:02")->type_name("TIME");
@@ -123,9 +123,8 @@ Result<files::SnapshotDetails> SnapshotWords::details() const {
   return details;
 }
 
-Status refuse_options_before(const CLI::App& command) {
-  for (const auto* option : command.get_parent()->get_options()) {
-    if (option->count() == 0) continue;
+Status refuse_options_before(const Command& command) {
+  for (const auto* option : command.get_parent()->given_options()) {
     return fail(Error(ErrorKind::kInvalidInput,
                       fmt::format("{} is nothing that `backup {}` takes", option->get_name(), command.get_name()))
                     .hint(fmt::format("`varve backup {} --help` shows what it takes; options come after that name",

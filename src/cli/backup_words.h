@@ -4,13 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.h"
 #include "cli/output.h"
 #include "files/backup.h"
 #include "repo/writer.h"
-
-namespace CLI {
-class App;
-}
 
 namespace varve::cli {
 
@@ -25,7 +22,7 @@ struct StoreWords {
 
   Result<repo::WriterOptions> options() const;
 };
-void add_store_words(CLI::App& command, StoreWords& words);
+void add_store_words(Command& command, StoreWords& words);
 
 /// What a snapshot of files says about itself.
 struct SnapshotWords {
@@ -34,18 +31,18 @@ struct SnapshotWords {
 
   Result<files::SnapshotDetails> details() const;
 };
-void add_snapshot_words(CLI::App& command, SnapshotWords& words);
+void add_snapshot_words(Command& command, SnapshotWords& words);
 
 /// An option before the name of a subcommand belongs to the short form `backup mongodb://...`, and would be ignored
 /// without a word.
-Status refuse_options_before(const CLI::App& command);
+Status refuse_options_before(const Command& command);
 
 /// The result of a backup of files or of a stream, as text or JSON; gives the exit code.
 int print_backup(Output& output, const files::BackupResult& result, bool dry_run);
 /// Adds what became of the repository to an error that says that the user stopped it.
 Error explain_stop(Error error);
 
-void add_backup_files(CLI::App& backup, Context& context);
-void add_backup_stdin(CLI::App& backup, Context& context);
+void add_backup_files(Command& backup, Context& context);
+void add_backup_stdin(Command& backup, Context& context);
 
 }  // namespace varve::cli

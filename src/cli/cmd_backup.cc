@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "cli/backup_words.h"
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "job/backup.h"
@@ -170,7 +170,7 @@ Result<int> run_backup(Context& context, const BackupWords& words) {
 }
 
 /// The same for `backup mongodb` and its short form.
-std::shared_ptr<BackupWords> add_words(CLI::App& command) {
+std::shared_ptr<BackupWords> add_words(Command& command) {
   command.footer(
       "Examples:\n"
       "  varve backup mongodb://db1,db2,db3/?replicaSet=rs0 --source shop\n"
@@ -181,7 +181,7 @@ std::shared_ptr<BackupWords> add_words(CLI::App& command) {
   command.add_option("--source", words->source, "the name of what is backed up (the replica set's, if not given)")
       ->type_name("NAME");
   add_filter_options(command, words->filter);
-  command.add_option("--tag", words->tags, "put a tag on the snapshot")->type_name("TAG")->allow_extra_args(false);
+  command.add_option("--tag", words->tags, "put a tag on the snapshot")->type_name("TAG");
   add_store_words(command, words->store);
   command.add_option("--readers", words->readers, "collections read at once")->type_name("N");
   command.add_option("--order", words->order, "read documents by _id, in natural order, or what suits each collection");
@@ -193,7 +193,7 @@ std::shared_ptr<BackupWords> add_words(CLI::App& command) {
   return words;
 }
 
-void add_backup_mongodb(CLI::App& backup, Context& context) {
+void add_backup_mongodb(Command& backup, Context& context) {
   auto* command = backup.add_subcommand("mongodb", "back a live MongoDB up; the name may be left out before its URI");
   const auto words = add_words(*command);
   command->callback([&context, words, command] {
@@ -206,7 +206,7 @@ void add_backup_mongodb(CLI::App& backup, Context& context) {
 
 }  // namespace
 
-void add_backup(CLI::App& app, Context& context) {
+void add_backup(Command& app, Context& context) {
   auto* command = app.add_subcommand("backup", "back a live MongoDB up, or files, or what a program writes");
   const auto words = add_words(*command);
   command->require_subcommand(0, 1);
@@ -214,7 +214,7 @@ void add_backup(CLI::App& app, Context& context) {
   add_backup_files(*command, context);
   add_backup_stdin(*command, context);
   command->callback([&context, words, command] {
-    if (!command->get_subcommands().empty()) return;  // it has its own
+    if (command->subcommand_given()) return;  // it has its own
     context.run = [&context, words] { return run_backup(context, *words); };
   });
 }

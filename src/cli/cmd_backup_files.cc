@@ -1,7 +1,8 @@
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 
 #include "cli/backup_words.h"
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/pattern_options.h"
 #include "files/backup.h"
@@ -146,25 +147,24 @@ Result<int> run_backup_files(Context& context, const FilesWords& words) {
   return print_backup(context.output(), *saved, words.dry_run);
 }
 
-void add_which(CLI::App& command, FilesWords& words) {
+void add_which(Command& command, FilesWords& words) {
   command.add_option("path", words.paths, "files and folders")->type_name("PATH");
   const auto add_list = [&](const std::string& name, std::vector<std::string>& into, const std::string& help) {
-    command.add_option(name, into, help)->type_name("FILE")->allow_extra_args(false);
+    command.add_option(name, into, help)->type_name("FILE");
   };
   add_list("--files-from", words.lists, "also what the patterns in FILE match, one a line (- for standard input)");
   add_list("--files-from-verbatim", words.verbatim_lists, "also the paths in FILE, one a line");
   add_list("--files-from-raw", words.raw_lists, "also the paths in FILE, each ended by a zero byte");
   add_pattern_options(command, words.excludes, "exclude", "leave out what matches");
   command.add_option("--exclude-if-present", words.folder_tags, "leave out what is beside a file of that name")
-      ->type_name("NAME[:HEADER]")
-      ->allow_extra_args(false);
+      ->type_name("NAME[:HEADER]");
   command.add_flag("--exclude-caches", words.caches, "leave out folders that a CACHEDIR.TAG marks as caches");
   command.add_option("--exclude-larger-than", words.larger_than, "leave out larger files, such as 20M")
       ->type_name("SIZE");
   command.add_flag("-x,--one-file-system", words.one_file_system, "stay on the file systems of the given paths");
 }
 
-void add_how(CLI::App& command, FilesWords& words) {
+void add_how(Command& command, FilesWords& words) {
   command
       .add_option("--parent", words.parent,
                   "skip what is unchanged since SNAPSHOT (else the newest of this host and these paths)")
@@ -182,7 +182,7 @@ void add_how(CLI::App& command, FilesWords& words) {
 
 }  // namespace
 
-void add_backup_files(CLI::App& backup, Context& context) {
+void add_backup_files(Command& backup, Context& context) {
   auto* command = backup.add_subcommand("files", "back files and folders up, as restic's backup does");
   command->footer(
       "Examples:\n"

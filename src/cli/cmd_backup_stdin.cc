@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 
 #include <unistd.h>
 
 #include "cli/backup_words.h"
+#include "cli/command.h"
 #include "cli/context.h"
 #include "files/stream_backup.h"
 
@@ -48,7 +48,7 @@ Result<int> run_backup_stdin(Context& context, const StdinWords& words, std::vec
 
 }  // namespace
 
-void add_backup_stdin(CLI::App& backup, Context& context) {
+void add_backup_stdin(Command& backup, Context& context) {
   auto* command = backup.add_subcommand("stdin", "back up what a program writes, as one file");
   command->footer(
       "Examples:\n"

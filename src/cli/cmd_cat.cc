@@ -1,7 +1,8 @@
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "codec/sha256.h"
 #include "repo/config.h"
@@ -154,7 +155,7 @@ Result<int> run_cat(Context& context, const std::string& type, const std::string
 
 }  // namespace
 
-void add_cat(CLI::App& app, Context& context) {
+void add_cat(Command& app, Context& context) {
   auto* command = app.add_subcommand("cat", "print what the repository holds as it is: JSON, or a blob's bytes");
   command->footer(
       "Examples:\n"

@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "cli/in_words.h"
@@ -113,7 +113,7 @@ Result<int> check(Context& context, const CheckArguments& arguments) {
 
 }  // namespace
 
-void add_check(CLI::App& app, Context& context) {
+void add_check(Command& app, Context& context) {
   auto* command = app.add_subcommand("check", "look for damage in the repository");
   command->footer(
       "Example:\n  varve check --read-data\n  varve check --read-data-subset 2/7\n  varve check latest --host shop");

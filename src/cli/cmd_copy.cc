@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "cli/writer_options.h"
@@ -119,7 +119,7 @@ Result<int> run_copy(Context& context, const CopyWords& words) {
 
 }  // namespace
 
-void add_copy(CLI::App& app, Context& context) {
+void add_copy(Command& app, Context& context) {
   auto* command = app.add_subcommand("copy", "copy snapshots from another repository into this one");
   command->footer(
       "Examples:\n"

@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "files/diff.h"
@@ -75,7 +75,7 @@ Result<int> diff(Context& context, const DiffWords& words) {
 
 }  // namespace
 
-void add_diff(CLI::App& app, Context& context) {
+void add_diff(Command& app, Context& context) {
   auto* command = app.add_subcommand("diff", "what changed from one snapshot to another");
   command->footer(
       "Example:\n"

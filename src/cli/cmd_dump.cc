@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <cerrno>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "files/dump.h"
 #include "files/paths.h"
@@ -89,7 +89,7 @@ Result<int> dump(Context& context, const DumpWords& words) {
 
 }  // namespace
 
-void add_dump(CLI::App& app, Context& context) {
+void add_dump(Command& app, Context& context) {
   auto* command =
       app.add_subcommand("dump", "write a file of a snapshot, or a folder as an archive, to standard output");
   command->footer(

@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "job/export.h"
@@ -40,7 +40,7 @@ Result<int> run_export(Context& context, const ExportOptions& options) {
 
 }  // namespace
 
-void add_export(CLI::App& app, Context& context) {
+void add_export(Command& app, Context& context) {
   auto* command = app.add_subcommand("export", "write a backup out as a mongodump folder");
   command->footer("Example:\n  varve export latest --out /tmp/dump");
   auto options = std::make_shared<ExportOptions>();

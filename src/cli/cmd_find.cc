@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/find_time.h"
 #include "cli/node_format.h"
@@ -234,7 +234,7 @@ class Finder {
 
 }  // namespace
 
-void add_find(CLI::App& app, Context& context) {
+void add_find(Command& app, Context& context) {
   auto* command = app.add_subcommand("find", "search snapshots for files, or for blobs, trees and packs");
   command->footer(
       "Examples:\n"
@@ -244,9 +244,7 @@ void add_find(CLI::App& app, Context& context) {
   command->add_option("pattern", words->patterns, "names or paths, with * ? [] and **; or ids")
       ->required()
       ->type_name("PATTERN");
-  command->add_option("-s,--snapshot", words->snapshots, "search only this snapshot")
-      ->type_name("SNAPSHOT")
-      ->allow_extra_args(false);
+  command->add_option("-s,--snapshot", words->snapshots, "search only this snapshot")->type_name("SNAPSHOT");
   command->add_option("-O,--oldest", words->oldest, "only what was modified at TIME or later")->type_name("TIME");
   command->add_option("-N,--newest", words->newest, "only what was modified at TIME or before")->type_name("TIME");
   command->add_flag("-i,--ignore-case", words->ignore_case, "in upper or lower case");

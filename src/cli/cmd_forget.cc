@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -204,7 +203,7 @@ Result<int> run_forget(Context& context, const Words& words) {
 
 }  // namespace
 
-void add_forget(CLI::App& app, Context& context) {
+void add_forget(Command& app, Context& context) {
   auto* command = app.add_subcommand("forget", "remove snapshots, by name or by a policy");
   command->footer(
       "Examples:\n"
@@ -220,8 +219,7 @@ void add_forget(CLI::App& app, Context& context) {
     command->add_option(kWithins[i].name, words->withins[i], kWithins[i].what)->type_name("DURATION");
   }
   command->add_option("--keep-tag", words->keep_tags, "keep what has all of these TAGS (a,b); '' for what has none")
-      ->type_name("TAGS")
-      ->allow_extra_args(false);
+      ->type_name("TAGS");
   add_selection_options(*command, words->selection, false);
   command
       ->add_option("-g,--group-by", words->group_by, "apply the policy to each group by host, paths, tags; '' to all")

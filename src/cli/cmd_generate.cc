@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 
 #include <sys/stat.h>
 
+#include "cli/command.h"
 #include "cli/command_tree.h"
 #include "cli/context.h"
 
@@ -36,7 +36,7 @@ Status write_pages(const CommandHelp& command, const std::vector<OptionHelp>& co
   return {};
 }
 
-Result<int> generate(Context& context, const CLI::App& app, const GenerateOptions& options) {
+Result<int> generate(Context& context, const Command& app, const GenerateOptions& options) {
   const auto program = describe_commands(app);
   if (options.man.empty() && options.bash.empty() && options.zsh.empty() && options.fish.empty()) {
     return fail(Error(ErrorKind::kInvalidInput, "nothing to generate was named")
@@ -58,7 +58,7 @@ Result<int> generate(Context& context, const CLI::App& app, const GenerateOption
 
 }  // namespace
 
-void add_generate(CLI::App& app, Context& context) {
+void add_generate(Command& app, Context& context) {
   auto* command = app.add_subcommand("generate", "write man pages and completions for shells");
   command->footer(
       "Examples:\n"

@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "storage/storage.h"
 
@@ -56,7 +56,7 @@ Result<int> init(Context& context, const InitOptions& options) {
 
 }  // namespace
 
-void add_init(CLI::App& app, Context& context) {
+void add_init(Command& app, Context& context) {
   auto* command = app.add_subcommand("init", "make a new repository");
   command->footer("Example:\n  varve init -r /srv/backup -p ~/.varve-password");
   auto options = std::make_shared<InitOptions>();

@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "maintenance/key_ring.h"
@@ -102,15 +102,15 @@ Result<int> passwd(Context& context, const NewKeyWords& words) {
   return kOk;
 }
 
-CLI::App* add_verb(CLI::App& key, Context& context, const char* name, const char* what, const char* example,
-                   std::function<Result<int>()> run) {
+Command* add_verb(Command& key, Context& context, const char* name, const char* what, const char* example,
+                  std::function<Result<int>()> run) {
   auto* command = key.add_subcommand(name, what);
   command->footer(std::string("Example:\n  ") + example);
   command->callback([&context, run = std::move(run)] { context.run = run; });
   return command;
 }
 
-void add_new_key_options(CLI::App& command, NewKeyWords& words) {
+void add_new_key_options(Command& command, NewKeyWords& words) {
   command.add_option("--new-password-file", words.password_file, "read the new password from FILE")->type_name("FILE");
   command.add_option("--user", words.user, "whose it is, to be listed")->type_name("NAME");
   command.add_option("--host", words.host, "for which machine, to be listed")->type_name("NAME");
@@ -118,7 +118,7 @@ void add_new_key_options(CLI::App& command, NewKeyWords& words) {
 
 }  // namespace
 
-void add_key(CLI::App& app, Context& context) {
+void add_key(Command& app, Context& context) {
   auto* key = app.add_subcommand("key", "list, add, remove and change the passwords of the repository");
   key->footer("Example:\n  varve key add --new-password-file FILE --user operator");
   key->require_subcommand(1);

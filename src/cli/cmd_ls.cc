@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/ls_printer.h"
 #include "files/paths.h"
@@ -98,7 +98,7 @@ Result<int> ls(Context& context, const LsWords& words) {
 
 }  // namespace
 
-void add_ls(CLI::App& app, Context& context) {
+void add_ls(Command& app, Context& context) {
   auto* command = app.add_subcommand("ls", "list the files of a snapshot");
   command->footer(
       "Examples:\n"

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 
 #include "cli/prune_words.h"
 
@@ -22,7 +21,7 @@ Result<int> run_prune(Context& context, const Words& words) {
 
 }  // namespace
 
-void add_prune(CLI::App& app, Context& context) {
+void add_prune(Command& app, Context& context) {
   auto* command = app.add_subcommand("prune", "remove the data that no snapshot needs");
   command->footer("Example:\n  varve prune --max-unused 10%");
   auto words = std::make_shared<Words>();

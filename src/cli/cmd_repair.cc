@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "maintenance/repair_index.h"
@@ -146,7 +146,7 @@ Result<int> repair_packs(Context& context, const std::vector<std::string>& names
   return kOk;
 }
 
-void add_repair_index(CLI::App& repair, Context& context) {
+void add_repair_index(Command& repair, Context& context) {
   auto* command = repair.add_subcommand("index", "make the index say what the packs hold");
   command->footer("Example:\n  varve repair index");
   auto options = std::make_shared<maintenance::RepairIndexOptions>();
@@ -156,7 +156,7 @@ void add_repair_index(CLI::App& repair, Context& context) {
       [&context, options] { context.run = [&context, options] { return repair_index(context, *options); }; });
 }
 
-void add_repair_packs(CLI::App& repair, Context& context) {
+void add_repair_packs(Command& repair, Context& context) {
   auto* command = repair.add_subcommand("packs", "save what can be read of damaged packs, and remove them");
   command->footer("Example:\n  varve repair packs 6a3f5d0c");
   auto names = std::make_shared<std::vector<std::string>>();
@@ -168,7 +168,7 @@ void add_repair_packs(CLI::App& repair, Context& context) {
 
 }  // namespace
 
-void add_repair(CLI::App& app, Context& context) {
+void add_repair(Command& app, Context& context) {
   auto* command = app.add_subcommand("repair", "repair a damaged repository");
   command->footer(
       "Example:\n  varve check --read-data        names what is damaged, and which of these helps\n"

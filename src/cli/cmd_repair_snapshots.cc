@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "cli/in_words.h"
@@ -123,7 +123,7 @@ Result<int> repair_snapshots(Context& context, const SnapshotsArguments& argumen
 
 }  // namespace
 
-void add_repair_snapshots(CLI::App& repair, Context& context) {
+void add_repair_snapshots(Command& repair, Context& context) {
   auto* command = repair.add_subcommand("snapshots", "make broken snapshots anew, without what they miss");
   command->footer("Example:\n  varve repair snapshots --dry-run\n  varve repair snapshots --forget");
   auto arguments = std::make_shared<SnapshotsArguments>();

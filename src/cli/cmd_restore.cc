@@ -1,10 +1,11 @@
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "cli/restore_files.h"
@@ -138,7 +139,7 @@ Result<int> run_restore(Context& context, const RestoreWords& words) {
 
 }  // namespace
 
-void add_restore(CLI::App& app, Context& context) {
+void add_restore(Command& app, Context& context) {
   auto* command = app.add_subcommand("restore", "bring a backup back: collections to a server, files to a folder");
   command->footer(
       "Examples:\n"

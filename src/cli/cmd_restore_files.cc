@@ -1,4 +1,4 @@
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -144,14 +144,14 @@ Result<files::RestoreResult> run(Context& context, const OpenRepository& reposit
 
 }  // namespace
 
-void add_restore_files_options(CLI::App& command, RestoreFilesWords& words,
+void add_restore_files_options(Command& command, RestoreFilesWords& words,
                                const std::vector<std::string>& options_of_servers) {
   auto* target = command.add_option("-t,--target", words.target, "restore files to the folder DIR")->type_name("DIR");
   for (const auto& other : options_of_servers) target->excludes(command.get_option(other));
   add_include_options(command, words.includes);
   add_exclude_options(command, words.excludes);
   const auto add_list = [&](const char* name, std::vector<std::string>& to, const char* help) {
-    command.add_option(name, to, help)->type_name("PATTERN")->allow_extra_args(false);
+    command.add_option(name, to, help)->type_name("PATTERN");
   };
   add_list("--include-xattr", words.include_attributes, "only extended attributes that match PATTERN");
   add_list("--exclude-xattr", words.exclude_attributes, "no extended attributes that match PATTERN");

@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/exclude_options.h"
 #include "cli/format.h"
@@ -120,7 +120,7 @@ Result<int> run_rewrite(Context& context, const RewriteWords& words) {
 
 }  // namespace
 
-void add_rewrite(CLI::App& app, Context& context) {
+void add_rewrite(Command& app, Context& context) {
   auto* command = app.add_subcommand("rewrite", "save snapshots anew without some files, or with another host or time");
   command->footer(
       "Examples:\n"

@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "job/backup_reader.h"
@@ -70,7 +70,7 @@ Result<int> show(Context& context, const SnapshotOptions& options) {
 
 }  // namespace
 
-void add_show(CLI::App& app, Context& context) {
+void add_show(Command& app, Context& context) {
   auto* command = app.add_subcommand("show", "what a backup holds, how it was read, and what is not in it");
   command->footer("Example:\n  varve show latest --source shop");
   auto options = std::make_shared<SnapshotOptions>();

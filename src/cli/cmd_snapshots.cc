@@ -1,10 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "cli/node_format.h"
@@ -126,7 +126,7 @@ Result<int> list(Context& context, const SnapshotsWords& words) {
 
 }  // namespace
 
-void add_snapshots(CLI::App& app, Context& context) {
+void add_snapshots(Command& app, Context& context) {
   auto* command = app.add_subcommand("snapshots", "list what the repository holds");
   command->footer(
       "Examples:\n"
@@ -134,7 +134,7 @@ void add_snapshots(CLI::App& app, Context& context) {
       "  varve snapshots --group-by host,tags --latest 3");
   auto words = std::make_shared<SnapshotsWords>();
   command->add_option("snapshot", words->names, "only these")->type_name("SNAPSHOT");
-  command->add_option("--source", words->sources, "only of this source")->type_name("NAME")->allow_extra_args(false);
+  command->add_option("--source", words->sources, "only of this source")->type_name("NAME");
   add_selection_options(*command, words->selection);
   command->add_option("--latest", words->latest, "only the last N of each host and paths, or of each group")
       ->type_name("N");

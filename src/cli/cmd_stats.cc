@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "maintenance/stats.h"
@@ -76,7 +76,7 @@ Result<int> run_stats(Context& context, const StatsWords& words) {
 
 }  // namespace
 
-void add_stats(CLI::App& app, Context& context) {
+void add_stats(Command& app, Context& context) {
   auto* command = app.add_subcommand("stats", "count what snapshots hold and what they take");
   command->footer(
       "Examples:\n"

@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "maintenance/tag.h"
@@ -64,7 +64,7 @@ Result<int> run_tag(Context& context, const TagWords& words) {
 
 }  // namespace
 
-void add_tag(CLI::App& app, Context& context) {
+void add_tag(Command& app, Context& context) {
   auto* command = app.add_subcommand("tag", "change the tags of snapshots");
   command->footer(
       "Examples:\n"
@@ -74,7 +74,7 @@ void add_tag(CLI::App& app, Context& context) {
   command->add_option("snapshots", words->snapshots, "ids, or latest; without any, all that are selected")
       ->type_name("SNAPSHOT");
   const auto add_tags = [&](const char* name, std::vector<std::string>& lists, const char* what) {
-    command->add_option(name, lists, what)->type_name("TAGS")->allow_extra_args(false);
+    command->add_option(name, lists, what)->type_name("TAGS");
   };
   add_tags("--add", words->add, "add these TAGS (a,b)");
   add_tags("--remove", words->remove, "take these away");

@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "repo/unlock.h"
@@ -32,7 +32,7 @@ Result<int> run_unlock(Context& context, bool all) {
 
 }  // namespace
 
-void add_unlock(CLI::App& app, Context& context) {
+void add_unlock(Command& app, Context& context) {
   auto* command = app.add_subcommand("unlock", "remove locks that a dead program left behind");
   command->footer("Example:\n  varve unlock");
   auto all = std::make_shared<bool>(false);

@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
 #include "job/verify.h"
@@ -81,7 +81,7 @@ Result<int> run_verify(Context& context, const VerifyWords& words) {
 
 }  // namespace
 
-void add_verify(CLI::App& app, Context& context) {
+void add_verify(Command& app, Context& context) {
   auto* command = app.add_subcommand("verify", "compare a server with a backup: documents, options, indexes");
   command->footer("Example:\n  varve verify latest --against mongodb://staging --ns-include 'shop.*'");
   auto words = std::make_shared<VerifyWords>();

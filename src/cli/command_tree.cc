@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/command.h"
+
 namespace varve::cli {
 
 namespace {
@@ -48,8 +50,8 @@ CommandHelp describe(const CLI::App& app, const std::string& above) {
 
 }  // namespace
 
-CommandHelp describe_commands(const CLI::App& program) {
-  return describe(program, "");
+CommandHelp describe_commands(const Command& program) {
+  return describe(program.app(), "");
 }
 
 }  // namespace varve::cli

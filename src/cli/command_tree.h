@@ -3,9 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "cli/command.h"
 
 namespace varve::cli {
 
@@ -29,7 +27,7 @@ struct CommandHelp {
 };
 
 /// The program and all below it. Hidden commands and options are left out.
-CommandHelp describe_commands(const CLI::App& program);
+CommandHelp describe_commands(const Command& program);
 
 /// A page for man(1), in section 1. `common` are the options that every command has; the program's own page gets them
 /// from itself.

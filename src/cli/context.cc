@@ -1,8 +1,8 @@
 #include "cli/context.h"
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 
+#include "cli/command.h"
 #include "job/layout.h"
 #include "storage/storage.h"
 
@@ -81,7 +81,7 @@ Result<OpenRepository> Context::open(const Place& place, Access access, bool wit
   return open;
 }
 
-void add_source_options(CLI::App& command, SourceOptions& options) {
+void add_source_options(Command& command, SourceOptions& options) {
   command.add_option("--from-repo", options.repo, "where the other repository is (or RESTIC_FROM_REPOSITORY)")
       ->type_name("PLACE");
   command.add_option("--from-repository-file", options.repository_file, "read its place from FILE")->type_name("FILE");
@@ -113,18 +113,15 @@ Result<Place> source_place(const SourceOptions& options) {
   return place;
 }
 
-void add_filter_options(CLI::App& command, FilterOptions& options) {
+void add_filter_options(Command& command, FilterOptions& options) {
   command
       .add_option("--ns-include", options.includes,
                   "take only namespaces that match PATTERN (db.collection, * any run)")
-      ->type_name("PATTERN")
-      ->allow_extra_args(false);
-  command.add_option("--ns-exclude", options.excludes, "leave out namespaces that match PATTERN")
-      ->type_name("PATTERN")
-      ->allow_extra_args(false);
+      ->type_name("PATTERN");
+  command.add_option("--ns-exclude", options.excludes, "leave out namespaces that match PATTERN")->type_name("PATTERN");
 }
 
-void add_uri_secrets(CLI::App& command, UriOptions& options) {
+void add_uri_secrets(Command& command, UriOptions& options) {
   command.add_option("--uri-file", options.file, "read the server's URI from FILE")->type_name("FILE");
   command
       .add_option("--mongo-password-command", options.password_command, "a command that prints the server's password")
@@ -147,19 +144,13 @@ repo::SnapshotFilter SelectionOptions::filter() const {
   return filter;
 }
 
-void add_selection_options(CLI::App& command, SelectionOptions& options, bool short_host) {
-  command.add_option(short_host ? "-H,--host" : "--host", options.hosts, "only snapshots of HOST")
-      ->type_name("HOST")
-      ->allow_extra_args(false);
-  command.add_option("--path", options.paths, "only snapshots that hold PATH")
-      ->type_name("PATH")
-      ->allow_extra_args(false);
-  command.add_option("--tag", options.tags, "only snapshots with all of these TAGS (a,b)")
-      ->type_name("TAGS")
-      ->allow_extra_args(false);
+void add_selection_options(Command& command, SelectionOptions& options, bool short_host) {
+  command.add_option(short_host ? "-H,--host" : "--host", options.hosts, "only snapshots of HOST")->type_name("HOST");
+  command.add_option("--path", options.paths, "only snapshots that hold PATH")->type_name("PATH");
+  command.add_option("--tag", options.tags, "only snapshots with all of these TAGS (a,b)")->type_name("TAGS");
 }
 
-void add_snapshot_options(CLI::App& command, SnapshotOptions& options) {
+void add_snapshot_options(Command& command, SnapshotOptions& options) {
   command.add_option("snapshot", options.name, "an id, the beginning of one, or latest")
       ->required()
       ->type_name("SNAPSHOT");

@@ -7,16 +7,13 @@
 
 #include "base/cancel.h"
 #include "bson/namespace.h"
+#include "cli/command.h"
 #include "cli/output.h"
 #include "cli/secrets.h"
 #include "codec/zstd.h"
 #include "repo/lock.h"
 #include "repo/repository.h"
 #include "repo/snapshot_path.h"
-
-namespace CLI {
-class App;
-}
 
 namespace varve::cli {
 
@@ -83,8 +80,8 @@ std::string program_version();  ///< "varve 0.1.0"
 struct FilterOptions {
   std::vector<std::string> includes, excludes;
 };
-void add_filter_options(CLI::App& command, FilterOptions& options);
-void add_uri_secrets(CLI::App& command, UriOptions& options);
+void add_filter_options(Command& command, FilterOptions& options);
+void add_uri_secrets(Command& command, UriOptions& options);
 Result<codec::Compression> parse_compression(const std::string& name);
 /// --host, --path and --tag, which select snapshots as in restic.
 struct SelectionOptions {
@@ -93,13 +90,13 @@ struct SelectionOptions {
   repo::SnapshotFilter filter() const;
 };
 /// `short_host`: -H too, where it means nothing else.
-void add_selection_options(CLI::App& command, SelectionOptions& options, bool short_host = true);
+void add_selection_options(Command& command, SelectionOptions& options, bool short_host = true);
 /// `S` of a command, narrowed by --source and the selection.
 struct SnapshotOptions {
   std::string name, source;
   SelectionOptions selection;
 };
-void add_snapshot_options(CLI::App& command, SnapshotOptions& options);
+void add_snapshot_options(Command& command, SnapshotOptions& options);
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
 /// `S:FOLDER` too. The index must be loaded.
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options);
@@ -108,34 +105,34 @@ Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, 
 struct SourceOptions {
   std::string repo, repository_file, password_file, password_command;
 };
-void add_source_options(CLI::App& command, SourceOptions& options);
+void add_source_options(Command& command, SourceOptions& options);
 /// kInvalidInput if none is named, there or in the environment.
 Result<Place> source_place(const SourceOptions& options);
 
 // One a command; each adds itself to the program.
-void add_init(CLI::App& app, Context& context);
-void add_snapshots(CLI::App& app, Context& context);
-void add_show(CLI::App& app, Context& context);
-void add_ls(CLI::App& app, Context& context);
-void add_find(CLI::App& app, Context& context);
-void add_diff(CLI::App& app, Context& context);
-void add_dump(CLI::App& app, Context& context);
-void add_check(CLI::App& app, Context& context);
-void add_unlock(CLI::App& app, Context& context);
-void add_backup(CLI::App& app, Context& context);
-void add_restore(CLI::App& app, Context& context);
-void add_verify(CLI::App& app, Context& context);
-void add_export(CLI::App& app, Context& context);
-void add_repair(CLI::App& app, Context& context);
-void add_repair_snapshots(CLI::App& repair, Context& context);  ///< of `repair`
-void add_generate(CLI::App& app, Context& context);
-void add_copy(CLI::App& app, Context& context);
-void add_tag(CLI::App& app, Context& context);
-void add_rewrite(CLI::App& app, Context& context);
-void add_key(CLI::App& app, Context& context);
-void add_forget(CLI::App& app, Context& context);
-void add_prune(CLI::App& app, Context& context);
-void add_stats(CLI::App& app, Context& context);
-void add_cat(CLI::App& app, Context& context);
+void add_init(Command& app, Context& context);
+void add_snapshots(Command& app, Context& context);
+void add_show(Command& app, Context& context);
+void add_ls(Command& app, Context& context);
+void add_find(Command& app, Context& context);
+void add_diff(Command& app, Context& context);
+void add_dump(Command& app, Context& context);
+void add_check(Command& app, Context& context);
+void add_unlock(Command& app, Context& context);
+void add_backup(Command& app, Context& context);
+void add_restore(Command& app, Context& context);
+void add_verify(Command& app, Context& context);
+void add_export(Command& app, Context& context);
+void add_repair(Command& app, Context& context);
+void add_repair_snapshots(Command& repair, Context& context);  ///< of `repair`
+void add_generate(Command& app, Context& context);
+void add_copy(Command& app, Context& context);
+void add_tag(Command& app, Context& context);
+void add_rewrite(Command& app, Context& context);
+void add_key(Command& app, Context& context);
+void add_forget(Command& app, Context& context);
+void add_prune(Command& app, Context& context);
+void add_stats(Command& app, Context& context);
+void add_cat(Command& app, Context& context);
 
 }  // namespace varve::cli

@@ -1,6 +1,5 @@
 #include "cli/exclude_options.h"
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
@@ -34,12 +33,10 @@ Status add_list(std::vector<std::string> patterns, const std::vector<std::string
   return patterns.empty() ? Status() : rules.add(patterns, ignore_case);
 }
 
-void add_options(CLI::App& command, ExcludeWords& words, const std::string& verb, char letter,
+void add_options(Command& command, ExcludeWords& words, const std::string& verb, char letter,
                  const std::string& doing) {
   const auto add = [&](const std::string& names, std::vector<std::string>& list, const char* type,
-                       const std::string& what) {
-    command.add_option(names, list, what)->type_name(type)->allow_extra_args(false);
-  };
+                       const std::string& what) { command.add_option(names, list, what)->type_name(type); };
   add(std::string("-") + letter + ",--" + verb, words.patterns, "PATTERN", doing + " PATTERN matches");
   add("--i" + verb, words.patterns_any_case, "PATTERN", "the same, in upper or lower case");
   add("--" + verb + "-file", words.files, "FILE", doing + " the patterns in FILE match");
@@ -52,11 +49,11 @@ bool ExcludeWords::empty() const {
   return patterns.empty() && patterns_any_case.empty() && files.empty() && files_any_case.empty();
 }
 
-void add_exclude_options(CLI::App& command, ExcludeWords& words) {
+void add_exclude_options(Command& command, ExcludeWords& words) {
   add_options(command, words, "exclude", 'e', "leave out what");
 }
 
-void add_include_options(CLI::App& command, ExcludeWords& words) {
+void add_include_options(Command& command, ExcludeWords& words) {
   add_options(command, words, "include", 'i', "take only what");
 }
 

@@ -3,11 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.h"
 #include "files/exclude.h"
-
-namespace CLI {
-class App;
-}
 
 namespace varve::cli {
 
@@ -18,8 +15,8 @@ struct ExcludeWords {
 
   bool empty() const;
 };
-void add_exclude_options(CLI::App& command, ExcludeWords& words);
-void add_include_options(CLI::App& command, ExcludeWords& words);
+void add_exclude_options(Command& command, ExcludeWords& words);
+void add_include_options(Command& command, ExcludeWords& words);
 /// Reads the files, too. An error names what is malformed, or the file.
 Result<files::ExcludeRules> exclude_rules(const ExcludeWords& words);
 

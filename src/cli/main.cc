@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/signals.h"
 
@@ -38,7 +39,7 @@ class ExampleFirst final : public CLI::Formatter {
 };
 
 /// In the order of the help.
-constexpr void (*kCommands[])(CLI::App&, Context&) = {
+constexpr void (*kCommands[])(varve::cli::Command&, Context&) = {
     varve::cli::add_init,   varve::cli::add_backup,    varve::cli::add_restore,  varve::cli::add_verify,
     varve::cli::add_export, varve::cli::add_snapshots, varve::cli::add_show,     varve::cli::add_ls,
     varve::cli::add_find,   varve::cli::add_diff,      varve::cli::add_dump,     varve::cli::add_stats,
@@ -73,9 +74,8 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
   app.require_subcommand(1);
   app.fallthrough();
   add_global_options(app, context.global);
-  for (const auto add : kCommands) {
-    add(app, context);
-  }
+  varve::cli::Command program(app);
+  for (const auto add : kCommands) add(program, context);
   output.set_json(std::ranges::find(arguments, "--json") != arguments.end());  // for what is wrong with the others
   try {
     app.parse(std::move(arguments));

@@ -1,6 +1,5 @@
 #include "cli/pattern_options.h"
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -75,12 +74,10 @@ Result<files::ExcludeRules> PatternOptions::rules() const {
   return rules;
 }
 
-void add_pattern_options(CLI::App& command, PatternOptions& options, const std::string& verb,
+void add_pattern_options(Command& command, PatternOptions& options, const std::string& verb,
                          const std::string& meaning) {
   const auto add = [&](const std::string& names, std::vector<std::string>& into, const std::string& help,
-                       const std::string& kind) {
-    command.add_option(names, into, help)->type_name(kind)->allow_extra_args(false);
-  };
+                       const std::string& kind) { command.add_option(names, into, help)->type_name(kind); };
   const std::string letter = verb.substr(0, 1);
   add("-" + letter + ",--" + verb, options.patterns, meaning + " PATTERN", "PATTERN");
   add("--i" + verb, options.any_case, "the same, whether letters are large or small", "PATTERN");

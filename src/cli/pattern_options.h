@@ -4,11 +4,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/command.h"
 #include "files/exclude.h"
-
-namespace CLI {
-class App;
-}
 
 namespace varve::cli {
 
@@ -20,7 +17,7 @@ struct PatternOptions {
   Result<files::ExcludeRules> rules() const;
 };
 /// `verb` is "exclude" or "include"; `meaning` begins the help: "leave out what matches".
-void add_pattern_options(CLI::App& command, PatternOptions& options, const std::string& verb,
+void add_pattern_options(Command& command, PatternOptions& options, const std::string& verb,
                          const std::string& meaning);
 
 /// A text file, "-" for standard input, in UTF-8 or, if it begins with a byte order mark, UTF-16; without the mark.

@@ -1,6 +1,5 @@
 #include "cli/prune_words.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -106,7 +105,7 @@ void print_text(Output& output, const PruneResult& result, bool dry_run) {
 
 }  // namespace
 
-void add_prune_options(CLI::App& command, PruneWords& words) {
+void add_prune_options(Command& command, PruneWords& words) {
   command.add_option("--max-unused", words.max_unused, "unused data that may stay: 5%, 200M or unlimited")
       ->type_name("LIMIT")
       ->capture_default_str();

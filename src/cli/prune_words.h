@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "maintenance/prune.h"
 
@@ -13,7 +14,7 @@ struct PruneWords {
   std::string max_unused = "5%", max_repack_size, smaller_than;
   bool repack_small = false, cacheable_only = false, uncompressed = false;
 };
-void add_prune_options(CLI::App& command, PruneWords& words);
+void add_prune_options(Command& command, PruneWords& words);
 Result<maintenance::PruneOptions> prune_options(const PruneWords& words);
 
 /// Prunes and prints the summary; gives the exit code. The lock is the caller's.

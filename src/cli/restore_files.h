@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.h"
 #include "cli/context.h"
 #include "cli/exclude_options.h"
 
@@ -17,7 +18,7 @@ struct RestoreFilesWords {
   int verbose = 0;
 };
 /// They are no options of a restore to a server, and refuse to be given with those named.
-void add_restore_files_options(CLI::App& command, RestoreFilesWords& words,
+void add_restore_files_options(Command& command, RestoreFilesWords& words,
                                const std::vector<std::string>& options_of_servers);
 Result<int> restore_files(Context& context, const SnapshotOptions& snapshot, const RestoreFilesWords& words,
                           bool dry_run);

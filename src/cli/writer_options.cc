@@ -1,8 +1,8 @@
 #include "cli/writer_options.h"
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 
+#include "cli/command.h"
 #include "cli/context.h"
 
 namespace varve::cli {
@@ -15,7 +15,7 @@ std::string chosen(const std::string& word, const std::string& name, const std::
 
 }  // namespace
 
-void add_writer_options(CLI::App& command, WriterWords& words) {
+void add_writer_options(Command& command, WriterWords& words) {
   command.add_option("--compression", words.compression, "off, fastest, auto, better or max (or RESTIC_COMPRESSION)")
       ->type_name("LEVEL");
   command.add_option("--pack-size", words.pack_size, "size of the files in the repository, in MiB, 4 to 128")

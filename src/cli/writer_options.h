@@ -2,11 +2,8 @@
 
 #include <string>
 
+#include "cli/command.h"
 #include "repo/writer.h"
-
-namespace CLI {
-class App;
-}
 
 namespace varve::cli {
 
@@ -14,7 +11,7 @@ namespace varve::cli {
 struct WriterWords {
   std::string compression, pack_size;
 };
-void add_writer_options(CLI::App& command, WriterWords& words);
+void add_writer_options(Command& command, WriterWords& words);
 /// Options before the environment.
 Result<repo::WriterOptions> writer_options(const WriterWords& words);
 
