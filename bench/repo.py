@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.tools import Repository, restic19, varve_binary
+from support.sealed import Sealer, write_big_index
 
 import files
 import measure
@@ -38,7 +39,8 @@ class Part:
 
 
 TASKS = {"large": "Back up a large file", "small": "Back up many small files", "again": "Back both up again, unchanged",
-         "restore": "Restore both", "check": "`check --read-data` of both", "prune": "`prune` after half was forgotten"}
+         "restore": "Restore both", "check": "`check --read-data` of both", "prune": "`prune` after half was forgotten",
+         "index": "`ls` of one file beside a million blobs"}
 PARTS = [Part(title, f"{task}-varve", [Entry(f"{task}-restic", "`restic`", task, "restic"),
                                        Entry(f"{task}-varve", "**`varve`**", task, "varve")])
          for task, title in TASKS.items()]
@@ -160,6 +162,27 @@ class Bench:
             self._generations = self.folder / "history"
             shutil.copytree(maker.repository.path, self._generations)
         return self._generations
+
+    def _index(self, program):
+        """The index is what takes the time."""
+        if getattr(program, "holds", None) != "million":
+            program.reset(self._million())
+            program.run("snapshots")
+        program.holds = "million"
+        return program.run("ls", "latest")
+
+    def _million(self):
+        """A repository of one small file and a million blobs that are only in the index."""
+        template = self.folder / "million"
+        if not template.exists():
+            maker = self.programs["restic"]
+            maker.reset()
+            (self.folder / "tiny").write_text("a file\n")
+            maker.back_up(self.folder / "tiny")
+            write_big_index(Sealer(maker.repository), 1_000_000)
+            shutil.copytree(maker.repository.path, template)
+            maker.holds = None
+        return template
 
 
 def arguments():

@@ -36,6 +36,9 @@ def compare(varve, seed, stock):
     env = {"TZ": noise.choice(ZONES)}
     theirs = getattr(varve, stock)(*args, "--no-cache", env=env, code=(0, 1))
     ours = varve(*args, env=env, code=(0, 1))
+    if stock == "restic_old" and ours.code == 1:  # it would remove the last snapshot of a group
+        assert "keeps no snapshot of" in ours.stderr
+        return 0
     assert ours.code == theirs.code, f"seed {seed}\n{ours}\n{theirs}"
     if theirs.code == 1:
         assert "refusing to delete last snapshot" in theirs.stderr and "keeps no snapshot of" in ours.stderr

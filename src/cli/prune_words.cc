@@ -15,8 +15,6 @@ using maintenance::PruneOptions;
 using maintenance::PruneResult;
 using maintenance::PruneStats;
 
-constexpr uint64_t kTargetPack = 16u << 20;
-
 Result<uint64_t> size_option(const std::string& option, const std::string& text) {
   if (const auto size = parse_size(text)) return *size;
   return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + text + "\"").hint("such as 500K, 20M or 10G"));
@@ -117,6 +115,7 @@ void add_prune_options(Command& command, PruneWords& words) {
   command.add_flag("--repack-small", words.repack_small, "join packs below four fifths of the usual size");
   command.add_option("--repack-smaller-than", words.smaller_than, "join packs below this size (8M)")->type_name("SIZE");
   command.add_flag("--repack-uncompressed", words.uncompressed, "compress what is not compressed yet");
+  add_writer_options(command, words.writer);
 }
 
 Result<maintenance::PruneOptions> prune_options(const PruneWords& words) {
@@ -125,17 +124,20 @@ Result<maintenance::PruneOptions> prune_options(const PruneWords& words) {
   if (!words.max_repack_size.empty()) {
     TRY_ASSIGN(options.max_repack_size, size_option("--max-repack-size", words.max_repack_size));
   }
-  if (words.repack_small) options.small_pack = kTargetPack * 4 / 5;
+  TRY_ASSIGN(options.writer, writer_options(words.writer));
+  if (words.repack_small) options.small_pack = options.writer.pack_size * 4 / 5;
   if (!words.smaller_than.empty()) {
     TRY_ASSIGN(options.small_pack, size_option("--repack-smaller-than", words.smaller_than));
-    if (options.small_pack == 0 || options.small_pack > kTargetPack) {
-      return fail(ErrorKind::kInvalidInput,
-                  "--repack-smaller-than must be above zero and at most 16M, which is what "
-                  "packs are filled up to");
+    if (options.small_pack == 0 || options.small_pack > options.writer.pack_size) {
+      return fail(ErrorKind::kInvalidInput, "--repack-smaller-than must be above zero and at most " +
+                                                format_size(options.writer.pack_size) + ", the size of new packs");
     }
   }
   options.repack_cacheable_only = words.cacheable_only;
   options.repack_uncompressed = words.uncompressed;
+  if (words.uncompressed && options.writer.compression == codec::Compression::kOff) {
+    return fail(ErrorKind::kInvalidInput, "--repack-uncompressed and --compression off contradict each other");
+  }
   return options;
 }
 

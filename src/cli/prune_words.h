@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/context.h"
+#include "cli/writer_options.h"
 #include "maintenance/prune.h"
 
 namespace varve::cli {
@@ -13,6 +14,7 @@ namespace varve::cli {
 struct PruneWords {
   std::string max_unused = "5%", max_repack_size, smaller_than;
   bool repack_small = false, cacheable_only = false, uncompressed = false;
+  WriterWords writer;
 };
 void add_prune_options(Command& command, PruneWords& words);
 Result<maintenance::PruneOptions> prune_options(const PruneWords& words);

@@ -14,7 +14,6 @@
 #include "repo/parallel.h"
 #include "repo/read_blobs.h"
 #include "repo/unpacked.h"
-#include "repo/writer.h"
 
 namespace varve::maintenance {
 
@@ -64,7 +63,9 @@ class Pruning {
   Status copy_blobs(const PrunePlan& plan) {
     if (plan.to_copy.empty()) return {};
     for (const uint32_t row : plan.to_copy) bytes_to_copy_ += rows_[row].length;
-    repo::Writer writer(repository_, {.tell_index = false}, cancel_);
+    auto writing = options_.writer;
+    writing.tell_index = false;  // the rows must stay valid
+    repo::Writer writer(repository_, writing, cancel_);
     const auto copy = [&](const repo::PackedBlob& blob, ByteView unit, Result<Bytes> plain) {
       return copy_blob(writer, blob, unit, std::move(plain));
     };

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "base/reporter.h"
-#include "repo/repository.h"
+#include "repo/writer.h"
 
 namespace varve::maintenance {
 
@@ -27,6 +27,7 @@ struct PruneOptions {
   uint64_t small_pack = 0;             ///< packs below it are joined; 0: what is small beside the others
   bool repack_cacheable_only = false;  ///< only packs of trees are written anew
   bool repack_uncompressed = false;    ///< what is not compressed gets compressed
+  repo::WriterOptions writer;          ///< how what stays is packed
   bool dry_run = false;                ///< plan only
   std::vector<Id> without;             ///< snapshots that count as removed already
 };

@@ -13,8 +13,9 @@ IndexRows::IndexRows(Index& index) : index_(index) {
 }
 
 IndexRows::Row IndexRows::operator[](size_t row) const {
-  const auto next = std::upper_bound(first_.begin(), first_.end(), row);
-  const auto shard = static_cast<size_t>(next - first_.begin()) - 1;
+  size_t shard = row * 256 / size();  // nearly: ids are evenly spread
+  while (row < first_[shard]) --shard;
+  while (row >= first_[shard + 1]) ++shard;
   const IndexEntry& entry = index_.state_->shards[shard].entries[row - first_[shard]];
   return {entry.type(), entry.id, entry.pack(), entry.offset, entry.length, entry.plain_length};
 }
