@@ -67,6 +67,10 @@ Option* Command::add_flag(const std::string& names, bool& value, const std::stri
   return keep(app_.add_flag(names, value, what));
 }
 
+Option* Command::add_flag(const std::string& names, int& count, const std::string& what) {
+  return keep(app_.add_flag(names, count, what));
+}
+
 Option* Command::get_option(const std::string& name) {
   const CLI::Option* wanted = app_.get_option(name);
   const auto found = std::ranges::find(options_, wanted, [](const Option& option) { return &option.option_; });

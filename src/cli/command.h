@@ -51,6 +51,8 @@ class Command {
   template <typename T>
   Option* add_option(const std::string& names, T& value, const std::string& what);
   Option* add_flag(const std::string& names, bool& value, const std::string& what);
+  /// Counts how often it is given.
+  Option* add_flag(const std::string& names, int& count, const std::string& what);
   Option* get_option(const std::string& name);
 
   /// The examples, under a heading.
