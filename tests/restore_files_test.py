@@ -72,17 +72,21 @@ def copy(source, target):
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("compression", ["auto", "off", pytest.param("max", marks=pytest.mark.all)])
 def test_every_kind_of_repository_is_restored(varve, source, tmp_path, version, compression):
-    """Version 1 has no compression; the backup of restic 0.14 is of the same format."""
+    """Version 1 has no compression. (restic 0.14 cannot keep a link's target that is no UTF-8, so not the source is compared.)"""
     varve.restic("init", "--repository-version", version)
     extra = ["--compression", compression] if version == 2 else []
     varve.restic_old("backup", source, *extra)
-    restore(varve, tmp_path / "out")
-    assert same(below(tmp_path / "out", source), source)
+    restore(varve, tmp_path / "ours")
+    varve.restic("restore", "latest", "--target", tmp_path / "theirs")
+    assert folders.differences(folders.contents(tmp_path / "ours"), folders.contents(tmp_path / "theirs")) == {}
+    assert len(folders.contents(tmp_path / "ours")) > 20
 
 
 def test_a_subfolder_is_restored_for_the_whole(saved, source, tmp_path):
-    restore(saved, tmp_path / "out", snapshot=f"latest:{source}/sub")
-    assert same(tmp_path / "out", source / "sub")
+    restore(saved, tmp_path / "ours", snapshot=f"latest:{source}/sub")
+    saved.restic("restore", f"latest:{source}/sub", "--target", tmp_path / "theirs")
+    assert same(tmp_path / "ours", tmp_path / "theirs")
+    assert (tmp_path / "ours" / "deeper" / "text.txt").exists()
 
 
 def test_holes_are_left_where_there_are_zeros(saved, source, tmp_path):
@@ -209,6 +213,7 @@ class TestOverwrite:
         source = tmp_path / "large"
         source.mkdir()
         (source / "file").write_bytes(random.Random(3).randbytes(20_000_000))
+        new_repository(varve)
         varve.restic("backup", source)
         restore(varve, tmp_path / "large out")
         file = below(tmp_path / "large out", source) / "file"
