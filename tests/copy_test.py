@@ -2,7 +2,7 @@
 import pytest
 
 from harness.tools import Varve
-from support.folders import content, fill
+from support.mixed_folder import content, fill
 from support.repositories import damage, expect_sound, fields, largest_pack, locked, place_of, snapshots
 from support.runs import back_up, new_repository
 

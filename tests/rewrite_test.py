@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from harness.tools import Varve
-from support.folders import fill
+from support.mixed_folder import fill
 from support.repositories import damage_blob, expect_sound, fields, locked, snapshots, tree_of
 from support.runs import back_up, new_repository
 

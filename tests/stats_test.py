@@ -4,7 +4,7 @@ import json
 import pytest
 
 from harness.tools import Varve
-from support.folders import fill
+from support.mixed_folder import fill
 from support.repositories import damage, largest_pack, locked, snapshots
 from support.runs import back_up, new_repository
 

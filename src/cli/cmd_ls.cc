@@ -88,7 +88,9 @@ Result<int> ls(Context& context, const LsWords& words) {
   for (const auto& folder : words.folders) folders.push_back(files::absolute_path(folder, "/"));
   TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
   TRY_ASSIGN(const auto found, find_snapshot_tree(repository, words.snapshot));
-  printer->begin(found.snapshot);
+  auto head = found.snapshot;
+  head.tree = found.tree;  // what is listed, as restic has it
+  printer->begin(head);
   Lister lister(*printer, std::move(folders), words.recursive);
   TRY(files::walk(*repository, found.tree, "/", lister, repository.cancel));
   printer->end();

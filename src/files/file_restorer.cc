@@ -179,6 +179,7 @@ Status FileRestorer::write(const Plan& plan, const Cancel& cancel) {
       if (!plain) {
         TRY(lose(file, plain.error()));
       } else if (auto done = write_blob(file, *plain, plan.uses[u].offset, cancel); !done) {
+        file.unwritable = true;
         TRY(lose(file, done.error()));
       }
       if (--file.missing > 0) continue;
@@ -190,7 +191,7 @@ Status FileRestorer::write(const Plan& plan, const Cancel& cancel) {
 }
 
 Status FileRestorer::write_blob(File& file, ByteView bytes, uint64_t offset, const Cancel& cancel) {
-  if (file.lost) return {};
+  if (file.unwritable) return {};  // one that only misses a blob gets the others
   TRY_ASSIGN(const auto fd, open(file, cancel));
   const bool sparse = options_.sparse && !file.in_place;
   TRY(sparse ? write_around_zeros(*fd, bytes, offset) : write_at(*fd, bytes, offset));

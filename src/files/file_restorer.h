@@ -46,7 +46,8 @@ class FileRestorer {
     uint64_t size = 0;                ///< the sum of the lengths: what it says itself may be wrong
     bool in_place = false;            ///< the file that is there is kept and changed
     std::atomic<uint32_t> missing = 0;
-    std::atomic<bool> lost = false;
+    std::atomic<bool> lost = false;        ///< it has not all of its content
+    std::atomic<bool> unwritable = false;  ///< and cannot have more
     bool opened_before = false;
     std::mutex mutex{};  ///< of the opening
     std::shared_ptr<const Fd> fd{};
