@@ -37,7 +37,7 @@ enum class TimeZone : uint8_t { kUtc, kLocal };
 /// duplicates (a defect otherwise: kInternal).
 Result<std::string> encode_tree(const std::vector<Node>& nodes, TimeZone zone = TimeZone::kUtc);
 /// Lenient: unknown keys, any order. kCorrupt for what restic's check refuses: a file without content, a dir without
-/// subtree, an empty name, a name with '/' or that is "." or "..", a null id.
+/// subtree, an empty name, a name with '/' or a zero byte or that is "." or "..", a null id.
 Result<std::vector<Node>> decode_tree(std::string_view json);
 
 }  // namespace varve::repo
