@@ -27,15 +27,20 @@ Result<int> run_export(Context& context, const ExportOptions& options) {
   output.line(fmt::format("  load it with: mongorestore --oplogReplay {}", options.out));
   if (result.holds_credentials) output.line("  it holds users and their credentials, unencrypted: keep it safe");
   for (const auto& remark : result.remarks) output.warning(remark);
+  for (const auto& loss : result.losses) output.warning(loss);
+  auto skipped = nlohmann::ordered_json::array();
+  for (const auto& loss : result.losses) skipped.push_back({{"what", "snapshot"}, {"reason", loss}});
+  const bool complete = result.losses.empty();
+  const int code = complete ? kOk : kIncomplete;
   output.object({{"message_type", "summary"},
-                 {"result", "complete"},
-                 {"exit_code", kOk},
-                 {"skipped", nlohmann::ordered_json::array()},
+                 {"result", complete ? "complete" : "incomplete"},
+                 {"exit_code", code},
+                 {"skipped", std::move(skipped)},
                  {"snapshot_id", snapshot.id.hex()},
                  {"files", result.files},
                  {"bytes", result.bytes},
                  {"holds_credentials", result.holds_credentials}});
-  return kOk;
+  return code;
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "job/backup_reader.h"
 
+#include <fmt/format.h>
+
 #include "dump/names.h"
 #include "job/layout.h"
 
@@ -57,13 +59,38 @@ Result<repo::Node> BackupReader::node(std::string_view path, const Cancel& cance
   return repo::find_node(*repository_, tree_, path, cancel);
 }
 
+const repo::Node* BackupReader::file(const std::string& db, const std::string& name) const {
+  const auto database = databases_.find(db);
+  if (database == databases_.end()) return nullptr;
+  const auto found = database->second.find(name);
+  return found == database->second.end() ? nullptr : &found->second;
+}
+
 Result<repo::Node> BackupReader::data(const collection::CollectionEntry& entry, const Cancel& cancel) const {
   TRY(cancel.check());
-  const auto name = dump::escape_collection(entry.ns.collection) + ".bson";
-  if (const auto database = databases_.find(entry.ns.db); database != databases_.end()) {
-    if (const auto file = database->second.find(name); file != database->second.end()) return file->second;
+  const auto* found = file(entry.ns.db, dump::escape_collection(entry.ns.collection) + ".bson");
+  if (found == nullptr) {
+    return fail(ErrorKind::kCorrupt, "the documents of " + entry.ns.text() + " are missing from the snapshot");
   }
-  return fail(ErrorKind::kCorrupt, "the documents of " + entry.ns.text() + " are missing from the snapshot");
+  if (found->size == entry.as_read.bytes) return *found;
+  return fail(Error(ErrorKind::kCorrupt,
+                    fmt::format("documents of {} are missing from the snapshot: {} of its {} bytes are there",
+                                entry.ns.text(), found->size, entry.as_read.bytes))
+                  .hint("a repair of the repository left out what was lost; `varve export` writes out what is there")
+                  .hint("--ns-exclude leaves the collection out, an earlier snapshot may hold it whole"));
+}
+
+std::vector<std::string> BackupReader::losses(const Cancel& cancel) const {
+  std::vector<std::string> losses;
+  for (const auto& entry : manifest_.collections) {
+    const auto* metadata = file(entry.ns.db, dump::escape_collection(entry.ns.collection) + ".metadata.json");
+    if (metadata == nullptr ? entry.type == "view" : metadata->size == 0) {
+      losses.push_back("options and indexes of " + entry.ns.text() + " are missing from the snapshot");
+    }
+    if (entry.type != "collection") continue;
+    if (const auto found = data(entry, cancel); !found) losses.push_back(found.error().message());
+  }
+  return losses;
 }
 
 Status BackupReader::each_document(const repo::Node& file, size_t first, size_t last,

@@ -20,8 +20,11 @@ class BackupReader {
   const std::string& folder() const { return folder_; }
   repo::Repository& repository() const { return *repository_; }
 
-  /// The file of a collection's documents. kCorrupt if it is missing.
+  /// The file of a collection's documents. kCorrupt if it is missing, or is not of the size that the manifest tells, as
+  /// where a repair of the repository took out what was lost.
   Result<repo::Node> data(const collection::CollectionEntry& entry, const Cancel& cancel) const;
+  /// Everything that a repair has left incomplete, in words for the user; empty for a backup as it was made.
+  std::vector<std::string> losses(const Cancel& cancel) const;
   /// A node by its path below folder().
   Result<repo::Node> node(std::string_view path, const Cancel& cancel) const;
 
@@ -31,6 +34,7 @@ class BackupReader {
 
  private:
   BackupReader() = default;
+  const repo::Node* file(const std::string& db, const std::string& name) const;
 
   repo::Repository* repository_ = nullptr;
   Id tree_;  // of folder_

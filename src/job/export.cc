@@ -4,7 +4,10 @@
 #include <atomic>
 #include <mutex>
 
+#include <fmt/format.h>
+
 #include "base/task_group.h"
+#include "bson/view.h"
 #include "dump/directory.h"
 
 namespace varve::job {
@@ -17,6 +20,15 @@ struct FileToWrite {
   std::string path;  // below the folder
   repo::Node node;
 };
+
+uint64_t count_documents(ByteView documents) {
+  uint64_t count = 0;
+  while (const auto size = bson::check_framing(documents)) {
+    documents = documents.subspan(*size);
+    ++count;
+  }
+  return count;
+}
 
 class Export {
  public:
@@ -35,6 +47,12 @@ class Export {
       });
     }
     TRY(group.wait());
+    result_.losses = backup_.losses(cancel);
+    TRY(cancel.check());
+    if (oplog_entries_ != backup_.manifest().oplog_entries) {
+      result_.losses.push_back(fmt::format("the oplog of the backup's window has {} entries, not {}",
+                                           oplog_entries_.load(), backup_.manifest().oplog_entries));
+    }
     for (const auto& reason : backup_.manifest().needs_varve) {
       result_.remarks.push_back("mongorestore --oplogReplay will not reach the backup's moment: " + reason);
     }
@@ -68,6 +86,7 @@ class Export {
       TRY(cancel.check());
       TRY_ASSIGN(const auto blob, backup_.repository().load_blob(repo::BlobType::kData, id, cancel));
       TRY(opened->write(blob));
+      if (file.path == "oplog.bson") oplog_entries_ += count_documents(blob);
       report(file.path, blob.size());
     }
     TRY(opened->commit());
@@ -92,6 +111,7 @@ class Export {
   std::vector<FileToWrite> files_;
   uint64_t total_ = 0;
   std::atomic<size_t> next_{0};
+  std::atomic<uint64_t> oplog_entries_{0};
   std::mutex mutex_;  // guards result_ and the folder
   ExportResult result_;
 };

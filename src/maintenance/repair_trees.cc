@@ -18,7 +18,8 @@ constexpr size_t kMaxChanges = 100;
 /// Why nobody can make use of an entry; nothing if it is one.
 std::optional<std::string> fault_of(const RawNode& node) {
   if (node.name().empty()) return "it has no name";
-  if (node.name() == "." || node.name() == ".." || node.name().find('/') != std::string::npos) {
+  if (node.name() == "." || node.name() == ".." ||
+      node.name().find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
     return "no file can have such a name";
   }
   if (!repo::type_of(node.type())) return "it is of an unknown type";

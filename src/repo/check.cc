@@ -47,7 +47,9 @@ CheckResult Checker::result() {
   findings_.hint_list("stand in several index files alike", repeated_, "`varve repair index` clears that up");
   findings_.hint_list("are in no index, as an interrupted backup leaves them", unindexed_,
                       "`varve prune` removes them; `varve repair index` brings them into the index");
-  result_.suggest_repair_index = result_.suggest_repair_index || !repeated_.empty();
+  // What is missed may be in a pack that is in no index.
+  const bool may_be_there = findings_.anything_missing() && !unindexed_.empty();
+  result_.suggest_repair_index = result_.suggest_repair_index || !repeated_.empty() || may_be_there;
   result_.suggest_prune = !mixed_.empty() || !unindexed_.empty();
   result_.packs = packs_.size();
   result_.blobs = index_.size();

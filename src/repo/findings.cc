@@ -55,6 +55,11 @@ Findings::Number Findings::missing(BlobType type, const Id& blob) {
   return *missing.finding;
 }
 
+bool Findings::anything_missing() const {
+  std::lock_guard lock(mutex_);
+  return missing_[0].finding || missing_[1].finding;
+}
+
 void Findings::mark_pack(const Id& pack, Number because, uint64_t end) {
   std::lock_guard lock(mutex_);
   packs_.emplace(pack, Cut{because, end});

@@ -29,6 +29,7 @@ class Findings {
   /// The finding that makes a blob unreadable; nothing if one of its places is good, or there is none.
   std::optional<Number> spoilt_by(const std::vector<BlobLocation>& places) const;
   bool anything_marked() const;
+  bool anything_missing() const;
 
   /// What lies there depends on what was found; a finding names a few such places only.
   void affects(Number finding, Affected place);

@@ -3,6 +3,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include <pwd.h>
@@ -13,6 +15,17 @@ namespace varve::repo {
 namespace {
 
 const Time kStart = system_clock().now();
+
+/// "<boot id>/<number of the namespace>".
+std::string pid_space() {
+  std::ifstream boot("/proc/sys/kernel/random/boot_id");
+  std::string boot_id;
+  std::getline(boot, boot_id);
+  std::error_code failed;
+  const auto space = std::filesystem::read_symlink("/proc/self/ns/pid", failed);
+  if (failed || boot_id.empty()) return {};
+  return boot_id + "/" + space.string();
+}
 
 std::string user_name(uid_t uid) {
   std::vector<char> buffer(16384);
@@ -32,6 +45,7 @@ Host this_host() {
   host.gid = getgid();
   host.username = user_name(host.uid);
   host.pid = static_cast<uint64_t>(getpid());
+  host.pid_space = pid_space();
   return host;
 }
 

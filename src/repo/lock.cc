@@ -97,7 +97,7 @@ Status look_around(Repository& repository, LockMode mode, const std::optional<Id
                    const Clock& clock) {
   TRY_ASSIGN(const auto locks, read_locks(repository, own, cancel, clock));
   for (const auto& other : locks) {
-    if (!is_left_behind(other)) {
+    if (!is_surely_left_behind(other, clock.now())) {
       if (excludes(other, mode)) return fail(locked_by(other, clock.now()));
       continue;
     }

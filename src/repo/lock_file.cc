@@ -18,6 +18,7 @@ using storage::FileType;
 
 constexpr std::chrono::seconds kRetries[] = {5s, 10s, 20s};
 constexpr auto kStaleAge = 30min;
+constexpr auto kRenewedWithin = 6min;  // restic and varve renew every five
 
 std::string age(std::chrono::nanoseconds since) {
   const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(since).count();
@@ -61,6 +62,7 @@ std::string encode_lock(const LockFile& lock) {
   object.number("pid", lock.holder.pid);
   object.number_if("uid", lock.holder.uid);
   object.number_if("gid", lock.holder.gid);
+  object.string_if("pid_space", lock.holder.pid_space);  // ours: restic passes over it
   object.close();
   return out;
 }
@@ -77,6 +79,7 @@ Result<LockFile> decode_lock(std::string_view json, const Id& id) {
     if (key == "pid") return in.number(lock.holder.pid);
     if (key == "uid") return in.number(lock.holder.uid);
     if (key == "gid") return in.number(lock.holder.gid);
+    if (key == "pid_space") return in.string(lock.holder.pid_space);
     return in.skip();
   }));
   TRY(in.end());
@@ -107,6 +110,12 @@ bool is_left_behind(const LockFile& lock) {
   if (here.hostname.empty() || lock.holder.hostname != here.hostname) return false;
   if (lock.holder.pid == here.pid) return lock.time < process_start();
   return process_is_dead(lock.holder.pid);
+}
+
+bool is_surely_left_behind(const LockFile& lock, Time now) {
+  if (!is_left_behind(lock)) return false;
+  const Host here = this_host();
+  return (!here.pid_space.empty() && lock.holder.pid_space == here.pid_space) || now - lock.time > kRenewedWithin;
 }
 
 Result<std::vector<LockFile>> read_locks(Repository& repository, const std::optional<Id>& own, const Cancel& cancel,

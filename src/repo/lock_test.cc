@@ -8,6 +8,7 @@
 
 #include "repo/lock_file.h"
 #include "repo/testing/small_backup.h"
+#include "repo/unlock.h"
 #include "repo/unpacked.h"
 #include "storage/fault.h"
 #include "storage/memory.h"
@@ -165,6 +166,65 @@ TEST_F(LockTest, LocksOfDeadProcessesOfThisHostAreRemoved) {
   const auto lock = acquire(LockMode::kExclusive);
   ASSERT_TRUE(lock) << lock.error().message();
   EXPECT_EQ(files().size(), 1u);
+}
+
+TEST_F(LockTest, ANumberOfAnotherContainersProcessIsNotTakenForADeadOneOfOurs) {
+  for (const char* space : {"", "another boot/pid:[4026531836]"}) {
+    LockFile elsewhere = own_lock(LockMode::kExclusive, clock_.now() - 5min);
+    elsewhere.holder.pid = 0x7ffffff0;
+    elsewhere.holder.pid_space = space;
+    const Id young = store(elsewhere);
+    const auto refused = acquire(LockMode::kShared);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind(), ErrorKind::kLocked);
+    EXPECT_EQ(files().at(0).id, young);
+    // Who asks for it has it removed; and whoever were at work would have renewed it.
+    EXPECT_EQ(unlock(*repository_, false, Cancel(), clock_)->removed, 1u);
+    elsewhere.time -= 2min;
+    store(elsewhere);
+    EXPECT_TRUE(acquire(LockMode::kExclusive));
+    EXPECT_TRUE(files().empty());
+  }
+}
+
+TEST_F(LockTest, APowerCutWhileItIsRenewedLetsNobodyElseIn) {
+  // Renewing is two writes: the new file, and the old one's removal.
+  for (const unsigned write : {1u, 2u}) {
+    for (const auto side : {storage::FaultStorage::Side::kBefore, storage::FaultStorage::Side::kAfter}) {
+      SCOPED_TRACE(std::to_string(write) + (side == storage::FaultStorage::Side::kBefore ? " before" : " after"));
+      const auto others = Repository::open(memory_, kPassword, Cancel());
+      ASSERT_TRUE(others);
+      auto lock = acquire(LockMode::kExclusive);
+      ASSERT_TRUE(lock);
+      clock_.advance(4min + 45s);
+      faulty_->cut_power(write, side);
+      clock_.advance(30s);
+      EXPECT_FALSE(faulty_->has_power());
+      const auto excluded = [&] {
+        const auto before = files().size();
+        EXPECT_GE(before, 1u);
+        const auto second = Lock::acquire(**others, LockMode::kShared, Cancel(), clock_);
+        EXPECT_FALSE(second);
+        EXPECT_EQ(files().size(), before);
+      };
+      excluded();
+      clock_.advance(10min);
+      excluded();
+      faulty_->restore_power();
+      clock_.advance(6min);
+      EXPECT_FALSE((*lock)->cancel().stopped());
+      excluded();
+      // The holder dies without a word; what it leaves is stale in half an hour, and then one unlock clears it.
+      faulty_->cut_power(1, storage::FaultStorage::Side::kBefore);
+      EXPECT_FALSE((*lock)->release());
+      lock->reset();
+      faulty_->restore_power();
+      EXPECT_GE(files().size(), 1u);
+      clock_.jump(31min);
+      EXPECT_EQ(unlock(*repository_, false, Cancel(), clock_)->left, 0u);
+      EXPECT_TRUE(files().empty());
+    }
+  }
 }
 
 TEST_F(LockTest, OurOwnOtherLockCounts) {

@@ -41,7 +41,7 @@ Result<std::string> encode_tree(const std::vector<Node>& nodes, TimeZone zone = 
 std::string encode_node(const Node& node, TimeZone zone = TimeZone::kUtc);
 std::string join_nodes(const std::vector<std::string_view>& encoded);
 /// Lenient: unknown keys, any order. kCorrupt for what restic's check refuses: a file without content, a dir without
-/// subtree, an empty name, a name with '/' or that is "." or "..", a null id.
+/// subtree, an empty name, a name with '/' or a zero byte or that is "." or "..", a null id.
 Result<std::vector<Node>> decode_tree(std::string_view json);
 
 }  // namespace varve::repo

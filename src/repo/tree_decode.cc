@@ -8,6 +8,8 @@ namespace varve::repo {
 
 namespace {
 
+constexpr std::string_view kNoName("/\0", 2);
+
 /// A node with what only matters while it is being read.
 struct RawNode {
   Node node;
@@ -95,7 +97,7 @@ Status judge(RawNode& raw) {
   };
   auto& node = raw.node;
   if (node.name.empty()) return fail(ErrorKind::kCorrupt, "an entry has no name");
-  if (node.name == "." || node.name == ".." || node.name.find('/') != std::string::npos) {
+  if (node.name == "." || node.name == ".." || node.name.find_first_of(kNoName) != std::string::npos) {
     return refuse("has a name that no file can have");
   }
   const auto type = type_of(raw.type);

@@ -1,0 +1,155 @@
+// Repositories that somebody who knows the password has made to do harm: nothing crashes, runs for ever, takes memory
+// that the repository's size does not explain, or gives wrong bytes.
+#include <gtest/gtest.h>
+
+#include "codec/sha256.h"
+#include "maintenance/raw_node.h"
+#include "maintenance/repair_index.h"
+#include "maintenance/repair_snapshots.h"
+#include "maintenance/testing/damaged_repository.h"
+#include "repo/walk_trees.h"
+
+namespace varve::maintenance {
+namespace {
+
+using namespace testing;
+using repo::BlobType;
+
+std::string file(const std::string& name, const std::string& content, uint64_t size = 5) {
+  return R"({"name":")" + name + R"(","type":"file","uid":0,"gid":0,"size":)" + std::to_string(size) +
+         R"(,"content":[)" + content + "]}";
+}
+std::string folder(const std::string& name, const Id& tree) {
+  return R"({"name":")" + name + R"(","type":"dir","uid":0,"gid":0,"content":null,"subtree":")" + tree.hex() + R"("})";
+}
+std::string quoted(const Id& id) {
+  return '"' + id.hex() + '"';
+}
+
+class Hostile : public DamagedRepository {
+ protected:
+  Id save_blob(BlobType type, std::string_view content) {
+    repo::Writer writer(*repository_, {}, Cancel());
+    EXPECT_TRUE(writer.save(type, to_bytes(as_bytes(content)), [](const Id&) {}));
+    EXPECT_TRUE(writer.finish());
+    return codec::sha256(as_bytes(content));
+  }
+  Id save_tree(const std::vector<std::string>& entries) { return save_blob(BlobType::kTree, join_tree(entries)); }
+  Id save_snapshot(const Id& tree, Time time = system_clock().now()) {
+    repo::Snapshot snapshot;
+    snapshot.time = time;
+    snapshot.tree = tree;
+    return *repository_->save_snapshot(snapshot, Cancel());
+  }
+  /// How many trees a walk meets.
+  size_t walk(const Id& root) {
+    std::atomic<size_t> trees = 0;
+    EXPECT_TRUE(repo::walk_trees(
+        *reopen(), {root},
+        [&](const Id&, const Result<std::vector<repo::Node>>&) -> Status {
+          ++trees;
+          return {};
+        },
+        Cancel()));
+    return trees;
+  }
+};
+
+TEST_F(Hostile, ATreeCannotHoldItself) {
+  // Its id is its hash, so the index must lie about another tree, and whoever reads that sees the lie.
+  Id claimed;
+  claimed.bytes.fill(3);
+  save_tree({folder("again", claimed)});
+  auto packs = indexed();
+  packs.back().blobs.at(0).id = claimed;
+  lie(packs);
+  save_snapshot(claimed);
+  EXPECT_EQ(walk(claimed), 1u);
+  EXPECT_FALSE(reopen()->load_tree(claimed, Cancel()));
+  EXPECT_NE(damage().find("does not match its id"), std::string::npos) << damage();
+}
+
+TEST_F(Hostile, FoldersAThousandDeepAndManyOfOneTree) {
+  Id tree = save_tree({file("x", "")});
+  {
+    repo::Writer writer(*repository_, {}, Cancel());
+    for (int depth = 0; depth < 3000; ++depth) {
+      // Twice: 2^3000 paths, of which everything must be walked once.
+      const auto json = join_tree({folder("a", tree), folder("b", tree)});
+      ASSERT_TRUE(writer.save(BlobType::kTree, to_bytes(as_bytes(json)), [](const Id&) {}));
+      tree = codec::sha256(as_bytes(json));
+    }
+    ASSERT_TRUE(writer.finish());
+  }
+  save_snapshot(tree);
+  EXPECT_EQ(walk(tree), 3001u);
+  EXPECT_EQ(damage(), "");
+}
+
+TEST_F(Hostile, NamesThatNoFileCanHave) {
+  const Id data = save_blob(BlobType::kData, "hello");
+  for (const char* name : {"..", ".", "../../etc/passwd", "a/b", "", "a\\\\x00b", "a\\u0000b"}) {
+    const Id tree = save_tree({file(name, quoted(data))});
+    const auto nodes = reopen()->load_tree(tree, Cancel());
+    EXPECT_FALSE(nodes) << name;
+  }
+}
+
+TEST_F(Hostile, AFileOfOneBlobAHundredThousandTimes) {
+  const Id data = save_blob(BlobType::kData, sample_text(20'000, 5));
+  std::string content;
+  for (int i = 0; i < 100'000; ++i) content += (i == 0 ? "" : ",") + quoted(data);
+  const Id tree = save_tree({file("much", content, 2'000'000'000)});
+  save_snapshot(tree);
+  EXPECT_EQ(damage(), "");
+  const auto node = repo::find_node(*reopen(), tree, "much", Cancel());
+  ASSERT_TRUE(node);
+  const auto whole = repo::read_file(*reopen(), *node, Cancel());
+  ASSERT_FALSE(whole);
+  EXPECT_EQ(whole.error().kind(), ErrorKind::kCorrupt);
+  // And one that claims to be small: reading stops where it passes the limit.
+  const Id other = save_tree({file("much", content, 5)});
+  EXPECT_FALSE(repo::read_file(*reopen(), *repo::find_node(*reopen(), other, "much", Cancel()), Cancel(), 1u << 20));
+}
+
+TEST_F(Hostile, AnIndexOfPlacesThatCannotBe) {
+  const auto truth = indexed();
+  const std::function<void(repo::Index::PackedBlob&)> lies[] = {
+      [](auto& blob) { blob.location.offset = 4'000'000'000u; },
+      [](auto& blob) { blob.location.length = 4'200'000'000u; },
+      [](auto& blob) { blob.location.plain_length = 4'294'967'295u; },
+      [](auto& blob) {
+        blob.location.offset = 0;
+        blob.location.length = 33;
+      },
+  };
+  for (const auto& lie_about : lies) {
+    auto packs = truth;
+    for (auto& pack : packs) {
+      for (auto& blob : pack.blobs) lie_about(blob);
+    }
+    lie(packs);
+    EXPECT_NE(damage(), "");
+    EXPECT_FALSE(read_back(*reopen(), snapshot_));
+    SilentReporter reporter;
+    ASSERT_TRUE(repair_index(*repository_, {}, reporter, Cancel()));
+    EXPECT_EQ(damage(), "");
+    EXPECT_EQ(content(snapshot_), files_);
+  }
+}
+
+TEST_F(Hostile, TimesFarOff) {
+  const Id tree = save_tree({});
+  for (const char* time : {"0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999+23:59", "0001-01-01T00:00:00Z"}) {
+    const std::string json = R"({"time":")" + std::string(time) + R"(","tree":")" + tree.hex() + R"(","paths":null})";
+    ASSERT_TRUE(repository_->save_file(FileType::kSnapshot, json, Cancel()));
+  }
+  EXPECT_EQ(damage(), "");
+  const auto snapshots = repository_->snapshots(Cancel());
+  ASSERT_TRUE(snapshots);
+  EXPECT_EQ(snapshots->size(), 4u);
+  for (const auto& snapshot : *snapshots) EXPECT_FALSE(format_utc(snapshot.time).empty());
+}
+
+}  // namespace
+}  // namespace varve::maintenance
