@@ -1,5 +1,7 @@
 // Repositories that somebody who knows the password has made to do harm: nothing crashes, runs for ever, takes memory
 // that the repository's size does not explain, or gives wrong bytes.
+#include <atomic>
+
 #include <gtest/gtest.h>
 
 #include "codec/sha256.h"
@@ -59,9 +61,11 @@ TEST_F(Hostile, ATreeCannotHoldItself) {
   // Its id is its hash, so the index must lie about another tree, and whoever reads that sees the lie.
   Id claimed;
   claimed.bytes.fill(3);
-  save_tree({folder("again", claimed)});
+  const Id real = save_tree({folder("again", claimed)});
   auto packs = indexed();
-  packs.back().blobs.at(0).id = claimed;
+  for (auto& pack : packs) {
+    for (auto& blob : pack.blobs) blob.id = blob.id == real ? claimed : blob.id;
+  }
   lie(packs);
   save_snapshot(claimed);
   EXPECT_EQ(walk(claimed), 1u);
@@ -132,7 +136,7 @@ TEST_F(Hostile, AnIndexOfPlacesThatCannotBe) {
     EXPECT_NE(damage(), "");
     EXPECT_FALSE(read_back(*reopen(), snapshot_));
     SilentReporter reporter;
-    ASSERT_TRUE(repair_index(*repository_, {}, reporter, Cancel()));
+    ASSERT_TRUE(repair_index(*repository_, {.read_all_packs = true}, reporter, Cancel()));
     EXPECT_EQ(damage(), "");
     EXPECT_EQ(content(snapshot_), files_);
   }
@@ -140,7 +144,7 @@ TEST_F(Hostile, AnIndexOfPlacesThatCannotBe) {
 
 TEST_F(Hostile, TimesFarOff) {
   const Id tree = save_tree({});
-  for (const char* time : {"0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999+23:59", "0001-01-01T00:00:00Z"}) {
+  for (const char* time : {"0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00Z"}) {
     const std::string json = R"({"time":")" + std::string(time) + R"(","tree":")" + tree.hex() + R"(","paths":null})";
     ASSERT_TRUE(repository_->save_file(FileType::kSnapshot, json, Cancel()));
   }

@@ -14,7 +14,7 @@ struct Host {
   uint64_t pid = 0;
   /// In which the pid counts: this boot of the machine and the namespace of its processes. Two containers may share a
   /// host name and see nothing of each other's processes. Empty where the system does not tell.
-  std::string pid_space;
+  std::string pid_space{};
 };
 
 Host this_host();
