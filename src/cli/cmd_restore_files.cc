@@ -204,8 +204,9 @@ Result<int> restore_files(Context& context, const SnapshotOptions& snapshot, con
                   {"sockets_left_out", result.counts.sockets}});
   output.object(summary);
   if (errors == 0) return code;
-  return output.error(Error(ErrorKind::kCorrupt, fmt::format("there {} {}", errors == 1 ? "was" : "were", plural(errors, "error")))
-                          .hint("everything that was not named is restored"));
+  return output.error(
+      Error(ErrorKind::kCorrupt, fmt::format("there {} {}", errors == 1 ? "was" : "were", plural(errors, "error")))
+          .hint("everything that was not named is restored"));
 }
 
 }  // namespace varve::cli
