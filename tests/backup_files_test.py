@@ -354,9 +354,10 @@ def test_a_dry_run_stores_nothing(repo, every_kind):
 def test_a_snapshot_says_what_it_was_told(repo, layout):
     words = ["--tag", "a,b", "--tag", "c", "--host", "elsewhere", "--time", "2025-03-04 05:06:07"]
     env = {"TZ": "Europe/Berlin"}
-    files(repo, layout.name, *words, env=env, cwd=layout.parent)
-    restic_files(repo, layout.name, "--force", *words, env=env, cwd=layout.parent)
-    ours, theirs = json.loads(repo.restic("snapshots", "--json").stdout)
+    first = files(repo, layout.name, *words, env=env, cwd=layout.parent)
+    second = restic_files(repo, layout.name, "--force", *words, env=env, cwd=layout.parent)
+    by_id = {s["id"]: s for s in json.loads(repo.restic("snapshots", "--json").stdout)}  # of one time, so in no order
+    ours, theirs = by_id[first["snapshot_id"]], by_id[second["snapshot_id"]]
     for key in ("time", "tree", "paths", "hostname", "username", "tags"):
         assert ours[key] == theirs[key], key
     assert ours.get("uid") == theirs.get("uid") and ours["program_version"].startswith("varve ")
