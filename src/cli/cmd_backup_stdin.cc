@@ -12,29 +12,26 @@ namespace {
 
 struct StdinWords {
   std::string name = "stdin";
+  std::vector<std::string> rest;  // the command
   bool command = false, dry_run = false;
   StoreWords store;
   SnapshotWords snapshot;
 };
 
-/// What follows the options; `--` between them is no part of it.
-Result<std::vector<std::string>> command_words(const StdinWords& words, std::vector<std::string> rest) {
-  if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
-  if (words.command && rest.empty()) {
+Status check_command(const StdinWords& words) {
+  if (words.command && words.rest.empty()) {
     return fail(Error(ErrorKind::kInvalidInput, "--command needs a command")
                     .hint("such as: varve backup stdin --name dump.sql --command -- mysqldump --all-databases"));
   }
-  if (!words.command && !rest.empty()) {
-    return fail(Error(ErrorKind::kInvalidInput, "what is '" + rest.front() + "'?")
-                    .hint("with --command before it, it is run and what it writes is backed up")
-                    .hint("`varve backup files PATH` backs up files and folders"));
-  }
-  return rest;
+  if (words.command || words.rest.empty()) return {};
+  return fail(Error(ErrorKind::kInvalidInput, "what is '" + words.rest.front() + "'?")
+                  .hint("with --command before it, it is run and what it writes is backed up")
+                  .hint("`varve backup files PATH` backs up files and folders"));
 }
 
-Result<int> run_backup_stdin(Context& context, const StdinWords& words, std::vector<std::string> rest) {
-  files::StreamOptions options{.name = words.name};
-  TRY_ASSIGN(options.command, command_words(words, std::move(rest)));
+Result<int> run_backup_stdin(Context& context, const StdinWords& words) {
+  TRY(check_command(words));
+  files::StreamOptions options{.name = words.name, .command = words.rest};
   options.input = STDIN_FILENO;
   TRY_ASSIGN(options.writer, words.store.options());
   options.writer.dry_run = words.dry_run;
@@ -55,17 +52,18 @@ void add_backup_stdin(Command& backup, Context& context) {
       "  varve backup stdin --name dump.sql --command -- mysqldump --all-databases\n"
       "  pg_dumpall | varve backup stdin --name all.sql");
   auto words = std::make_shared<StdinWords>();
+  command->add_option("command", words->rest, "with --command: the program and its arguments, after --")
+      ->type_name("COMMAND");
   command->add_option("--name,--stdin-filename", words->name, "the file's name in the snapshot")->type_name("NAME");
   command->add_flag("--command,--stdin-from-command", words->command,
                     "run what follows and back its output up; if it fails, there is no snapshot");
   add_snapshot_words(*command, words->snapshot);
   add_store_words(*command, words->store);
   command->add_flag("-n,--dry-run", words->dry_run, "do everything but store nothing");
-  command->prefix_command();  // the first word that is no option begins the command
   command->callback([&context, words, command] {
     context.run = [&context, words, command]() -> Result<int> {
       TRY(refuse_options_before(*command));
-      return run_backup_stdin(context, *words, command->remaining());
+      return run_backup_stdin(context, *words);
     };
   });
 }

@@ -47,7 +47,7 @@ bool RabinChunker::roll(const uint8_t* in, const uint8_t* out, size_t count, siz
   bool due = false;
   size_t i = 0;
   while (i < count && !due) {
-    digest = (digest << 8 | in[i]) ^ mod_table_[digest >> shift_] ^ out_table_[out[i]];
+    digest = step(digest, in[i]) ^ out_table_[out[i]];
     ++i;
     due = (digest & kCutMask) == 0 && length_ + i >= kMin;
   }
@@ -55,6 +55,37 @@ bool RabinChunker::roll(const uint8_t* in, const uint8_t* out, size_t count, siz
   length_ += i;
   *rolled = i;
   return due || length_ == kMax;
+}
+
+// A step must wait for the one before it, and most of that is the table's latency. A fingerprint is one of its window
+// alone, so several stretches of the data can be gone over in turn, each begun from the window before it.
+bool RabinChunker::pass_block(const uint8_t* in) {
+  std::array<Polynomial, kLanes> digests = {digest_};
+  for (size_t lane = 1; lane < kLanes; ++lane) {
+    for (const uint8_t* p = in + lane * kLane - kWindow; p < in + lane * kLane; ++p) {
+      digests[lane] = step(digests[lane], *p);
+    }
+  }
+  bool due = false;
+  for (const uint8_t* p = in; p < in + kLane; ++p) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const uint8_t* at = p + lane * kLane;
+      digests[lane] = step(digests[lane], *at) ^ out_table_[*(at - kWindow)];
+      due |= (digests[lane] & kCutMask) == 0;
+    }
+  }
+  if (due) return false;
+  digest_ = digests[kLanes - 1];
+  length_ += kBlock;
+  return true;
+}
+
+bool RabinChunker::roll_on(const uint8_t* in, size_t count, size_t* rolled) {
+  size_t passed = 0;
+  while (count - passed >= kBlock && pass_block(in + passed)) passed += kBlock;
+  const bool cut = roll(in + passed, in + passed - kWindow, count - passed, rolled);
+  *rolled += passed;
+  return cut;
 }
 
 void RabinChunker::remember(ByteView recent) {
@@ -74,7 +105,7 @@ size_t RabinChunker::feed(ByteView data, bool* cut) {
   size_t tail = 0;
   *cut = roll(rest.data(), window_.data(), std::min(rest.size(), kWindow), &head);
   if (!*cut && rest.size() > kWindow) {
-    *cut = roll(rest.data() + kWindow, rest.data(), rest.size() - kWindow, &tail);
+    *cut = roll_on(rest.data() + kWindow, rest.size() - kWindow, &tail);
   }
   if (*cut) {
     reset();

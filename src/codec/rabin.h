@@ -37,10 +37,16 @@ class RabinChunker {
 
  private:
   static constexpr size_t kWindow = 64;
+  static constexpr size_t kLanes = 4, kLane = 2048, kBlock = kLanes * kLane;
 
   /// Moves the window on over `count` bytes, of which each pushes one of `out` out, or up to a cut; true if it came to
   /// one.
   bool roll(const uint8_t* in, const uint8_t* out, size_t count, size_t* rolled);
+  /// The same for bytes that lie in one piece with the kWindow bytes before them, past kMin.
+  bool roll_on(const uint8_t* in, size_t count, size_t* rolled);
+  /// Moves on over kBlock such bytes, unless there is a cut among them.
+  bool pass_block(const uint8_t* in);
+  Polynomial step(Polynomial digest, uint8_t in) const { return (digest << 8 | in) ^ mod_table_[digest >> shift_]; }
   void remember(ByteView recent);
 
   std::array<Polynomial, 256> out_table_{};
