@@ -458,8 +458,8 @@ def test_a_command_is_backed_up(repo):
     run = repo("backup", "stdin", "--name", "x", "--json", "--command", "--", "sh", "-c", "echo out; echo a message >&2")
     assert run.events[-1]["snapshot_id"] and "a message" in run.stderr
     assert repo.restic("dump", "latest", "/x").stdout == "out\n"
-    repo("backup", "stdin", "--stdin-from-command", "echo", "files", "--", "--tag", "--", "x")
-    assert repo.restic("dump", "latest", "/stdin").stdout == "files --tag -- x\n"
+    repo("backup", "stdin", "--stdin-from-command", "--", "echo", "files", "--", "--tag", "--", "x")
+    assert repo.restic("dump", "latest", "/stdin").stdout == "files -- --tag -- x\n"
 
 
 @pytest.mark.parametrize("script, said", [("echo half; exit 3", "the command sh failed with status 3"),

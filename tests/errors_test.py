@@ -229,7 +229,10 @@ def test_an_exclusive_lock_is_waited_for_by_nobody(saved, server):
         assert str(check.pid) in said
         check.kill()
         check.wait()
-        back_up(saved, server)  # of a dead process on this host: it doesn't block
+        said = fails(saved, "backup", server.uri, "--source", "shop", code=11)  # whoever it was may live in another container
+        assert "unlock" in said
+        saved("unlock")
+        back_up(saved, server)
     finally:
         check.kill()
         check.wait()

@@ -73,7 +73,8 @@ def decisions(stdout, reason=lambda words: True):
         kept = Counter()
         for entry in group["reasons"] or ():
             matches = tuple(words for words in entry["matches"] if reason(words))
-            kept[entry["snapshot"]["time"], tuple(entry["snapshot"].get("tags") or ()), matches] += bool(matches)
+            moment = entry["snapshot"]["time"].replace("+00:00", "Z")  # varve prints it as it is stored
+            kept[moment, tuple(sorted(entry["snapshot"].get("tags") or ())), matches] += bool(matches)
         assert len(group["reasons"] or ()) == len(group["keep"] or ())
         out[key] = +kept, len(group["keep"] or ()) + len(group["remove"] or ())
     return out
