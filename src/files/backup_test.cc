@@ -1,5 +1,6 @@
 #include "files/backup.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
