@@ -110,7 +110,7 @@ def test_latest_of_a_source_that_is_not_there(saved):
 @pytest.mark.parametrize("args", [("backup", "mongodb://h/", "--frobnicate"), ("frobnicate",), (), ("restore", "latest"), ("verify", "latest"),
                                   ("export", "latest"), ("backup", "mongodb://h/", "--compression", "most"),
                                   ("backup", "mongodb://h/", "--order", "random"), ("backup", "mongodb://h/", "--readers", "many"),
-                                  ("backup", "files", "/etc")])
+                                  ("backup", "files"), ("backup", "/etc"), ("restore", "latest", "--to", "mongodb://h/", "--target", "/x")])
 def test_bad_usage(varve, args):
     """DESIGN 8: exit 1 and a hint, before anything is touched."""
     new_repository(varve)

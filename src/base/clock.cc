@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -22,7 +23,9 @@ struct Parts {
   std::chrono::hh_mm_ss<nanoseconds> time;
 };
 
+/// The first day that a Time reaches into cannot be held as a whole.
 Parts split(Time time) {
+  time = std::max(time, Time::min() + std::chrono::days(1));
   const auto day = std::chrono::floor<std::chrono::days>(time);
   return {std::chrono::year_month_day(day), std::chrono::hh_mm_ss<nanoseconds>(time - day)};
 }

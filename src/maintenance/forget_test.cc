@@ -69,7 +69,8 @@ TEST(Forget, TellsWhatItCouldNotRemoveAndRemovesTheRest) {
   const auto storage = std::make_shared<storage::FaultStorage>(repository_of({"a"}, 4));
   const auto repository = *open_repository(storage);
   std::vector<Id> ids;
-  for (const auto& snapshot : *repository->snapshots(Cancel())) ids.push_back(snapshot.id);
+  const auto snapshots = *repository->snapshots(Cancel());
+  for (const auto& snapshot : snapshots) ids.push_back(snapshot.id);
   storage->fail_call(storage::Operation::kRemove, 2, Error(ErrorKind::kDenied, "no right to remove"));
   const auto result = *remove_snapshots(*repository, ids, Cancel());
   EXPECT_EQ(result.removed.size(), 3u);

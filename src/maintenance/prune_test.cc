@@ -166,7 +166,8 @@ TEST(Prune, RemovesExactlyWhatNoSnapshotNeeds) {
     if (files_of(*shape, FileType::kKey).empty()) (void)make_repository(shape);
     const auto before = *open_repository(shape);
     std::map<Id, Files> contents;
-    for (const auto& snapshot : *before->snapshots(Cancel())) {
+    const auto snapshots = *before->snapshots(Cancel());
+    for (const auto& snapshot : snapshots) {
       contents[snapshot.id] = *read_back(*before, snapshot.id);
     }
     testing::expect_prune_leaves_no_garbage(shape);

@@ -21,7 +21,8 @@ Blobs needed_blobs(repo::Repository& repository) {
   std::set<std::pair<repo::BlobType, Id>> needed;
   std::mutex mutex;
   std::vector<Id> roots;
-  for (const auto& snapshot : *repository.snapshots(Cancel())) roots.push_back(snapshot.tree);
+  const auto snapshots = *repository.snapshots(Cancel());
+  for (const auto& snapshot : snapshots) roots.push_back(snapshot.tree);
   const auto visit = [&](const Id& tree, const Result<std::vector<repo::Node>>& nodes) -> Status {
     EXPECT_TRUE(nodes);
     std::lock_guard lock(mutex);
