@@ -327,7 +327,7 @@ TEST_F(BackUp, SurvivesPowerCutsAtEveryWrite) {
     const auto repository = open_repository(storage);
     EXPECT_EQ(below_source(**repository, *again->snapshot), files);
     const auto once_more = run(storage);
-    EXPECT_EQ(once_more->summary.data_added, 0u);
+    EXPECT_EQ(once_more->summary.data_blobs, 0u);  // trees may differ: somebody else may work in the folder above
   };
   EXPECT_GE(repo::testing::survive_power_cuts(repository_->storage(), test), 8u);
 }

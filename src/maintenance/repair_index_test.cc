@@ -75,7 +75,7 @@ TEST_F(RepairIndex, CorrectsWhatIsSaidOfAPack) {
   const auto data = position(BlobType::kData, truth);
   const std::function<void(IndexedPack&)> lies[] = {
       [](IndexedPack& p) { p.blobs.pop_back(); },
-      [](IndexedPack& p) { std::swap(p.blobs[0].location.length, p.blobs[1].location.length); },
+      [](IndexedPack& p) { ++p.blobs[0].location.length, --p.blobs[1].location.length; },
       [](IndexedPack& p) { ++p.blobs[1].location.offset; },
       [](IndexedPack& p) { p.blobs.clear(); },
   };
