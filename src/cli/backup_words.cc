@@ -1,7 +1,5 @@
 #include "cli/backup_words.h"
 
-#include <charconv>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -9,24 +7,13 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
+#include "cli/local_time.h"
 
 namespace varve::cli {
 
 namespace {
 
-constexpr uint64_t kUsualPackSize = 16, kLeastPackSize = 4, kMostPackSize = 128;  // MiB
 constexpr size_t kPrintedProblems = 20;
-
-/// "2026-11-21 10:15:02" by this machine's clock, as restic takes it.
-Result<Time> parse_local_time(const std::string& text) {
-  std::tm local{};
-  local.tm_isdst = -1;
-  const char* end = strptime(text.c_str(), "%Y-%m-%d %H:%M:%S", &local);
-  const std::time_t moment = end != nullptr && *end == '\0' ? std::mktime(&local) : -1;
-  if (moment != -1) return Time(std::chrono::seconds(moment));
-  return fail(Error(ErrorKind::kInvalidInput, "'" + text + "' is no time")
-                  .hint("write it as 2026-11-21 10:15:02, in this machine's time zone"));
-}
 
 nlohmann::ordered_json skipped_json(const files::BackupResult& result) {
   auto list = nlohmann::ordered_json::array();
@@ -78,30 +65,6 @@ std::string changes(const char* noun, uint64_t added, uint64_t changed, uint64_t
 }
 
 }  // namespace
-
-void add_store_words(Command& command, StoreWords& words) {
-  command.add_option("--compression", words.compression, "off, fastest, auto, better or max (or RESTIC_COMPRESSION)")
-      ->type_name("LEVEL");
-  command
-      .add_option("--pack-size", words.pack_size, "size of the files in the repository, in MiB (or RESTIC_PACK_SIZE)")
-      ->type_name("MIB");
-}
-
-Result<repo::WriterOptions> StoreWords::options() const {
-  repo::WriterOptions options;
-  TRY_ASSIGN(options.compression,
-             parse_compression(!compression.empty() ? compression : variable("COMPRESSION").value_or("auto")));
-  uint64_t size = pack_size != 0 ? pack_size : kUsualPackSize;
-  if (const auto text = variable("PACK_SIZE"); text && pack_size == 0) {
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), size);
-    if (error != std::errc() || end != text->data() + text->size()) size = 0;
-  }
-  if (size < kLeastPackSize || size > kMostPackSize) {
-    return fail(ErrorKind::kInvalidInput, "--pack-size (and RESTIC_PACK_SIZE) takes 4 to 128 (MiB)");
-  }
-  options.pack_size = size << 20;
-  return options;
-}
 
 void add_snapshot_words(Command& command, SnapshotWords& words) {
   command.add_option("--tag", words.tags, "put tags on the snapshot (a,b)")->type_name("TAGS");

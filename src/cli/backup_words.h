@@ -7,22 +7,12 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "files/backup.h"
-#include "repo/writer.h"
 
 namespace varve::cli {
 
 class Context;
 
 // What the kinds of backup share.
-
-/// How blobs are stored.
-struct StoreWords {
-  std::string compression;
-  uint64_t pack_size = 0;
-
-  Result<repo::WriterOptions> options() const;
-};
-void add_store_words(Command& command, StoreWords& words);
 
 /// What a snapshot of files says about itself.
 struct SnapshotWords {

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
+#include "cli/writer_options.h"
 #include "job/backup.h"
 #include "job/layout.h"
 
@@ -20,7 +21,7 @@ struct BackupWords {
   FilterOptions filter;
   std::vector<std::string> tags;
   std::string order = "auto", member = "auto";
-  StoreWords store;
+  WriterWords store;
   unsigned readers = 0, max_lag = 60;
   bool new_incarnation = false, accept_inconsistent = false;
 };
@@ -74,7 +75,7 @@ Result<job::BackupOptions> options_from(const BackupWords& words) {
   TRY(check_source(words.source));
   job::BackupOptions options{
       .uri = std::move(uri), .source = words.source, .filter = std::move(filter), .tags = words.tags};
-  TRY_ASSIGN(options.writer, words.store.options());
+  TRY_ASSIGN(options.writer, writer_options(words.store));
   options.readers = words.readers;
   TRY_ASSIGN(options.order, parse_order(words.order));
   options.member.member = words.member;
@@ -182,7 +183,7 @@ std::shared_ptr<BackupWords> add_words(Command& command) {
       ->type_name("NAME");
   add_filter_options(command, words->filter);
   command.add_option("--tag", words->tags, "put a tag on the snapshot")->type_name("TAG");
-  add_store_words(command, words->store);
+  add_writer_options(command, words->store);
   command.add_option("--readers", words->readers, "collections read at once")->type_name("N");
   command.add_option("--order", words->order, "read documents by _id, in natural order, or what suits each collection");
   command.add_option("--member", words->member,

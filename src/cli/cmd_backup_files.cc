@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/pattern_options.h"
+#include "cli/writer_options.h"
 #include "files/backup.h"
 #include "files/expand.h"
 
@@ -17,7 +18,7 @@ struct FilesWords {
   PatternOptions excludes;
   std::vector<std::string> folder_tags;
   std::string larger_than, parent;
-  StoreWords store;
+  WriterWords store;
   SnapshotWords snapshot;
   unsigned readers = 0;
   bool caches = false, one_file_system = false, force = false, with_atime = false, ignore_inode = false,
@@ -128,7 +129,7 @@ Result<files::BackupOptions> options_from(const FilesWords& words, Context& cont
   // Where inodes cannot be trusted, the time of change cannot either.
   options.archive.ignore_ctime = words.ignore_ctime || is_set("IGNORE_CTIME") || options.archive.ignore_inode;
   options.archive.scan = !words.no_scan && !context.global.quiet;
-  TRY_ASSIGN(options.writer, words.store.options());
+  TRY_ASSIGN(options.writer, writer_options(words.store));
   options.writer.dry_run = words.dry_run;
   TRY_ASSIGN(options.details, words.snapshot.details());
   options.excludes = words.excludes.patterns;
@@ -192,7 +193,7 @@ void add_backup_files(Command& backup, Context& context) {
   add_which(*command, *words);
   add_snapshot_words(*command, words->snapshot);
   add_how(*command, *words);
-  add_store_words(*command, words->store);
+  add_writer_options(*command, words->store);
   command->callback([&context, words, command] {
     context.run = [&context, words, command]() -> Result<int> {
       TRY(refuse_options_before(*command));

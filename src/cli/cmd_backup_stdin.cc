@@ -4,6 +4,7 @@
 #include "cli/backup_words.h"
 #include "cli/command.h"
 #include "cli/context.h"
+#include "cli/writer_options.h"
 #include "files/stream_backup.h"
 
 namespace varve::cli {
@@ -14,7 +15,7 @@ struct StdinWords {
   std::string name = "stdin";
   std::vector<std::string> rest;  // the command
   bool command = false, dry_run = false;
-  StoreWords store;
+  WriterWords store;
   SnapshotWords snapshot;
 };
 
@@ -33,7 +34,7 @@ Result<int> run_backup_stdin(Context& context, const StdinWords& words) {
   TRY(check_command(words));
   files::StreamOptions options{.name = words.name, .command = words.rest};
   options.input = STDIN_FILENO;
-  TRY_ASSIGN(options.writer, words.store.options());
+  TRY_ASSIGN(options.writer, writer_options(words.store));
   options.writer.dry_run = words.dry_run;
   TRY_ASSIGN(options.details, words.snapshot.details());
   TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend, true));
@@ -58,7 +59,7 @@ void add_backup_stdin(Command& backup, Context& context) {
   command->add_flag("--command,--stdin-from-command", words->command,
                     "run what follows and back its output up; if it fails, there is no snapshot");
   add_snapshot_words(*command, words->snapshot);
-  add_store_words(*command, words->store);
+  add_writer_options(*command, words->store);
   command->add_flag("-n,--dry-run", words->dry_run, "do everything but store nothing");
   command->callback([&context, words, command] {
     context.run = [&context, words, command]() -> Result<int> {

@@ -91,8 +91,8 @@ Status refuse_contradictions(const RestoreFilesWords& words, bool dry_run) {
 }
 
 Status set_selection(const RestoreFilesWords& words, files::RestoreOptions& options) {
-  TRY_ASSIGN(const auto includes, exclude_rules(words.includes));
-  TRY_ASSIGN(const auto excludes, exclude_rules(words.excludes));
+  TRY_ASSIGN(const auto includes, words.includes.rules());
+  TRY_ASSIGN(const auto excludes, words.excludes.rules());
   if (!words.includes.empty()) {
     options.select = [includes](const std::string& path, bool) {
       return files::Selection{includes.matches(path), includes.may_match_below(path)};
@@ -148,8 +148,8 @@ void add_restore_files_options(Command& command, RestoreFilesWords& words,
                                const std::vector<std::string>& options_of_servers) {
   auto* target = command.add_option("-t,--target", words.target, "restore files to the folder DIR")->type_name("DIR");
   for (const auto& other : options_of_servers) target->excludes(command.get_option(other));
-  add_include_options(command, words.includes);
-  add_exclude_options(command, words.excludes);
+  add_pattern_options(command, words.includes, "include", "take only what matches");
+  add_pattern_options(command, words.excludes, "exclude", "leave out what matches");
   const auto add_list = [&](const char* name, std::vector<std::string>& to, const char* help) {
     command.add_option(name, to, help)->type_name("PATTERN");
   };

@@ -1,12 +1,12 @@
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/context.h"
-#include "cli/exclude_options.h"
 #include "cli/format.h"
+#include "cli/local_time.h"
+#include "cli/pattern_options.h"
 #include "maintenance/rewrite.h"
 #include "repo/select_snapshots.h"
 
@@ -21,23 +21,10 @@ using Kind = RewriteOutcome::Kind;
 struct RewriteWords {
   std::vector<std::string> snapshots;
   SelectionOptions selection;
-  ExcludeWords exclude;
+  PatternOptions exclude;
   std::string new_host, new_time;
   bool forget = false, dry_run = false, summarise = false;
 };
-
-/// "2026-11-21 10:15:02", by this machine's clock.
-Result<Time> parse_local_time(const std::string& text) {
-  std::tm local{};
-  local.tm_isdst = -1;
-  const char* end = strptime(text.c_str(), "%Y-%m-%d %H:%M:%S", &local);
-  const int day = local.tm_mday;
-  const std::time_t seconds = std::mktime(&local);
-  if (end == nullptr || *end != '\0' || local.tm_mday != day) {  // a 31 of a shorter month would become another day
-    return fail(Error(ErrorKind::kInvalidInput, "\"" + text + "\" is no time").hint("such as '2026-11-21 10:15:02'"));
-  }
-  return Time(std::chrono::seconds(seconds));
-}
 
 Result<RewriteOptions> options_from(const RewriteWords& words) {
   RewriteOptions options;
@@ -48,7 +35,7 @@ Result<RewriteOptions> options_from(const RewriteWords& words) {
   if (!words.new_time.empty()) {
     TRY_ASSIGN(options.new_time, parse_local_time(words.new_time));
   }
-  TRY_ASSIGN(auto rules, exclude_rules(words.exclude));
+  TRY_ASSIGN(auto rules, words.exclude.rules());
   if (!rules.empty()) {
     options.is_left_out = [rules = std::move(rules)](const std::string& path) { return rules.matches(path); };
   }
@@ -129,7 +116,7 @@ void add_rewrite(Command& app, Context& context) {
   auto words = std::make_shared<RewriteWords>();
   command->add_option("snapshots", words->snapshots, "ids, or latest; without any, all that are selected")
       ->type_name("SNAPSHOT");
-  add_exclude_options(*command, words->exclude);
+  add_pattern_options(*command, words->exclude, "exclude", "leave out what matches");
   command->add_option("--new-host", words->new_host, "say it is of HOST")->type_name("HOST");
   command->add_option("--new-time", words->new_time, "say it was made at TIME ('2026-11-21 10:15:02')")
       ->type_name("TIME");

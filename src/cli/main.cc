@@ -36,6 +36,14 @@ class ExampleFirst final : public CLI::Formatter {
     return CLI::Formatter::make_description(app) + (example.empty() ? "" : "\n" + example + "\n\n");
   }
   std::string make_footer(const CLI::App*) const override { return ""; }
+  /// What excludes and needs what is said when it is done wrong; here it would bury the rest.
+  std::string make_option_opts(const CLI::Option* option) const override {
+    if (option->get_type_size() == 0) return "";
+    std::string words = " " + option->get_type_name();
+    if (!option->get_default_str().empty()) words += "=" + option->get_default_str();
+    if (option->get_positional() && option->get_items_expected_max() > 1) words += "...";
+    return words;
+  }
 };
 
 /// In the order of the help.

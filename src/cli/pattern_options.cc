@@ -65,6 +65,10 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
+bool PatternOptions::empty() const {
+  return patterns.empty() && any_case.empty() && files.empty() && any_case_files.empty();
+}
+
 Result<files::ExcludeRules> PatternOptions::rules() const {
   files::ExcludeRules rules;
   TRY_ASSIGN(const auto exact, with_files(patterns, files));

@@ -13,6 +13,7 @@ namespace varve::cli {
 struct PatternOptions {
   std::vector<std::string> patterns, any_case, files, any_case_files;
 
+  bool empty() const;
   /// All of them together; reads the files.
   Result<files::ExcludeRules> rules() const;
 };

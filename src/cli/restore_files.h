@@ -5,14 +5,14 @@
 
 #include "cli/command.h"
 #include "cli/context.h"
-#include "cli/exclude_options.h"
+#include "cli/pattern_options.h"
 
 namespace varve::cli {
 
 /// The words of `restore S --target DIR`.
 struct RestoreFilesWords {
   std::string target, overwrite = "always";
-  ExcludeWords includes, excludes;
+  PatternOptions includes, excludes;
   std::vector<std::string> include_attributes, exclude_attributes;
   bool sparse = false, verify = false, remove_others = false, owners_by_name = false;
   int verbose = 0;

@@ -18,7 +18,9 @@ std::string chosen(const std::string& word, const std::string& name, const std::
 void add_writer_options(Command& command, WriterWords& words) {
   command.add_option("--compression", words.compression, "off, fastest, auto, better or max (or RESTIC_COMPRESSION)")
       ->type_name("LEVEL");
-  command.add_option("--pack-size", words.pack_size, "size of the files in the repository, in MiB, 4 to 128")
+  command
+      .add_option("--pack-size", words.pack_size,
+                  "size of the files in the repository, in MiB, 4 to 128 (or RESTIC_PACK_SIZE)")
       ->type_name("MIB");
 }
 
