@@ -10,18 +10,17 @@ from harness.tools import Varve
 
 SECONDS_PER_TEST = 300
 SECONDS_PER_SOAK_TEST = 4 * 3600
+LEFT_OUT = "left out: the time for this run is used up"
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "all: slow or wanting other servers; left out of a push's tests")
     config.addinivalue_line("markers", "soak: hours long")
-    config.left_out = []
     # Leaves as Ctrl-C does, so that servers and folders go.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: bool(item.get_closest_marker("all")))  # a push's tests first
     for item in items:
         if not item.get_closest_marker("timeout"):
             soak = item.get_closest_marker("soak")
@@ -31,14 +30,14 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_setup(item):
     deadline = os.environ.get("VARVE_TEST_DEADLINE")
     if deadline and item.get_closest_marker("all") and time.time() > float(deadline):
-        item.config.left_out.append(item.nodeid)
-        pytest.skip("left out: the time for this run is used up")
+        pytest.skip(LEFT_OUT)
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    if config.left_out:
+def pytest_terminal_summary(terminalreporter):
+    left_out = [report.nodeid for report in terminalreporter.stats.get("skipped", ()) if LEFT_OUT in str(report.longrepr)]
+    if left_out:
         terminalreporter.section("left out for want of time")
-        for name in config.left_out:
+        for name in left_out:
             terminalreporter.line(name)
 
 
