@@ -263,6 +263,7 @@ Status Writer::State::push(Job job) {
   }
   {
     std::lock_guard lock(mutex);
+    if (first_error) return fail(*first_error);  // known a moment before the threads hear of it
     ++outstanding;
   }
   if (jobs.push(std::move(job), group.cancel())) return {};
