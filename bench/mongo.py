@@ -126,11 +126,7 @@ def main():
     say(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
     text = (report.origin("mongo", bench.data, ("mongo-tools", "restic", "pbm"), [f"mongod {MONGOD}"]) + "\n\n" +
             report.tables(PARTS, bench.costs, bench.failed))
-    print(text)
-    if options.write:
-        report.write(options.write, "mongo", {"figures": text, "choices": choices(bench.costs)})
-    if bench.failed:
-        sys.exit(f"bench: failed: {' '.join(bench.failed)}")
+    report.finish("mongo", {"figures": text, "choices": choices(bench.costs)}, options.write, bench.failed)
 
 
 if __name__ == "__main__":

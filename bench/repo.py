@@ -208,11 +208,7 @@ def main():
             bench.run(entry)
     say(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
     text = (report.origin("repo", bench.data, ("restic",)) + "\n\n" + report.tables(PARTS, bench.costs, bench.failed))
-    print(text)
-    if options.write:
-        report.write(options.write, "repo", {"figures": text})
-    if bench.failed:
-        sys.exit(f"bench: failed: {' '.join(bench.failed)}")
+    report.finish("repo", {"figures": text}, options.write, bench.failed)
 
 
 if __name__ == "__main__":

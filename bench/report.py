@@ -73,6 +73,15 @@ def _row(part, entry, costs, failed):
             f"{cost.stored / 1e6:.1f}" if cost.stored else "")
 
 
+def finish(bench, sections, path, failed):
+    """Prints the figures, the first of the sections; puts all into the page if one is named; fails if anything did."""
+    print(sections["figures"])
+    if path:
+        write(path, bench, sections)
+    if failed:
+        sys.exit(f"bench: failed: {' '.join(failed)}")
+
+
 def write(path, bench, sections):
     """Puts each text between its markers."""
     page = path.read_text()

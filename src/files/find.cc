@@ -45,6 +45,37 @@ class BarrenFolders {
   std::vector<Level> levels_;
 };
 
+/// Passes over folders that have shown nothing before. What cannot be read may hold anything.
+class SearchVisitor : public WalkVisitor {
+ public:
+  SearchVisitor(std::unordered_set<Id>& barren, const NameSearch::Unreadable& unreadable)
+      : barren_(barren), unreadable_(unreadable) {}
+
+  Status leave(const Entry&, const std::vector<Node>*) final {
+    barren_.leave();
+    return {};
+  }
+
+  Status unreadable(const std::string& path, const Id& tree, const Error& error) final {
+    barren_.spoil();
+    unreadable_(path, tree, error);
+    return {};
+  }
+
+ protected:
+  /// Whether to go into a folder.
+  bool may_hold_something(const Id& place) {
+    if (barren_.knows(place)) return false;
+    barren_.enter(place);
+    return true;
+  }
+
+  BarrenFolders barren_;
+
+ private:
+  const NameSearch::Unreadable& unreadable_;
+};
+
 bool begins_one_of(const std::vector<std::string>& beginnings, const Id& id) {
   if (beginnings.empty()) return false;
   const std::string hex = id.hex();
@@ -53,10 +84,10 @@ bool begins_one_of(const std::vector<std::string>& beginnings, const Id& id) {
 
 }  // namespace
 
-class NameSearch::Visitor final : public WalkVisitor {
+class NameSearch::Visitor final : public SearchVisitor {
  public:
   Visitor(NameSearch& search, const Found& found, const Unreadable& unreadable)
-      : query_(search.query_), found_(found), unreadable_(unreadable), barren_(search.barren_) {}
+      : SearchVisitor(search.barren_, unreadable), query_(search.query_), found_(found) {}
 
   Result<bool> enter(const Entry& entry) override {
     const auto& node = entry.node;
@@ -67,28 +98,12 @@ class NameSearch::Visitor final : public WalkVisitor {
       TRY(found_(entry));
     }
     if (node.type != NodeType::kDir || !query_.patterns.may_match_below(entry.path)) return false;
-    const Id place = place_of(entry.path, *node.subtree);
-    if (barren_.knows(place)) return false;
-    barren_.enter(place);
-    return true;
-  }
-
-  Status leave(const Entry&, const std::vector<Node>*) override {
-    barren_.leave();
-    return {};
-  }
-
-  Status unreadable(const std::string& path, const Id& tree, const Error& error) override {
-    barren_.spoil();
-    unreadable_(path, tree, error);
-    return {};
+    return may_hold_something(place_of(entry.path, *node.subtree));
   }
 
  private:
   const Query& query_;
   const Found& found_;
-  const Unreadable& unreadable_;
-  BarrenFolders barren_;
 };
 
 Status NameSearch::run(repo::Repository& repository, const Id& tree, const Found& found, const Unreadable& unreadable,
@@ -97,30 +112,17 @@ Status NameSearch::run(repo::Repository& repository, const Id& tree, const Found
   return walk(repository, tree, "/", visitor, cancel);
 }
 
-class IdSearch::Visitor final : public WalkVisitor {
+class IdSearch::Visitor final : public SearchVisitor {
  public:
   Visitor(IdSearch& search, const Found& found, const NameSearch::Unreadable& unreadable)
-      : search_(search), found_(found), unreadable_(unreadable), barren_(search.barren_) {}
+      : SearchVisitor(search.barren_, unreadable), search_(search), found_(found) {}
 
   Result<bool> enter(const Entry& entry) override {
     const auto& node = entry.node;
     if (node.type == NodeType::kFile) TRY(look_into(entry));
     if (node.type != NodeType::kDir) return false;
     TRY(tree(*node.subtree, entry.path));
-    if (barren_.knows(*node.subtree)) return false;
-    barren_.enter(*node.subtree);
-    return true;
-  }
-
-  Status leave(const Entry&, const std::vector<Node>*) override {
-    barren_.leave();
-    return {};
-  }
-
-  Status unreadable(const std::string& path, const Id& tree, const Error& error) override {
-    barren_.spoil();
-    unreadable_(path, tree, error);
-    return {};
+    return may_hold_something(*node.subtree);
   }
 
   Status tree(const Id& id, const std::string& path) {
@@ -143,8 +145,6 @@ class IdSearch::Visitor final : public WalkVisitor {
 
   IdSearch& search_;
   const Found& found_;
-  const NameSearch::Unreadable& unreadable_;
-  BarrenFolders barren_;
 };
 
 bool IdSearch::wants_blob(const Id& id) const {

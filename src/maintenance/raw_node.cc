@@ -5,6 +5,7 @@
 
 #include "codec/go_json.h"
 #include "repo/json_reader.h"
+#include "repo/tree.h"
 
 namespace varve::maintenance {
 
@@ -113,25 +114,8 @@ std::string RawNode::json() const {
   return out + "}";
 }
 
-Result<std::vector<std::string>> split_tree(std::string_view json) {
-  std::vector<std::string> entries;
-  JsonReader in(json);
-  TRY(in.object([&](std::string_view key) -> Status {
-    if (key != "nodes") return in.skip();
-    entries.clear();
-    return in.array([&] { return in.raw(entries.emplace_back()); });
-  }));
-  TRY(in.end());
-  return entries;
-}
-
 std::string join_tree(const std::vector<std::string>& entries) {
-  std::string out = "{\"nodes\":[";
-  for (const auto& entry : entries) {
-    if (&entry != &entries.front()) out += ',';
-    out += entry;
-  }
-  return out + "]}\n";
+  return repo::join_nodes({entries.begin(), entries.end()});
 }
 
 }  // namespace varve::maintenance

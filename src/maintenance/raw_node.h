@@ -45,9 +45,7 @@ class RawNode {
   bool has_content_ = false;
 };
 
-/// The entries of a tree, each as its text.
-Result<std::vector<std::string>> split_tree(std::string_view json);
-/// And back: as restic writes a tree.
+/// The tree of these entries (see repo::split_nodes), as restic writes it.
 std::string join_tree(const std::vector<std::string>& entries);
 
 }  // namespace varve::maintenance

@@ -2,14 +2,15 @@
 
 #include "base/fuzz.h"
 #include "maintenance/raw_node.h"
+#include "repo/tree_text.h"
 
 using namespace varve;
 
 /// An entry that is changed and changed back is what it was; what is read and written again reads the same.
 VARVE_FUZZ(raw_tree) {
-  const auto entries = maintenance::split_tree(as_text(bytes));
+  const auto entries = repo::split_nodes(as_text(bytes));
   if (!entries) return;
-  if (maintenance::split_tree(maintenance::join_tree(*entries)) != *entries) std::abort();
+  if (repo::split_nodes(maintenance::join_tree(*entries)) != *entries) std::abort();
   for (const auto& entry : *entries) {
     auto node = maintenance::RawNode::parse(entry);
     if (!node) continue;

@@ -5,6 +5,7 @@
 #include "codec/sha256.h"
 #include "repo/index.h"
 #include "repo/node_type.h"
+#include "repo/tree_text.h"
 #include "repo/walk_trees.h"
 
 namespace varve::maintenance {
@@ -61,7 +62,7 @@ Result<std::optional<Id>> TreeRepair::begin(const Id& tree, std::string name, co
     return found->second.tree;
   }
   TRY_ASSIGN(const auto json, repository_.load_blob(BlobType::kTree, tree, cancel));
-  TRY_ASSIGN(auto entries, split_tree(as_text(json)));
+  TRY_ASSIGN(auto entries, repo::split_nodes(as_text(json)));
   open_.push_back({tree, std::move(name), std::move(entries), 0, std::nullopt, false});
   return std::nullopt;
 }

@@ -10,23 +10,27 @@ std::string subtree_member(const Id& id) {
   return "\"subtree\":\"" + id.hex() + "\"";
 }
 
-Result<std::vector<std::string>> split(std::string_view json) {
+}  // namespace
+
+Result<std::vector<std::string>> split_nodes(std::string_view json) {
   std::vector<std::string> texts;
   JsonReader in(json);
   TRY(in.object([&](std::string_view key) -> Status {
     if (key != "nodes") return in.skip();
+    texts.clear();  // of equal keys the last counts
     return in.array([&] { return in.raw(texts.emplace_back()); });
   }));
+  TRY(in.end());
   return texts;
 }
 
-}  // namespace
-
 Result<std::vector<NodeText>> decode_tree_text(std::string_view json) {
   TRY_ASSIGN(auto nodes, decode_tree(json));
-  TRY_ASSIGN(auto texts, split(json));
-  std::vector<NodeText> both(nodes.size());
-  for (size_t i = 0; i < nodes.size(); ++i) both[i] = {std::move(nodes[i]), std::move(texts[i])};
+  TRY_ASSIGN(auto texts, split_nodes(json));
+  std::vector<NodeText> both;
+  for (size_t i = 0; i < nodes.size() && i < texts.size(); ++i) {
+    both.push_back({std::move(nodes[i]), std::move(texts[i])});
+  }
   if (join_tree(both) != json) {
     return fail(ErrorKind::kUnsupported, "it cannot be written anew without losing something that it says");
   }
@@ -34,13 +38,9 @@ Result<std::vector<NodeText>> decode_tree_text(std::string_view json) {
 }
 
 std::string join_tree(const std::vector<NodeText>& nodes) {
-  std::string out = "{\"nodes\":[";
-  for (const auto& node : nodes) {
-    if (&node != &nodes.front()) out.push_back(',');
-    out += node.json;
-  }
-  out += "]}\n";
-  return out;
+  std::vector<std::string_view> texts;
+  for (const auto& node : nodes) texts.push_back(node.json);
+  return join_nodes(texts);
 }
 
 Status set_subtree(NodeText& folder, const Id& subtree) {
