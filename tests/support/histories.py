@@ -34,7 +34,7 @@ def history(noise, host):
         moment -= step * noise.expovariate(1)
         if moment.year < 1980:
             break
-        when = datetime(2040 + noise.randrange(10), 1, 1, tzinfo=timezone.utc) if noise.random() < 0.02 else moment
+        when = moment + timedelta(days=noise.randrange(5000, 9000)) if noise.random() < 0.02 else moment
         if noise.random() < 0.05:
             zone = ZoneInfo(noise.choice(ZONES))  # the machine travelled
         tags = noise.sample(TAGS, noise.choice([0, 0, 1, 1, 2]))
