@@ -31,7 +31,7 @@ class Merge {
   struct Share {
     /// What the base's digest has to be changed by to be that of the moment; counts wrap around.
     bson::Digest change;
-    bson::Document out;  ///< holds what next() returned
+    Bytes out, scratch;  ///< `out` holds what next() returned
   };
   using Emit = std::function<Status(ByteView document)>;
 
@@ -42,8 +42,8 @@ class Merge {
   /// What becomes of a document of the base: itself, another, or nothing (empty). Valid until the next call with that
   /// share, or as long as `document`. Thread-safe, between rest() and again() not to be called.
   virtual Result<ByteView> next(ByteView document, Share& share) = 0;
-  /// After the whole file: the documents that it did not hold, in the order of their last change; of a capped collection
-  /// in the order of their insertion.
+  /// After the whole file: the documents that it did not hold, in no order that means anything; where order matters, in
+  /// the order of their insertion, and what had to wait for the end of the file before them.
   virtual Status rest(Share& share, const Emit& emit) = 0;
   /// True if the file has to be gone through once more, for other keys. While a collection is in a later pass it holds
   /// up to a quarter of Options::memory, so one such collection at a time stays within it.

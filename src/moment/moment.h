@@ -20,7 +20,9 @@ struct Base {
   /// Exact: the base is the state at `time`. Otherwise it was read over a window that ended at `time`: entries up to
   /// then may already be in it, and it serves no moment before (RULES 3).
   bson::Timestamp time;
-  bool exact = false;
+  bool exact = false;  ///< but for the documents of collections whose `how` is "window"
+  /// Documents were read at or after this; the oplog may begin inside of transactions that ended before.
+  bson::Timestamp from;
   /// The server logs what a capped collection evicts (5.0 and later). Otherwise evictions are worked out here.
   bool logs_evictions = true;
 };
@@ -31,10 +33,9 @@ Base base_of(const collection::Manifest& manifest);
 struct Options {
   /// The moment, inclusive as atClusterTime is; empty: after everything taken.
   std::optional<bson::Timestamp> until;
-  /// What is wanted, by its name at the moment. A view or time-series is asked for by the name that users see.
+  /// What is wanted, by its name at the moment; a time-series by the name that users see. What is never part of a backup
+  /// (RULES 7) and what was temporary at the moment is not given in any case.
   bson::NamespaceFilter filter;
-  /// False for what is never part of a backup (config, system.profile, ...); empty: everything is.
-  std::function<bool(const bson::Namespace&)> in_scope;
   /// What the changes may take in memory. More goes to an unlinked file in `spill_folder`, sealed under a random key;
   /// without a folder it is kInvalidInput.
   uint64_t memory = 512u << 20;
