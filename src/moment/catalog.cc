@@ -73,7 +73,7 @@ collection::CollectionEntry created(const OplogEntry& operation) {
 
 }  // namespace
 
-Catalog::Catalog(const std::vector<collection::CollectionEntry>& base) {
+Catalog::Catalog(const std::vector<collection::CollectionEntry>& base, bool narrow_ttl) : narrow_ttl_(narrow_ttl) {
   for (size_t i = 0; i < base.size(); ++i) {
     if (base[i].type != "collection") {
       views_.know(base[i]);
@@ -148,7 +148,7 @@ Status Catalog::apply(const OplogEntry& entry) {
       rename(entry);
       return {};
     case OplogKind::kCollMod:
-      return known ? apply_coll_mod(entry.o, known->entry) : Status();
+      return known ? apply_coll_mod(entry.o, narrow_ttl_, known->entry) : Status();
     case OplogKind::kCreateIndexes:
       if (known) apply_create_indexes(entry.o, known->entry);
       return {};

@@ -28,7 +28,8 @@ struct Collection {
 /// listing of the base already shows changes nothing in the end. One thread.
 class Catalog {
  public:
-  explicit Catalog(const std::vector<collection::CollectionEntry>& base);
+  /// `narrow_ttl`: the server keeps an index's expireAfterSeconds in 32 bits, however it is logged (5.0 and later).
+  Catalog(const std::vector<collection::CollectionEntry>& base, bool narrow_ttl);
 
   /// What an operation is about: by UUID or, where the entry has none, by name. nullptr if it is not known.
   Collection* find(const bson::OplogEntry& entry);
@@ -53,6 +54,7 @@ class Catalog {
   std::map<std::string, Collection>::iterator locate(const bson::OplogEntry& entry);
   std::map<std::string, Collection>::iterator locate_or_enter(const bson::OplogEntry& entry);
 
+  const bool narrow_ttl_;
   std::map<std::string, Collection> by_uuid_;
   std::map<bson::Namespace, std::string> by_name_;  // the newest of that name
   Views views_;

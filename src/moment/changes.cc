@@ -54,12 +54,12 @@ codec::UInt128 KeyHash::operator()(const bson::Element& id, Bytes& scratch) cons
   return codec::xxh3_128(bson::id_key(id, scratch), secret_);
 }
 
-Changes::Changes(Pool& pool, bool base, unsigned level)
+Changes::Changes(Pool& pool, bool base, Range range)
     : pool_(&pool),
       base_(base),
-      first_level_(level),
-      level_(level),
-      table_(std::make_unique<KeyTable>(pool, level * kBits)),
+      range_(range),
+      level_(range.level),
+      table_(std::make_unique<KeyTable>(pool, range.level * kBits)),
       log_(std::make_unique<RecordLog>(pool)) {}
 
 Changes::~Changes() = default;
@@ -75,18 +75,19 @@ void Changes::moved(const codec::UInt128& hash, uint64_t place) {
 
 // --- which part of the key space
 
-/// The number of the other part that the key belongs to; nothing if it is here. Only keys whose digits are zero stay.
-std::optional<size_t> Changes::elsewhere(const codec::UInt128& hash) const {
-  for (unsigned level = first_level_; level < level_; ++level) {
+/// Of what is in the range: the number of the part that the key belongs to; nothing if it is here. Only keys whose
+/// digits are zero stay.
+std::optional<size_t> Changes::part_number(const codec::UInt128& hash) const {
+  for (unsigned level = range_.level; level < level_; ++level) {
     const unsigned way = digit(hash, level);
-    if (way != 0) return (level - first_level_) * (kWays - 1) + way - 1;
+    if (way != 0) return (level - range_.level) * (kWays - 1) + way - 1;
   }
   return std::nullopt;
 }
 
 /// Where operations on the key are put by; nullptr if it is here.
 Queue* Changes::part_of(const codec::UInt128& hash) const {
-  const auto part = elsewhere(hash);
+  const auto part = part_number(hash);
   return part ? parts_[*part].operations.get() : nullptr;
 }
 
@@ -263,9 +264,9 @@ Status Changes::spill(uint64_t most) {
 
 Result<bool> Changes::split() {
   if (level_ == kDeepest || table_->bytes() < 2 * kWays * pool_->queue_block) return false;
-  ++level_;
+  const uint64_t prefix = range_.prefix << kBits * (++level_ - range_.level);
   for (unsigned way = 1; way < kWays; ++way) {
-    parts_.push_back({level_, std::make_unique<Queue>(pool_->spill, pool_->index, pool_->queue_block)});
+    parts_.push_back({{level_, prefix | way}, std::make_unique<Queue>(pool_->spill, pool_->index, pool_->queue_block)});
   }
   auto table = std::make_unique<KeyTable>(*pool_, level_ * kBits);
   auto log = std::make_unique<RecordLog>(*pool_);
@@ -337,7 +338,7 @@ Status Changes::load_here(Put kind, const codec::UInt128& hash, uint64_t word, B
 // --- merging
 
 Result<Changes::Fate> Changes::meet(const codec::UInt128& hash, ByteView document, bool ordered, Bytes& out) {
-  if (elsewhere(hash)) return Fate::kElsewhere;
+  if (!range_.holds(hash) || part_number(hash)) return Fate::kElsewhere;
   Slot* const slot = table_->find(hash);
   if (slot == nullptr) return Fate::kSame;
   Slot now;

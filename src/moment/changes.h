@@ -38,13 +38,23 @@ struct Origin {
 ///
 /// What passes the pool's limits is spilled; when even the table of keys would, the key space is split by bits of the
 /// hashes: one part stays, the operations on the others are put by, in their order, to be loaded when it is their turn.
-/// `level` is how often the space was split to come to this part.
 ///
 /// One thread, but several may use meet() once nothing changes any more.
 class Changes : private RecordLog::Owner {
+  static constexpr unsigned kBits = 4;
+  static constexpr unsigned kWays = 1u << kBits;
+
  public:
+  /// A part of the key space: the hashes whose first `level` digits of four bits are `prefix`. All of it by default.
+  struct Range {
+    unsigned level = 0;
+    uint64_t prefix = 0;
+    bool holds(const codec::UInt128& hash) const { return level == 0 || hash.high >> (64 - kBits * level) == prefix; }
+  };
+
   /// `base` is false if no document of the base belongs to the collection: then what is deleted is forgotten.
-  Changes(Pool& pool, bool base, unsigned level = 0);
+  Changes(Pool& pool, bool base, Range range);
+  Changes(Pool& pool, bool base) : Changes(pool, base, Range{}) {}
   ~Changes() override;
 
   Status put(const codec::UInt128& hash, ByteView document, Origin origin);
@@ -67,7 +77,7 @@ class Changes : private RecordLog::Owner {
 
   /// The operations put by for one part of the key space.
   struct Part {
-    unsigned level;
+    Range range;
     std::unique_ptr<Queue> operations;
   };
   /// All parts but the one that is here. From then on nothing is put into this object.
@@ -91,13 +101,10 @@ class Changes : private RecordLog::Owner {
  private:
   // What is put by for another part begins with one of these.
   enum class Put : uint8_t { kDocument, kErase, kUpdate, kState };
-  static constexpr unsigned kBits = 4;
-  static constexpr unsigned kWays = 1u << kBits;
-
   bool owns(const codec::UInt128& hash, uint64_t place) override;
   void moved(const codec::UInt128& hash, uint64_t place) override;
 
-  std::optional<size_t> elsewhere(const codec::UInt128& hash) const;
+  std::optional<size_t> part_number(const codec::UInt128& hash) const;
   Queue* part_of(const codec::UInt128& hash) const;
   static Status put_by(Queue& part, Put kind, const codec::UInt128& hash, uint64_t word, ByteView content,
                        ByteView more = {});
@@ -118,8 +125,8 @@ class Changes : private RecordLog::Owner {
 
   Pool* const pool_;
   const bool base_;
-  const unsigned first_level_;
-  unsigned level_;
+  const Range range_;  // what belongs to this object and its parts
+  unsigned level_;     // the digits up to here that are not in the range's prefix are zero in what is here
   std::unique_ptr<KeyTable> table_;
   std::unique_ptr<RecordLog> log_;
   uint64_t next_order_ = 0;

@@ -57,7 +57,15 @@ bool same_key(View index, View pattern) {
   return key && std::ranges::equal(key->bytes(), pattern.bytes());
 }
 
-Status change_index(View change, std::vector<Document>& indexes) {
+void set_ttl(Document& index, const Element& seconds, bool narrow) {
+  const auto number = seconds.as_int64();
+  const bool fits = number && *number >= INT32_MIN && *number <= INT32_MAX;
+  Document holder = bson::Builder().add("expireAfterSeconds", fits ? static_cast<int32_t>(*number) : 0).finish();
+  const auto narrowed = holder.view().elements().next();
+  index = with(index, "expireAfterSeconds", narrow && fits ? *narrowed : seconds);
+}
+
+Status change_index(View change, bool narrow_ttl, std::vector<Document>& indexes) {
   const auto name = change.string("name");
   const auto pattern = change.document("keyPattern");
   const auto index = std::ranges::find_if(indexes, [&](const Document& known) {
@@ -69,7 +77,7 @@ Status change_index(View change, std::vector<Document>& indexes) {
     const auto what = field->name();
     if (is_one_of(what, {"name", "keyPattern"}) || shows_nowhere(what)) continue;
     if (what == "expireAfterSeconds") {
-      *index = with(*index, what, *field);
+      set_ttl(*index, *field, narrow_ttl);
     } else if (is_one_of(what, {"hidden", "unique", "prepareUnique"})) {
       set_or_remove(*index, what, *field, !field->truthy());
       if (what == "unique" && field->truthy()) *index = bson::without(*index, "prepareUnique");
@@ -82,11 +90,11 @@ Status change_index(View change, std::vector<Document>& indexes) {
   return {};
 }
 
-Status change_option(const Element& change, collection::CollectionEntry& entry) {
+Status change_option(const Element& change, bool narrow_ttl, collection::CollectionEntry& entry) {
   const auto name = change.name();
   Document& options = entry.options;
   const auto document = change.as_document();
-  if (name == "index" && document) return change_index(*document, entry.indexes);
+  if (name == "index" && document) return change_index(*document, narrow_ttl, entry.indexes);
   if (name == "timeseries" && document) {
     set_timeseries(*document, options);
   } else if (name == "validator") {
@@ -124,10 +132,10 @@ Document with(View document, std::string_view name, const Element& value) {
   return builder.finish();
 }
 
-Status apply_coll_mod(View o, collection::CollectionEntry& entry) {
+Status apply_coll_mod(View o, bool narrow_ttl, collection::CollectionEntry& entry) {
   auto changes = o.elements();
   changes.next();  // collMod: the collection
-  while (const auto change = changes.next()) TRY(change_option(*change, entry));
+  while (const auto change = changes.next()) TRY(change_option(*change, narrow_ttl, entry));
   return {};
 }
 

@@ -39,8 +39,7 @@ Result<bson::Element> id_of(const bson::OplogEntry& entry) {
   return *id;
 }
 
-/// 5.0 and later.
-bool logs_evictions_of(const std::string& server_version) {
+bool is_at_least_5_0(const std::string& server_version) {
   const size_t dot = server_version.find('.');
   return dot > 1 || server_version.empty() || server_version[0] >= '5';
 }
@@ -52,7 +51,7 @@ Base base_of(const collection::Manifest& manifest) {
   base.collections = manifest.collections;
   base.time = manifest.t1;
   base.from = manifest.t0;
-  base.logs_evictions = logs_evictions_of(manifest.server_version);
+  base.at_least_5_0 = is_at_least_5_0(manifest.server_version);
   return base;
 }
 
@@ -63,7 +62,7 @@ struct Moment::Parts {
         spill(std::move(the_spill)),
         pool(spill, options.memory),
         operations(pool, options.until, base.exact ? base.time : base.from),
-        catalog(base.collections) {}
+        catalog(base.collections, base.at_least_5_0) {}
 
   Status apply(const Operation& operation);
   Status apply_to_catalog(const Operation& operation);
@@ -281,7 +280,7 @@ Result<std::unique_ptr<Merge>> Moment::Parts::merge(size_t index) {
   if (!plan.ordered) return merge_by_key(std::move(plan), std::move(changes));
   // Servers that don't log evictions round the size up.
   constexpr uint64_t kStep = 256;
-  plan.evicts = !base.logs_evictions && changes->inserts() > 0;
+  plan.evicts = !base.at_least_5_0 && changes->inserts() > 0;
   plan.most_bytes = (static_cast<uint64_t>(std::max<int64_t>(wanted.int64("size").value_or(0), 0)) + kStep - 1) / kStep * kStep;
   plan.most_documents = static_cast<uint64_t>(std::max<int64_t>(wanted.int64("max").value_or(0), 0));
   return merge_in_order(std::move(plan), std::move(changes));

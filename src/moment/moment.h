@@ -23,8 +23,8 @@ struct Base {
   bool exact = false;  ///< but for the documents of collections whose `how` is "window"
   /// Documents were read at or after this; the oplog may begin inside of transactions that ended before.
   bson::Timestamp from;
-  /// The server logs what a capped collection evicts (5.0 and later). Otherwise evictions are worked out here.
-  bool logs_evictions = true;
+  /// The server is 5.0 or later: it logs what a capped collection evicts, which is worked out here otherwise.
+  bool at_least_5_0 = true;
 };
 
 /// The base that a manifest describes.

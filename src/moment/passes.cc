@@ -30,7 +30,7 @@ Status Passes::next() {
   if (!pool_) pool_ = std::make_unique<Pool>(plan_.spill, plan_.memory / 4);
   Changes::Part part = std::move(waiting_.back());
   waiting_.pop_back();
-  changes_ = std::make_unique<Changes>(*pool_, plan_.base, part.level);
+  changes_ = std::make_unique<Changes>(*pool_, plan_.base, part.range);
   while (true) {
     auto loaded = changes_->load_next(*part.operations);
     if (!loaded) return within(std::move(loaded).error());

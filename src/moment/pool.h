@@ -17,7 +17,7 @@ struct Pool {
         records_limit(memory / 4),
         waiting_limit(memory / 8),
         block(std::clamp<uint64_t>(memory >> 10, 1u << 10, 16u << 10)),
-        queue_block(std::clamp<uint64_t>(memory >> 10, 512, 64u << 10)) {}
+        queue_block(std::clamp<uint64_t>(memory >> 9, 256, 64u << 10)) {}
 
   const std::shared_ptr<Spill> spill;
   const uint64_t index_limit;    ///< tables of keys, lists of blocks, buffers of what other passes take

@@ -93,7 +93,7 @@ void Spill::release(Extent extent) {
 
 tl::unexpected<Error> Spill::too_little(std::string_view for_what) const {
   return fail(Error(ErrorKind::kInvalidInput,
-                    std::string(for_what) + " do not fit into " + std::to_string(memory_ >> 20) + " MiB of memory")
+                    std::string(for_what) + " do not fit into " + std::to_string(memory_ >> 10) + " KiB of memory")
                   .hint("give more with --memory, or with --spill-dir a folder for what does not fit"));
 }
 
