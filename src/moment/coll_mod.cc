@@ -1,8 +1,8 @@
 #include "moment/coll_mod.h"
 
 #include <algorithm>
-#include <array>
-#include <functional>
+#include <initializer_list>
+#include <optional>
 
 namespace varve::moment {
 
@@ -57,12 +57,34 @@ bool same_key(View index, View pattern) {
   return key && std::ranges::equal(key->bytes(), pattern.bytes());
 }
 
+/// The field as a server keeps a number there: in 32 bits where they suffice.
+void set_narrow(Document& document, std::string_view name, int64_t number) {
+  const bool fits = number >= INT32_MIN && number <= INT32_MAX;
+  bson::Builder holder;
+  const Document narrow = fits ? holder.add(name, static_cast<int32_t>(number)).finish() : holder.add(name, number).finish();
+  document = with(document, name, *narrow.view().elements().next());
+}
+
 void set_ttl(Document& index, const Element& seconds, bool narrow) {
   const auto number = seconds.as_int64();
-  const bool fits = number && *number >= INT32_MIN && *number <= INT32_MAX;
-  Document holder = bson::Builder().add("expireAfterSeconds", fits ? static_cast<int32_t>(*number) : 0).finish();
-  const auto narrowed = holder.view().elements().next();
-  index = with(index, "expireAfterSeconds", narrow && fits ? *narrowed : seconds);
+  if (narrow && number) {
+    set_narrow(index, seconds.name(), *number);
+  } else {
+    index = with(index, seconds.name(), seconds);
+  }
+}
+
+/// cappedSize and cappedMax, as 6.0 and later take them.
+void set_capped(Document& options, const Element& change) {
+  constexpr int64_t kStep = 256;
+  const int64_t number = std::clamp<int64_t>(change.as_int64().value_or(0), 0, INT64_MAX - kStep);
+  if (change.name() == "cappedSize") {
+    set_narrow(options, "size", (number + kStep - 1) / kStep * kStep);
+  } else if (number > 0) {
+    set_narrow(options, "max", number);
+  } else {
+    options = bson::without(options, "max");
+  }
 }
 
 Status change_index(View change, bool narrow_ttl, std::vector<Document>& indexes) {
@@ -107,10 +129,8 @@ Status change_option(const Element& change, bool narrow_ttl, collection::Collect
     set_or_remove(options, name, change, !change.truthy());
   } else if (name == "expireAfterSeconds") {
     set_or_remove(options, name, change, change.as_string().has_value());  // "off"
-  } else if (name == "cappedSize") {
-    options = with(options, "size", change);
-  } else if (name == "cappedMax") {
-    set_or_remove(options, "max", change, change.as_int64().value_or(0) <= 0);
+  } else if (name == "cappedSize" || name == "cappedMax") {
+    set_capped(options, change);
   } else if (!shows_nowhere(name)) {
     return fail(ErrorKind::kUnsupported, "collMod changes '" + std::string(name) + "', which is not known");
   }

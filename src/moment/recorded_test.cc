@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cctype>
+#include <filesystem>
 
 #include <gtest/gtest.h>
 
@@ -65,17 +67,21 @@ TEST_P(Recorded, HardlyAnyMemoryChangesNothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Servers, Recorded,
-                         ::testing::Values("4.4-01-crud", "4.4-02-arrays", "4.4-03-types", "4.4-04-ddl",
-                                           "4.4-05-transactions", "4.4-06-storm", "4.4-07-fuzzy-storm",
-                                           "4.4-08-fuzzy-wide", "6.0-01-crud", "6.0-02-arrays", "6.0-03-types",
-                                           "6.0-04-ddl", "6.0-05-transactions", "6.0-06-storm", "6.0-07-fuzzy-storm",
-                                           "6.0-08-fuzzy-wide"),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::ranges::replace_if(name, [](char c) { return !std::isalnum(c); }, '_');
-                           return name;
-                         });
+/// Every case of tests/data/moment.
+std::vector<std::string> cases() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(VARVE_TEST_DATA "/moment")) {
+    if (entry.path().extension() == ".zst") names.push_back(entry.path().stem());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Servers, Recorded, ::testing::ValuesIn(cases()), [](const auto& info) {
+  std::string name = info.param;
+  std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  return name;
+});
 
 }  // namespace
 }  // namespace varve::moment
