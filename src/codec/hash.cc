@@ -65,4 +65,9 @@ UInt128 xxh3_128(ByteView data) {
   return {.low = hash.low64, .high = hash.high64};
 }
 
+UInt128 xxh3_128(ByteView data, const HashSecret& secret) {
+  const XXH128_hash_t hash = XXH3_128bits_withSecret(data.data(), data.size(), secret.data(), secret.size());
+  return {.low = hash.low64, .high = hash.high64};
+}
+
 }  // namespace varve::codec

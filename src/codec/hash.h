@@ -26,6 +26,10 @@ struct UInt128 {
 /// XXH3, 128 bits, seed 0.
 UInt128 xxh3_128(ByteView data);
 
+/// The same under a secret of random bytes, so that who chooses the data does not choose what meets in a table.
+using HashSecret = std::array<uint8_t, 192>;
+UInt128 xxh3_128(ByteView data, const HashSecret& secret);
+
 /// CRC-64/XZ as mongodump's archives use it: of `data` after what gave `crc` (0 to begin).
 uint64_t crc64(ByteView data, uint64_t crc = 0);
 

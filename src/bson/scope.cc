@@ -1,9 +1,9 @@
-#include "mongo/scope.h"
+#include "bson/scope.h"
 
 #include <algorithm>
 #include <cctype>
 
-namespace varve::mongo {
+namespace varve::bson {
 
 namespace {
 
@@ -42,7 +42,7 @@ std::optional<std::string> out_of_scope(const std::string& db) {
   return std::nullopt;
 }
 
-std::optional<std::string> out_of_scope(const bson::Namespace& ns) {
+std::optional<std::string> out_of_scope(const Namespace& ns) {
   if (auto reason = out_of_scope(ns.db)) return reason;
   const std::string_view name = ns.collection;
   if (name == "system.profile") return "the profiler's log";
@@ -55,9 +55,9 @@ std::optional<std::string> out_of_scope(const bson::Namespace& ns) {
   return std::nullopt;
 }
 
-bool is_temporary(const std::string& collection, bson::View options) {
+bool is_temporary(const std::string& collection, View options) {
   return options.truthy("temp") || starts_with_any(collection, {"tmp.agg_out.", "tmp.mr."}) ||
          is_made_unique(collection);
 }
 
-}  // namespace varve::mongo
+}  // namespace varve::bson
