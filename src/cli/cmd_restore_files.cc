@@ -95,12 +95,12 @@ Status set_selection(const RestoreFilesWords& words, files::RestoreOptions& opti
   TRY_ASSIGN(const auto excludes, words.excludes.rules());
   if (!words.includes.empty()) {
     options.select = [includes](const std::string& path, bool) {
-      return files::Selection{includes.matches(path), includes.may_match_below(path)};
+      return files::Choice{includes.matches(path), includes.may_match_below(path)};
     };
   } else if (!words.excludes.empty()) {
     options.select = [excludes](const std::string& path, bool) {
       const bool taken = !excludes.matches(path);
-      return files::Selection{taken, taken};
+      return files::Choice{taken, taken};
     };
   }
   const bool only = !words.include_attributes.empty();

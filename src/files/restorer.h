@@ -17,7 +17,7 @@ enum class Overwrite : uint8_t {
 };
 
 /// Whether an entry is wanted, and whether something below it may be.
-struct Selection {
+struct Choice {
   bool taken = true, below = true;
 };
 
@@ -29,8 +29,8 @@ struct RestoreOptions {
   bool sparse = false;  ///< leave holes for zeros in new files
   bool verify = false;  ///< read what was written back and compare it
   bool owners_by_name = false;
-  std::function<Selection(const std::string& path, bool is_folder)> select{};  ///< none: all
-  std::function<bool(const std::string& attribute)> select_attribute{};        ///< none: all
+  std::function<Choice(const std::string& path, bool is_folder)> select{};  ///< none: all
+  std::function<bool(const std::string& attribute)> select_attribute{};     ///< none: all
 };
 
 struct RestoreResult {

@@ -245,9 +245,7 @@ TEST_F(Restoring, WritesOnlyWhatDiffers) {
 TEST_F(Restoring, TakesOnlyWhatIsSelectedAndTheFoldersOnTheWay) {
   back_up({{"a/b/wanted", "x"}, {"a/other", "y"}, {"c/other", "z"}});
   RestoreOptions options;
-  options.select = [](const std::string& path, bool is_folder) {
-    return Selection{path.ends_with("wanted"), is_folder};
-  };
+  options.select = [](const std::string& path, bool is_folder) { return Choice{path.ends_with("wanted"), is_folder}; };
   const auto result = restore(options);
   ASSERT_TRUE(result);
   EXPECT_EQ(read(at("a/b/wanted")), "x");
@@ -287,6 +285,14 @@ TEST_F(Restoring, DeepFoldersNeedNoDeepStackOfOpenOnes) {
   ASSERT_TRUE(result) << result.error().message();
   EXPECT_EQ(result->counts.errors, 0u);
   EXPECT_EQ(read(at(path + "file")), "at the bottom");
+}
+
+TEST(TargetFolder, LongPathsAreLetGoOfWithoutADeepStack) {
+  auto folder = std::make_shared<const TargetFolder>();
+  for (int i = 0; i < 300'000; ++i) folder = std::make_shared<const TargetFolder>(folder, "d");
+  std::weak_ptr<const TargetFolder> parent = folder->parent;
+  folder.reset();
+  EXPECT_TRUE(parent.expired());
 }
 
 }  // namespace

@@ -41,9 +41,16 @@ Status make_target(const std::string& path) {
 
 }  // namespace
 
-std::string path_of(const Folder& folder) {
+TargetFolder::~TargetFolder() {
+  while (parent && parent.use_count() == 1) {
+    FolderPtr above = parent->parent;
+    parent = std::move(above);  // its former value goes, and is not the last that holds this one
+  }
+}
+
+std::string path_of(const TargetFolder& folder) {
   std::vector<const std::string*> names;
-  for (const Folder* at = &folder; at->parent; at = at->parent.get()) names.push_back(&at->name);
+  for (const TargetFolder* at = &folder; at->parent; at = at->parent.get()) names.push_back(&at->name);
   std::string path;
   for (auto name = names.rbegin(); name != names.rend(); ++name) path += "/" + **name;
   return path.empty() ? "/" : path;
@@ -57,7 +64,7 @@ Result<std::unique_ptr<Target>> Target::open(const std::string& path, bool make)
   return target;
 }
 
-std::string Target::path_of(const Folder& folder, const std::string& name) const {
+std::string Target::path_of(const TargetFolder& folder, const std::string& name) const {
   const std::string within = files::path_of(folder);
   return (path_.ends_with('/') ? path_.substr(0, path_.size() - 1) : path_) + (within == "/" ? "" : within) + "/" +
          name;

@@ -16,15 +16,24 @@ namespace varve::files {
 
 using storage::posix::Fd;
 
+struct TargetFolder;
+using FolderPtr = std::shared_ptr<const TargetFolder>;
+
 /// A folder below a target: a name in its parent. Holding the last one of a path holds the path.
-struct Folder {
-  std::shared_ptr<const Folder> parent;  ///< none: the target itself
+struct TargetFolder {
+  TargetFolder() = default;
+  TargetFolder(FolderPtr its_parent, std::string its_name) : parent(std::move(its_parent)), name(std::move(its_name)) {}
+  /// Lets go of a path one by one: each calling the next would take a stack as deep as the folders are.
+  ~TargetFolder();
+  TargetFolder(const TargetFolder&) = delete;
+  TargetFolder& operator=(const TargetFolder&) = delete;
+
+  FolderPtr parent;  ///< none: the target itself
   std::string name;
 };
-using FolderPtr = std::shared_ptr<const Folder>;
 
 /// "/a/b", or "/" for the target itself.
-std::string path_of(const Folder& folder);
+std::string path_of(const TargetFolder& folder);
 
 /// The place that a restore writes into. Every folder below it is opened name by name and never through a symbolic
 /// link, so that nothing outside can be written, whatever the target holds or others put there meanwhile. Thread-safe.
@@ -38,7 +47,7 @@ class Target {
   /// The folder, open for the *at calls. kNotFound if it is not there, or if a name of its path is not a folder.
   Result<std::shared_ptr<const Fd>> open(const FolderPtr& folder);
   /// Where an entry of a folder lies, for messages.
-  std::string path_of(const Folder& folder, const std::string& name) const;
+  std::string path_of(const TargetFolder& folder, const std::string& name) const;
 
  private:
   struct Entry {
@@ -49,11 +58,11 @@ class Target {
   void remember(const FolderPtr& folder, std::shared_ptr<const Fd> fd);
 
   const std::string path_;
-  const FolderPtr root_ = std::make_shared<const Folder>();
+  const FolderPtr root_ = std::make_shared<const TargetFolder>();
   std::shared_ptr<const Fd> root_fd_;  ///< none: it is missing
   std::mutex mutex_;
   std::list<Entry> recent_;  ///< the most recently used first
-  std::unordered_map<const Folder*, std::list<Entry>::iterator> open_;
+  std::unordered_map<const TargetFolder*, std::list<Entry>::iterator> open_;
 };
 
 /// lstat of an entry; nothing if there is none.
