@@ -471,6 +471,15 @@ def test_a_failed_command_makes_no_snapshot_of(repo, script, said):
     assert not list((repo.path / "locks").iterdir())
 
 
+def test_a_command_is_judged_where_childrens_ends_are_ignored(repo):
+    """Some that start programs ignore SIGCHLD, and it is inherited."""
+    deaf = ["env", "--ignore-signal=CHLD", varve_binary(), "backup", "stdin", "--name", "x", "--command", "--", "sh", "-c"]
+    assert "failed with status 3" in repo.run(*deaf, "echo half; exit 3", code=1).stderr
+    assert json.loads(repo("snapshots", "--json").stdout) == []
+    repo.run(*deaf, "echo whole")
+    assert repo.restic("dump", "latest", "/x").stdout == "whole\n"
+
+
 def test_words_after_stdin_are_refused_unless_they_are_a_command(repo):
     assert "what is 'cat'" in repo("backup", "stdin", "cat", code=1).stderr
     assert "needs a command" in repo("backup", "stdin", "--command", code=1).stderr

@@ -11,6 +11,7 @@ namespace varve::cli {
 Cancel cancel_on_signals() {
   static std::stop_source source;
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGCHLD, SIG_DFL);  // where it was ignored nobody could tell how our children end
   static sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
