@@ -8,18 +8,11 @@
 #include "cli/context.h"
 #include "cli/format.h"
 #include "cli/local_time.h"
+#include "cli/problems.h"
 
 namespace varve::cli {
 
 namespace {
-
-constexpr size_t kPrintedProblems = 20;
-
-nlohmann::ordered_json skipped_json(const files::BackupResult& result) {
-  auto list = nlohmann::ordered_json::array();
-  for (const auto& problem : result.problems) list.push_back({{"what", problem.item}, {"reason", problem.reason}});
-  return list;
-}
 
 nlohmann::ordered_json id_json(const std::optional<Id>& id) {
   return id ? nlohmann::ordered_json(id->hex()) : nlohmann::ordered_json();
@@ -31,7 +24,7 @@ nlohmann::ordered_json summary_json(const files::BackupResult& result, bool dry_
   return {{"message_type", "summary"},
           {"result", code == kOk ? "complete" : "incomplete"},
           {"exit_code", code},
-          {"skipped", skipped_json(result)},
+          {"skipped", problems_json(result.problems)},
           {"error_count", result.problem_count},
           {"files_new", s.files_new},
           {"files_changed", s.files_changed},
@@ -105,12 +98,7 @@ int print_backup(Output& output, const files::BackupResult& result, bool dry_run
   output.line(fmt::format("  {} in all, {} new, {} stored, {}", format_size(s.total_bytes_processed),
                           format_size(s.data_added), format_size(s.data_added_packed),
                           format_duration(s.backup_end - s.backup_start)));
-  for (size_t i = 0; i < result.problems.size() && i < kPrintedProblems; ++i) {
-    output.line("  incomplete: " + result.problems[i].item + ": " + result.problems[i].reason);
-  }
-  if (result.problem_count > kPrintedProblems) {
-    output.line(fmt::format("  incomplete: and {} more", format_count(result.problem_count - kPrintedProblems)));
-  }
+  print_problems(output, result.problems, result.problem_count);
   output.object(summary_json(result, dry_run, code));
   return code;
 }

@@ -389,6 +389,7 @@ Result<RestoreResult> restore(repo::Repository& repository, const Id& tree, cons
   TRY(shared.files.flush(cancel));
   MetadataPass metadata(shared);
   TRY(walk(repository, tree, "/", metadata, cancel));
+  if (!options.dry_run) TRY(shared.target->sync());
   RestoreResult result;
   if (options.verify) {
     FileVerifier verifier(repository, *shared.target, log, cancel);
@@ -398,6 +399,7 @@ Result<RestoreResult> restore(repo::Repository& repository, const Id& tree, cons
   }
   log.summarise();
   result.counts = log.counts();
+  result.problems = log.problems();
   return result;
 }
 

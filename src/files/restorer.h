@@ -35,13 +35,15 @@ struct RestoreOptions {
 
 struct RestoreResult {
   RestoreCounts counts;
+  std::vector<Problem> problems;  ///< the first thousand of counts.errors
   uint64_t files_verified = 0;
 };
 
 /// Restores what lies below `tree` to a folder: content, modes, owners, times, hard and symbolic links, extended
 /// attributes, devices, FIFOs. What cannot be restored is told to the listener and counted in `errors`; the rest is
-/// restored. A file that misses some of its content keeps the time of the restore, so that it is never taken for a
-/// good one. A full disk, a cancel or a storage that does not answer end it. Nothing outside of the target is written,
+/// restored. When it returns, all has reached the disk. A file that misses some of its content keeps the time of the
+/// restore, so that it is never taken for a good one, and any other has it until its content has reached the disk. A
+/// full disk, a cancel or a storage that does not answer end it. Nothing outside of the target is written,
 /// whatever the snapshot or the target hold. Memory does not grow with the snapshot, but for two words for each of its
 /// hard links and a bit for each file.
 Result<RestoreResult> restore(repo::Repository& repository, const Id& tree, const RestoreOptions& options,

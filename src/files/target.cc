@@ -60,7 +60,9 @@ Result<std::unique_ptr<Target>> Target::open(const std::string& path, bool make)
   std::unique_ptr<Target> target(new Target(path));
   if (make) TRY(make_target(path));
   TRY_ASSIGN(auto fd, open_target(path));
-  if (fd) target->root_fd_ = std::make_shared<const Fd>(std::move(*fd));
+  if (!fd) return target;
+  target->root_fd_ = std::make_shared<const Fd>(std::move(*fd));
+  target->note_file_system(target->root_fd_);
   return target;
 }
 
@@ -68,6 +70,21 @@ std::string Target::path_of(const TargetFolder& folder, const std::string& name)
   const std::string within = files::path_of(folder);
   return (path_.ends_with('/') ? path_.substr(0, path_.size() - 1) : path_) + (within == "/" ? "" : within) + "/" +
          name;
+}
+
+void Target::note_file_system(const std::shared_ptr<const Fd>& folder) {
+  struct stat info;
+  if (::fstat(folder->get(), &info) == 0) file_systems_.try_emplace(info.st_dev, folder);
+}
+
+Status Target::sync() {
+  std::map<dev_t, std::shared_ptr<const Fd>> all;
+  {
+    std::lock_guard lock(mutex_);
+    all = file_systems_;
+  }
+  for (const auto& [device, folder] : all) TRY(storage::posix::sync_file_system(*folder, path_));
+  return {};
 }
 
 void Target::remember(const FolderPtr& folder, std::shared_ptr<const Fd> fd) {
@@ -103,6 +120,7 @@ Result<std::shared_ptr<const Fd>> Target::open(const FolderPtr& folder) {
     }
     fd = std::make_shared<const Fd>(std::move(*opened));
     remember(*below, fd);
+    note_file_system(fd);
   }
   return fd;
 }

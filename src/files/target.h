@@ -1,6 +1,7 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -46,6 +47,9 @@ class Target {
   const FolderPtr& root() const { return root_; }
   /// The folder, open for the *at calls. kNotFound if it is not there, or if a name of its path is not a folder.
   Result<std::shared_ptr<const Fd>> open(const FolderPtr& folder);
+  /// All that was written to its folders, on whatever file systems they lie, has reached the disk when this returns.
+  /// One wait for very many files: nothing to be done for each of them.
+  Status sync();
   /// Where an entry of a folder lies, for messages.
   std::string path_of(const TargetFolder& folder, const std::string& name) const;
 
@@ -56,6 +60,7 @@ class Target {
   };
   explicit Target(std::string path) : path_(std::move(path)) {}
   void remember(const FolderPtr& folder, std::shared_ptr<const Fd> fd);
+  void note_file_system(const std::shared_ptr<const Fd>& folder);
 
   const std::string path_;
   const FolderPtr root_ = std::make_shared<const TargetFolder>();
@@ -63,6 +68,7 @@ class Target {
   std::mutex mutex_;
   std::list<Entry> recent_;  ///< the most recently used first
   std::unordered_map<const TargetFolder*, std::list<Entry>::iterator> open_;
+  std::map<dev_t, std::shared_ptr<const Fd>> file_systems_;  ///< a folder of each
 };
 
 /// lstat of an entry; nothing if there is none.

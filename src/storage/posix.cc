@@ -88,6 +88,13 @@ Status sync_folder(const std::string& path) {
   return sync(folder, path);
 }
 
+Status sync_file_system(const Fd& file, const std::string& path) {
+  if (::syncfs(file.get()) != 0 && !means_unsupported(errno)) {
+    return failed("force to disk what was written to", path, errno);
+  }
+  return {};
+}
+
 Status make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed("make the folder", path, errno);
   return {};
