@@ -9,4 +9,7 @@ namespace varve::cli {
 /// started.
 Cancel cancel_on_signals();
 
+/// Ends the program as SIGPIPE would have ended it, without a word. Returns if whoever started it had that ignored.
+void end_by_broken_pipe();
+
 }  // namespace varve::cli
