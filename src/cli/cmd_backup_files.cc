@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/pattern_options.h"
+#include "cli/text_file.h"
 #include "cli/writer_options.h"
 #include "files/backup.h"
 #include "files/expand.h"

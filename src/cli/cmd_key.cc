@@ -28,7 +28,7 @@ std::string local_time(Time time) {
 }
 
 Result<std::string> new_password(const NewKeyWords& words) {
-  if (!words.password_file.empty()) return first_line(words.password_file);
+  if (!words.password_file.empty()) return file_content(words.password_file);
   auto password = ask("new password");
   if (!password) return fail(std::move(password).error().hint("--new-password-file names a file that holds it"));
   TRY_ASSIGN(const auto again, ask("the same again"));

@@ -37,9 +37,9 @@ std::string program_version() {
 
 Result<std::string> Context::repository_location() const {
   if (!global.repo.empty()) return global.repo;
-  if (!global.repository_file.empty()) return first_line(global.repository_file);
+  if (!global.repository_file.empty()) return file_content(global.repository_file);
   if (const auto location = variable("REPOSITORY")) return *location;
-  if (const auto file = variable("REPOSITORY_FILE")) return first_line(*file);
+  if (const auto file = variable("REPOSITORY_FILE")) return file_content(*file);
   return fail(Error(ErrorKind::kInvalidInput, "no repository was named")
                   .hint("-r PLACE, or RESTIC_REPOSITORY in the environment, says where it is"));
 }
@@ -101,11 +101,11 @@ Result<Place> source_place(const SourceOptions& options) {
   if (!options.repo.empty()) {
     place.location = options.repo;
   } else if (!options.repository_file.empty()) {
-    TRY_ASSIGN(place.location, first_line(options.repository_file));
+    TRY_ASSIGN(place.location, file_content(options.repository_file));
   } else if (const auto location = variable("FROM_REPOSITORY")) {
     place.location = *location;
   } else if (const auto file = variable("FROM_REPOSITORY_FILE")) {
-    TRY_ASSIGN(place.location, first_line(*file));
+    TRY_ASSIGN(place.location, file_content(*file));
   } else {
     return fail(Error(ErrorKind::kInvalidInput, "the other repository was not named")
                     .hint("--from-repo PLACE, or RESTIC_FROM_REPOSITORY in the environment, says where it is"));
