@@ -462,6 +462,20 @@ def test_a_command_is_backed_up(repo):
     assert repo.restic("dump", "latest", "/stdin").stdout == "files -- --tag -- x\n"
 
 
+@pytest.mark.parametrize("json_too", [[], ["--json"]], ids=["text", "json"])
+def test_a_lock_that_cannot_be_removed_hides_no_snapshot(repo, json_too):
+    """A folder in its place cannot be unlinked."""
+    script = f"cd {repo.path}/locks; for lock in *; do rm -f $lock; mkdir $lock; done; echo content"
+    done = repo("backup", "stdin", "--name", "x", *json_too, "--command", "--", "sh", "-c", script, code=3)
+    snapshot = json.loads(repo("snapshots", "--json", "--no-lock").stdout)[0]
+    if json_too:
+        assert (done.events[-1]["snapshot_id"], done.events[-1]["exit_code"]) == (snapshot["id"], 3)
+        assert "cannot remove our lock" in done.events[-2]["message"]
+    else:
+        assert snapshot["short_id"] in done.stdout
+        assert done.stderr.startswith("warning: cannot remove our lock") and "varve unlock" in done.stderr
+
+
 @pytest.mark.parametrize("script, said", [("echo half; exit 3", "the command sh failed with status 3"),
                                           ("echo half; kill -TERM $$", "the command sh was ended by signal 15"),
                                           ("true", "ended without a byte")])

@@ -89,8 +89,7 @@ Status refuse_options_before(const Command& command) {
   return {};
 }
 
-int print_backup(Output& output, const files::BackupResult& result, bool dry_run) {
-  const int code = result.problem_count == 0 ? kOk : kIncomplete;
+int print_backup(Output& output, const OpenRepository& repository, const files::BackupResult& result, bool dry_run) {
   const auto& s = result.summary;
   output.line(first_line_of(result, dry_run));
   output.line(changes("files", s.files_new, s.files_changed, s.files_unmodified));
@@ -99,6 +98,7 @@ int print_backup(Output& output, const files::BackupResult& result, bool dry_run
                           format_size(s.data_added), format_size(s.data_added_packed),
                           format_duration(s.backup_end - s.backup_start)));
   print_problems(output, result.problems, result.problem_count);
+  const int code = repository.release(output, result.problem_count == 0 ? kOk : kIncomplete);
   output.object(summary_json(result, dry_run, code));
   return code;
 }

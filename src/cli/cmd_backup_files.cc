@@ -145,8 +145,7 @@ Result<int> run_backup_files(Context& context, const FilesWords& words) {
   TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend, true));
   const auto saved = files::back_up(*repository, options, context.output(), repository.cancel);
   if (!saved) return fail(explain_stop(saved.error()));
-  if (repository.lock) TRY(repository.lock->release());
-  return print_backup(context.output(), *saved, words.dry_run);
+  return print_backup(context.output(), repository, *saved, words.dry_run);
 }
 
 void add_which(Command& command, FilesWords& words) {

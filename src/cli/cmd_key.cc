@@ -62,33 +62,31 @@ Result<int> list(Context& context) {
   return list.unreadable.empty() ? kOk : kFailed;
 }
 
-void summarise(Output& output, const char* field, const Id& id) {
+/// Says what was done, and ends the work; the exit code.
+int finish(Output& output, const OpenRepository& repository, const std::string& line, const char* field, const Id& id) {
+  output.line(line);
+  const int code = repository.release(output, kOk);
   output.object({{"message_type", "summary"},
-                 {"result", "complete"},
-                 {"exit_code", kOk},
+                 {"result", code == kOk ? "complete" : "incomplete"},
+                 {"exit_code", code},
                  {"skipped", nlohmann::ordered_json::array()},
                  {"snapshot_id", nullptr},
                  {field, id.hex()}});
+  return code;
 }
 
 Result<int> add(Context& context, const NewKeyWords& words) {
   TRY_ASSIGN(const auto repository, context.open(Access::kAppend, false));
   TRY_ASSIGN(const auto password, new_password(words));
   TRY_ASSIGN(const Id id, maintenance::add_key(*repository, password, {words.user, words.host}, repository.cancel));
-  TRY(repository.lock->release());
-  context.output().line("saved new key with ID " + id.hex());
-  summarise(context.output(), "key_id", id);
-  return kOk;
+  return finish(context.output(), repository, "saved new key with ID " + id.hex(), "key_id", id);
 }
 
 Result<int> remove(Context& context, const std::string& name) {
   TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
   TRY_ASSIGN(const Id id, repo::find_file(repository->storage(), storage::FileType::kKey, name, repository.cancel));
   TRY(maintenance::remove_key(*repository, id, repository.cancel));
-  TRY(repository.lock->release());
-  context.output().line("removed key " + id.hex());
-  summarise(context.output(), "removed_key_id", id);
-  return kOk;
+  return finish(context.output(), repository, "removed key " + id.hex(), "removed_key_id", id);
 }
 
 Result<int> passwd(Context& context, const NewKeyWords& words) {
@@ -96,10 +94,8 @@ Result<int> passwd(Context& context, const NewKeyWords& words) {
   TRY_ASSIGN(const auto password, new_password(words));
   TRY_ASSIGN(const Id id,
              maintenance::change_password(*repository, password, {words.user, words.host}, repository.cancel));
-  TRY(repository.lock->release());
-  context.output().line("saved new key as " + id.hex() + "; the old password is no longer good");
-  summarise(context.output(), "key_id", id);
-  return kOk;
+  return finish(context.output(), repository, "saved new key as " + id.hex() + "; the old password is no longer good",
+                "key_id", id);
 }
 
 Command* add_verb(Command& key, Context& context, const char* name, const char* what, const char* example,

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include <fmt/format.h>
+
 #include "cli/command.h"
 #include "job/layout.h"
 #include "storage/storage.h"
@@ -33,6 +35,14 @@ Result<std::chrono::nanoseconds> parse_wait(std::string_view text) {
 
 std::string program_version() {
   return "varve " VARVE_VERSION;
+}
+
+int OpenRepository::release(Output& output, int code) const {
+  const auto released = lock ? lock->release() : Status();
+  if (released) return code;
+  const auto& error = released.error();
+  output.warning(fmt::format("{}; {}", error.message(), fmt::join(error.hints(), "; ")));
+  return code == kOk ? kIncomplete : code;
 }
 
 Result<std::string> Context::repository_location() const {

@@ -31,6 +31,10 @@ struct OpenRepository {
   std::unique_ptr<repo::Lock> lock;
   Cancel cancel;  ///< stops with the program and with the lock
 
+  /// Lets go of the lock once the work is done, between what is printed of it and its summary: a lock that cannot be
+  /// removed undoes nothing, so it is a warning, and the exit code, `code` otherwise, tells that something is left.
+  int release(Output& output, int code) const;
+
   repo::Repository& operator*() const { return *repository; }
   repo::Repository* operator->() const { return repository.get(); }
 };

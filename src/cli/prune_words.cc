@@ -159,8 +159,8 @@ Result<int> prune(Context& context, const OpenRepository& repository, const Prun
     output.warning("pack " + id.short_hex() + " was in the index but not in the repository; nothing needs it");
   }
   for (const auto& why : result.left) output.warning("cannot remove a pack that nobody needs: " + why);
-  const int code = result.left.empty() ? kOk : kIncomplete;
   print_text(output, result, options.dry_run);
+  const int code = repository.release(output, result.left.empty() ? kOk : kIncomplete);
   print_object(output, result, options.dry_run, code);
   return code;
 }
