@@ -146,7 +146,7 @@ class TestFind:
 
     def test_refusals(self, saved):
         for args, words in ((["--blob", "--tree", "abcdef"], "--blob"), (["--blob", "xyz"], "xyz"), (["[a"], "[a"),
-                            (["a", "--oldest", "yesterday"], "yesterday"), (["--pack", "0123456789"], "0123456789"),
+                            (["a", "--oldest", "yesterday"], "yesterday"), (["a", "--oldest", "2026-02-30"], "2026-02-30"), (["--pack", "0123456789"], "0123456789"),
                             (["a", "-O", "2020-01-01", "-N", "2019-01-01"], "--oldest")):
             assert words in saved("find", *args, code=1).stderr, args
 

@@ -73,7 +73,7 @@ Result<files::SnapshotDetails> SnapshotWords::details() const {
     for (auto& tag : repo::split_tags(list)) details.tags.push_back(std::move(tag));
   }
   if (!time.empty()) {
-    TRY_ASSIGN(details.time, parse_local_time(time));
+    TRY_ASSIGN(details.time, parse_moment(time));
   }
   details.program_version = program_version();
   return details;

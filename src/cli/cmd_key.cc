@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -7,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
+#include "cli/local_time.h"
 #include "maintenance/key_ring.h"
 #include "repo/unpacked.h"
 
@@ -17,15 +17,6 @@ namespace {
 struct NewKeyWords {
   std::string password_file, user, host;
 };
-
-/// As restic shows times of keys: this machine's zone.
-std::string local_time(Time time) {
-  const std::time_t moment = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-  std::tm local{};
-  char text[32] = "";
-  if (localtime_r(&moment, &local) != nullptr) (void)std::strftime(text, sizeof text, "%F %T", &local);
-  return text;
-}
 
 Result<std::string> new_password(const NewKeyWords& words) {
   if (!words.password_file.empty()) return file_content(words.password_file);
@@ -48,7 +39,7 @@ Result<int> list(Context& context) {
   output.line(fmt::format(" {:<8}  {:<{}}  {:<{}}  {}", "ID", "User", user, "Host", host, "Created"));
   auto array = nlohmann::ordered_json::array();
   for (const auto& key : list.keys) {
-    const auto created = local_time(key.file.created);
+    const auto created = local_time_text(key.file.created);
     output.line(fmt::format("{}{}  {:<{}}  {:<{}}  {}", key.current ? '*' : ' ', key.id.short_hex(), key.file.username,
                             user, key.file.hostname, host, created));
     array.push_back({{"current", key.current},

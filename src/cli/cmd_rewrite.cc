@@ -33,7 +33,7 @@ Result<RewriteOptions> options_from(const RewriteWords& words) {
   options.dry_run = words.dry_run;
   options.summarise = words.summarise;
   if (!words.new_time.empty()) {
-    TRY_ASSIGN(options.new_time, parse_local_time(words.new_time));
+    TRY_ASSIGN(options.new_time, parse_moment(words.new_time));
   }
   TRY_ASSIGN(auto rules, words.exclude.rules());
   if (!rules.empty()) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/parse.h"
 #include "cli/command.h"
 #include "job/layout.h"
 #include "storage/storage.h"
@@ -146,6 +147,11 @@ Result<codec::Compression> parse_compression(const std::string& name) {
   if (name == "max") return codec::Compression::kMax;
   return fail(Error(ErrorKind::kInvalidInput, "there is no compression '" + name + "'")
                   .hint("off, fastest, auto, better and max are known"));
+}
+
+Result<uint64_t> size_option(const std::string& option, const std::string& text) {
+  if (const auto size = parse_size(text)) return *size;
+  return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + text + "\"").hint("such as 500K, 20M or 10G"));
 }
 
 repo::SnapshotFilter SelectionOptions::filter() const {

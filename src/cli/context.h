@@ -87,6 +87,8 @@ struct FilterOptions {
 void add_filter_options(Command& command, FilterOptions& options);
 void add_uri_secrets(Command& command, UriOptions& options);
 Result<codec::Compression> parse_compression(const std::string& name);
+/// A number of bytes, such as 20M; the error names the option.
+Result<uint64_t> size_option(const std::string& option, const std::string& text);
 /// --host, --path and --tag, which select snapshots as in restic.
 struct SelectionOptions {
   std::vector<std::string> hosts, paths, tags;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "files/blob_lengths.h"
+#include "files/local_node.h"
 #include "files/write_at.h"
 #include "repo/parallel.h"
 #include "repo/read_blobs.h"
@@ -104,12 +105,12 @@ Status FileRestorer::measure(File& file) const {
 /// Whether what is there stays, by the rule for overwriting.
 Result<bool> FileRestorer::is_kept(const File& file, const struct stat& info) const {
   if (options_.overwrite == Overwrite::kNever) return true;
-  return options_.overwrite == Overwrite::kIfNewer && file.node.mtime <= modification_time(info);
+  return options_.overwrite == Overwrite::kIfNewer && file.node.mtime <= modified_at(info);
 }
 
 /// Finds out which blobs a regular file that is there has already.
 Status FileRestorer::compare(File& file, const Fd& folder, const struct stat& info, const Cancel& cancel) const {
-  const bool trusted = options_.overwrite == Overwrite::kIfChanged && modification_time(info) == file.node.mtime &&
+  const bool trusted = options_.overwrite == Overwrite::kIfChanged && modified_at(info) == file.node.mtime &&
                        static_cast<uint64_t>(info.st_size) == file.size;
   std::vector<bool> present(file.lengths.size(), trusted);
   if (!trusted) {
@@ -130,7 +131,7 @@ Status FileRestorer::compare(File& file, const Fd& folder, const struct stat& in
 void FileRestorer::leave_unchanged(File& file, const struct stat& info) {
   if (options_.dry_run) return log_.skipped(path_of(file), file.node.size);
   file.unchanged = true;
-  file.durable = modification_time(info) == file.node.mtime;
+  file.durable = modified_at(info) == file.node.mtime;
   file.identity = {info.st_dev, info.st_ino};
   await_disk(file);
 }

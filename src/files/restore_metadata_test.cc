@@ -9,7 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "files/write_at.h"
+#include "files/local_node.h"
 #include "storage/testing/helpers.h"
 
 namespace {
@@ -48,7 +48,7 @@ TEST(RestoreMetadata, AnAttributeWithoutRoomMakesNoDiskFull) {
     struct stat info;
     ASSERT_EQ(fstat(file.get(), &info), 0);
     EXPECT_EQ(info.st_mode & 07777, 0640u);
-    EXPECT_EQ(modification_time(info), node.mtime);
+    EXPECT_EQ(modified_at(info), node.mtime);
   }
 }
 

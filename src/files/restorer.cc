@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "files/file_restorer.h"
+#include "files/local_node.h"
 #include "files/restore_metadata.h"
 #include "files/restore_verify.h"
 #include "files/target.h"
 #include "files/walk.h"
-#include "files/write_at.h"
 #include "repo/node_type.h"
 
 namespace varve::files {
@@ -287,8 +287,8 @@ class MetadataPass final : public Pass {
     TRY_ASSIGN(found.folder, std::move(folder));
     TRY_ASSIGN(found.info, look_at(*found.folder, entry.node.name));
     const auto rule = restore_.options.overwrite;
-    found.kept = found.info && !may_replace(rule) &&
-                 (rule == Overwrite::kNever || entry.node.mtime <= modification_time(*found.info));
+    found.kept =
+        found.info && !may_replace(rule) && (rule == Overwrite::kNever || entry.node.mtime <= modified_at(*found.info));
     if (found.kept) restore_.log.skipped(entry.path, 0);
     return found;
   }

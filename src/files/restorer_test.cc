@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "files/file_restorer.h"
-#include "files/write_at.h"
+#include "files/local_node.h"
 #include "repo/testing/small_backup.h"
 #include "storage/fault.h"
 #include "storage/memory.h"
@@ -104,7 +104,7 @@ class Restoring : public ::testing::Test {
     const Time theirs = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21);
     return static_cast<size_t>(std::ranges::count_if(files, [&](const auto& file) {
       struct stat info;
-      return ::stat(at(file.first).c_str(), &info) == 0 && modification_time(info) == theirs;
+      return ::stat(at(file.first).c_str(), &info) == 0 && modified_at(info) == theirs;
     }));
   }
 

@@ -1,11 +1,9 @@
 #include "files/target.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <vector>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -137,24 +135,6 @@ Result<Fd> open_folder(const Fd& parent, const std::string& name) {
   if (fd >= 0) return Fd(fd);
   if (errno == ELOOP || errno == ENOTDIR) return fail(ErrorKind::kNotFound, "it is not a folder");
   return fail(system_error("cannot open the folder", errno));
-}
-
-Result<std::vector<std::string>> names_in(const Fd& folder) {
-  const int copy = ::openat(folder.get(), ".", kFolderFlags);  // with a position of its own
-  DIR* stream = copy < 0 ? nullptr : ::fdopendir(copy);
-  if (stream == nullptr) return fail(system_error("cannot list the folder", errno));
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(stream)) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-    errno = 0;
-  }
-  const int problem = errno;
-  ::closedir(stream);
-  if (problem != 0) return fail(system_error("cannot list the folder", problem));
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 Status remove_entry(const Fd& folder, const std::string& name, bool with_content, const Cancel& cancel) {

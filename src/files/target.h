@@ -76,8 +76,6 @@ Result<std::optional<struct stat>> look_at(const Fd& folder, const std::string& 
 /// Not an error if there is none. A folder goes only if it is empty, or with all that is in it if `with_content`.
 /// Symbolic links are removed, never followed.
 Status remove_entry(const Fd& folder, const std::string& name, bool with_content, const Cancel& cancel);
-/// The names in a folder, without . and ..
-Result<std::vector<std::string>> names_in(const Fd& folder);
 /// Opens a folder that is an entry of another, not through a symbolic link.
 Result<Fd> open_folder(const Fd& parent, const std::string& name);
 

@@ -64,8 +64,8 @@ Result<Replacement> Replacement::begin(const std::string& path) {
   auto temporary = temporary_name(real);
   struct stat before;
   const bool exists = ::stat(real.c_str(), &before) == 0;
-  TRY_ASSIGN(auto file, exists ? open_like(before, temporary)
-                               : posix::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0666));
+  TRY_ASSIGN(auto file,
+             exists ? open_like(before, temporary) : posix::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0666));
   return Replacement(std::move(real), std::move(temporary), std::move(file));
 }
 

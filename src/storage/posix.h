@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "storage/storage.h"
 
@@ -39,6 +40,10 @@ Status sync_file_system(const Fd& file, const std::string& path);
 Status make_folder(const std::string& path);
 /// Gives `from` the name `to` unless that is taken (kExists).
 Status rename_new(const std::string& from, const std::string& to);
+
+/// The names in a folder, ascending by bytes, each once, without `.` and `..`.
+Result<std::vector<std::string>> names_in(const Fd& folder);
+Result<std::vector<std::string>> names_in(const std::string& path);
 
 std::string parent_of(const std::string& path);
 
