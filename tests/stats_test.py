@@ -1,9 +1,12 @@
 """The numbers of `stats` and the bytes of `cat` are stock restic's."""
+import hashlib
 import json
+import os
+import subprocess
 
 import pytest
 
-from harness.tools import Varve
+from harness.tools import Varve, varve_binary
 from support.mixed_folder import fill
 from support.repositories import damage, largest_pack, locked, snapshots
 from support.runs import back_up, new_repository
@@ -132,6 +135,20 @@ def test_cat_prints_locks_and_damaged_packs(varve):
     damage(pack)
     failed = varve("cat", "pack", pack.name, text=False, code=1)
     assert failed.stdout == pack.read_bytes() and "damaged" in failed.stderr
+
+
+def test_cat_takes_little_memory_for_a_large_pack(varve):
+    """Packs of other programs may be of any size."""
+    new_repository(varve)
+    content = bytes(200_000_000)
+    name = hashlib.sha256(content).hexdigest()
+    pack = varve.path / "data" / name[:2] / name
+    with open(pack, "wb") as file:
+        file.truncate(len(content))
+    process = subprocess.Popen([varve_binary(), "cat", "pack", name], env=varve.env, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0 and usage.ru_maxrss < 100_000
 
 
 def test_cat_names_what_is_wrong(saved):

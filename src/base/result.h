@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -81,6 +82,9 @@ inline tl::unexpected<Error> fail(Error error) {
 /// A problem with the operating system's own words, e.g. system_error("cannot open /x", errno). ENOSPC and EDQUOT
 /// become kNoSpace, EACCES and EPERM kDenied, ENOENT kNotFound, EEXIST kExists, anything else kUnavailable.
 Error system_error(std::string_view what, int error_number);
+
+/// What an exception that nobody expected means: std::bad_alloc that memory has run out, any other one a defect.
+Error exception_error(const std::exception& exception);
 
 }  // namespace varve
 

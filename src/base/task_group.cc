@@ -1,7 +1,5 @@
 #include "base/task_group.h"
 
-#include <exception>
-
 namespace varve {
 
 void TaskGroup::spawn(Task task) {
@@ -9,7 +7,7 @@ void TaskGroup::spawn(Task task) {
     try {
       finish(task(cancel()));
     } catch (const std::exception& e) {
-      finish(fail(ErrorKind::kInternal, std::string("unexpected exception: ") + e.what()));
+      finish(fail(exception_error(e)));
     }
   });
 }

@@ -5,7 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/context.h"
-#include "cli/find_time.h"
+#include "cli/local_time.h"
 #include "cli/node_format.h"
 #include "files/find.h"
 #include "repo/index.h"

@@ -20,10 +20,10 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxShown = 20;
 
-Json summary(bool complete, Json skipped) {
+Json summary(int code, Json skipped) {
   return {{"message_type", "summary"},
-          {"result", complete ? "complete" : "incomplete"},
-          {"exit_code", complete ? kOk : kIncomplete},
+          {"result", code == kOk ? "complete" : "incomplete"},
+          {"exit_code", code},
           {"skipped", std::move(skipped)},
           {"snapshot_id", nullptr}};
 }
@@ -59,8 +59,8 @@ Result<int> repair_index(Context& context, const maintenance::RepairIndexOptions
   for (const Id& pack : result.damaged_packs) {
     skipped.push_back({{"what", "pack " + pack.hex()}, {"reason", "its header cannot be read"}});
   }
-  const bool complete = result.damaged_packs.empty();
-  Json object = summary(complete, std::move(skipped));
+  const int code = repository.release(output, result.damaged_packs.empty() ? kOk : kIncomplete);
+  Json object = summary(code, std::move(skipped));
   object.update({{"broken_index_files", hex_of(result.broken_files)},
                  {"missing_packs", hex_of(result.missing_packs)},
                  {"added_packs", hex_of(result.added_packs)},
@@ -70,7 +70,7 @@ Result<int> repair_index(Context& context, const maintenance::RepairIndexOptions
                  {"index_files_written", result.files_written},
                  {"index_files_removed", result.files_removed}});
   output.object(object);
-  return complete ? kOk : kIncomplete;
+  return code;
 }
 
 // repair packs
@@ -137,13 +137,14 @@ Result<int> repair_packs(Context& context, const std::vector<std::string>& names
         "a new backup stores again what its source still has; `varve repair snapshots` makes snapshots without "
         "what is lost");
   }
-  Json object = summary(true, Json::array());
+  const int code = repository.release(output, kOk);
+  Json object = summary(code, Json::array());
   object.update({{"packs", std::move(list)},
                  {"blobs_lost", lost},
                  {"index_files_written", result.files_written},
                  {"index_files_removed", result.files_removed}});
   output.object(object);
-  return kOk;
+  return code;
 }
 
 void add_repair_index(Command& repair, Context& context) {

@@ -109,16 +109,16 @@ Result<int> repair_snapshots(Context& context, const SnapshotsArguments& argumen
   if (changed > 0 && !options.forget && !options.dry_run) {
     output.line("the broken ones are still there; --forget puts the repaired ones in their place");
   }
-  const bool complete = skipped.empty();
+  const int code = repository.release(output, skipped.empty() ? kOk : kIncomplete);
   output.object({{"message_type", "summary"},
-                 {"result", complete ? "complete" : "incomplete"},
-                 {"exit_code", complete ? kOk : kIncomplete},
+                 {"result", code == kOk ? "complete" : "incomplete"},
+                 {"exit_code", code},
                  {"skipped", std::move(skipped)},
                  {"snapshot_id", nullptr},
                  {"dry_run", options.dry_run},
                  {"snapshots", std::move(list)},
                  {"snapshots_changed", changed}});
-  return complete ? kOk : kIncomplete;
+  return code;
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
-#include "cli/node_format.h"
+#include "cli/local_time.h"
 #include "cli/snapshot_json.h"
 #include "maintenance/group.h"
 #include "repo/select_snapshots.h"

@@ -51,15 +51,15 @@ Result<int> run_tag(Context& context, const TagWords& words) {
     output.object(
         {{"message_type", "changed"}, {"old_snapshot_id", snapshot.id.hex()}, {"new_snapshot_id", id->hex()}});
   }
-  TRY(repository.lock->release());
   output.line(changed == 0 ? "no snapshots were modified" : "modified " + plural(changed, "snapshot"));
+  const int code = repository.release(output, kOk);
   output.object({{"message_type", "summary"},
                  {"changed_snapshots", changed},
-                 {"result", "complete"},
-                 {"exit_code", kOk},
+                 {"result", code == kOk ? "complete" : "incomplete"},
+                 {"exit_code", code},
                  {"skipped", nlohmann::ordered_json::array()},
                  {"snapshot_id", nullptr}});
-  return kOk;
+  return code;
 }
 
 }  // namespace

@@ -31,6 +31,10 @@ struct OpenRepository {
   std::unique_ptr<repo::Lock> lock;
   Cancel cancel;  ///< stops with the program and with the lock
 
+  /// Lets go of the lock once the work is done, between what is printed of it and its summary: a lock that cannot be
+  /// removed undoes nothing, so it is a warning, and the exit code, `code` otherwise, tells that something is left.
+  int release(Output& output, int code) const;
+
   repo::Repository& operator*() const { return *repository; }
   repo::Repository* operator->() const { return repository.get(); }
 };
@@ -83,6 +87,8 @@ struct FilterOptions {
 void add_filter_options(Command& command, FilterOptions& options);
 void add_uri_secrets(Command& command, UriOptions& options);
 Result<codec::Compression> parse_compression(const std::string& name);
+/// A number of bytes, such as 20M; the error names the option.
+Result<uint64_t> size_option(const std::string& option, const std::string& text);
 /// --host, --path and --tag, which select snapshots as in restic.
 struct SelectionOptions {
   std::vector<std::string> hosts, paths, tags;

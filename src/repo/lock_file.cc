@@ -47,7 +47,7 @@ Result<std::optional<LockFile>> read_lock(Repository& repository, const FileInfo
   return fail(
       Error(ErrorKind::kLocked, "lock " + file.id.short_hex() +
                                     " cannot be read, so nobody can tell whom it excludes: " + lock.error().message())
-          .hint("if nothing else is working on the repository, `restic unlock --remove-all` removes it"));
+          .hint("if nothing else is working on the repository, `varve unlock --remove-all` removes it"));
 }
 
 }  // namespace

@@ -1,33 +1,20 @@
 #include <cerrno>
 
-#include <dirent.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "storage/layout.h"
 #include "storage/local.h"
+#include "storage/posix.h"
 
 namespace varve::storage {
 
 namespace {
 
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-
 /// None if there is no such folder.
-Result<std::vector<std::string>> names_in(const std::string& path) {
-  std::vector<std::string> names;
-  const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
-  if (!folder && errno == ENOENT) return names;
-  if (!folder) return fail(system_error("cannot open " + path, errno));
-  while (true) {
-    errno = 0;
-    const dirent* entry = ::readdir(folder.get());
-    if (entry == nullptr) break;
-    names.emplace_back(entry->d_name);
-  }
-  if (errno != 0) return fail(system_error("cannot read " + path, errno));
-  return names;
+Result<std::vector<std::string>> names_if_there(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return std::vector<std::string>();
+  return posix::names_in(path);
 }
 
 /// The folders that hold files of a type, relative to the repository's.
@@ -52,7 +39,7 @@ Status LocalStorage::list(FileType type, const std::function<Status(const FileIn
   TRY(cancel.check());
   if (type == FileType::kConfig) return visit_one({.type = type});
   for (const std::string& folder : folders_of(type)) {
-    TRY_ASSIGN(const auto names, names_in(fmt::format("{}/{}", root_, folder)));
+    TRY_ASSIGN(const auto names, names_if_there(fmt::format("{}/{}", root_, folder)));
     for (const std::string& name : names) {
       const auto id = id_of_name(name);
       // A pack that lies in another pack's folder can't be opened, so it isn't there.

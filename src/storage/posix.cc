@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -25,6 +27,10 @@ void advance(std::vector<iovec>& pieces, size_t& next, size_t written) {
   pieces[next].iov_base = static_cast<uint8_t*>(pieces[next].iov_base) + written;
   pieces[next].iov_len -= written;
 }
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
 
 bool means_unsupported(int error_number) {
   return error_number == EINVAL || error_number == ENOSYS || error_number == ENOTSUP;
@@ -88,6 +94,13 @@ Status sync_folder(const std::string& path) {
   return sync(folder, path);
 }
 
+Status sync_file_system(const Fd& file, const std::string& path) {
+  if (::syncfs(file.get()) != 0 && !means_unsupported(errno)) {
+    return failed("force to disk what was written to", path, errno);
+  }
+  return {};
+}
+
 Status make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed("make the folder", path, errno);
   return {};
@@ -108,6 +121,28 @@ Status rename_new(const std::string& from, const std::string& to) {
   if (::access(target, F_OK) == 0) return failed("create", to, EEXIST);
   if (::rename(source, target) != 0) return failed("create", to, errno);
   return {};
+}
+
+Result<std::vector<std::string>> names_in(const Fd& folder) {
+  const int own = ::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);  // with a position of its own
+  const std::unique_ptr<DIR, CloseFolder> stream(own < 0 ? nullptr : ::fdopendir(own));
+  if (!stream) return fail(system_error("cannot list the folder", errno));
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  if (errno != 0) return fail(system_error("cannot list the folder", errno));
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());  // broken file systems name things twice
+  return names;
+}
+
+Result<std::vector<std::string>> names_in(const std::string& path) {
+  TRY_ASSIGN(const Fd folder, open_file(path, O_RDONLY | O_DIRECTORY));
+  return names_in(folder);
 }
 
 std::string parent_of(const std::string& path) {

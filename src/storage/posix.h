@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "storage/storage.h"
 
@@ -33,10 +34,16 @@ Status read_at(const Fd& file, const std::string& path, uint64_t offset, std::sp
 /// Forces a file or folder to disk. File systems that know no such thing are taken as they are.
 Status sync(const Fd& file, const std::string& path);
 Status sync_folder(const std::string& path);
+/// Forces all to disk that was written to the file system of `file`, by whomever: one wait for many files.
+Status sync_file_system(const Fd& file, const std::string& path);
 /// Mode 0700. Not an error if it exists.
 Status make_folder(const std::string& path);
 /// Gives `from` the name `to` unless that is taken (kExists).
 Status rename_new(const std::string& from, const std::string& to);
+
+/// The names in a folder, ascending by bytes, each once, without `.` and `..`.
+Result<std::vector<std::string>> names_in(const Fd& folder);
+Result<std::vector<std::string>> names_in(const std::string& path);
 
 std::string parent_of(const std::string& path);
 
