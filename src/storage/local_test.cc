@@ -63,11 +63,34 @@ TEST_F(Local, IsFoundAgainByAnotherObject) {
 
 TEST_F(Local, MakesFoldersThatAreMissing) {
   for (const char* gone : {"data", "locks"}) fs::remove_all(fs::path(folder_.path()) / gone);
-  EXPECT_TRUE(listed(storage_, FileType::kPack)->empty());
   EXPECT_TRUE(listed(storage_, FileType::kLock)->empty());
   EXPECT_TRUE(put(storage_, pack_, bytes_));
+  EXPECT_EQ(listed(storage_, FileType::kPack)->size(), 1u) << "without the other 255 folders of packs";
   EXPECT_TRUE(put(storage_, handle_for(FileType::kLock, bytes_), bytes_));
   EXPECT_EQ(storage_.get(pack_, 0, 0, Cancel()), bytes_);
+}
+
+TEST_F(Local, WhereAFolderIsMissingNothingIsSaidToBeThere) {
+  for (const FileType type : {FileType::kKey, FileType::kSnapshot, FileType::kIndex, FileType::kPack}) {
+    const fs::path folder = fs::path(folder_.path()) / folder_of(type);
+    fs::rename(folder, folder.string() + "-elsewhere");
+    const auto found = listed(storage_, type);
+    ASSERT_FALSE(found) << folder;
+    EXPECT_EQ(found.error().kind(), ErrorKind::kUnavailable);
+    EXPECT_NE(found.error().message().find(folder.string()), std::string::npos) << found.error().message();
+    fs::rename(folder.string() + "-elsewhere", folder);
+    EXPECT_TRUE(listed(storage_, type)->empty());
+  }
+}
+
+TEST_F(Local, WhatIsInItsFolderAndCannotBeFoundIsNotPassedOver) {
+  for (const FileType type : {FileType::kKey, FileType::kSnapshot, FileType::kIndex}) {
+    const Handle handle = handle_for(type, bytes_);
+    fs::create_symlink("nowhere", path_of(handle));
+    const auto found = listed(storage_, type);
+    ASSERT_FALSE(found) << handle.path();
+    EXPECT_NE(found.error().message().find(handle.path()), std::string::npos) << found.error().message();
+  }
 }
 
 TEST_F(Local, NeverMakesARepositoryUnasked) {
