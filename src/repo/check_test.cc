@@ -136,6 +136,32 @@ TEST_F(CheckTest, NamesOnlyTheFileThatABadBlobIsIn) {
   EXPECT_NE(found[0].advice.find("varve repair packs " + blob.pack.hex()), std::string::npos) << found[0].advice;
 }
 
+TEST_F(CheckTest, ABadSectorIsAFindingLikeAnyOther) {
+  BackupOptions options;
+  options.host = "other";
+  const Id other = *back_up(*repository_, {{"dump/other/a.bson", sample_noise(9'000, 3)}}, options);
+  const auto blob = place_of(BlobType::kData, std::string_view(users_).substr(10'000, 10'000));
+  faulty_->spoil_sector({FileType::kPack, blob.pack}, blob.offset + 20);
+  EXPECT_TRUE(errors(false).empty());
+  auto found = errors();
+  ASSERT_EQ(found.size(), 1u) << text_of(found);
+  EXPECT_NE(found[0].what.find("Input/output error"), std::string::npos) << found[0].what;
+  ASSERT_EQ(found[0].affects.size(), 1u) << "blobs beside it can be read";
+  EXPECT_EQ(text_of(found[0].affects[0]), name_ + "dump/shop/users.bson");
+
+  // A tree and a snapshot: each is named, and the rest is looked at all the same.
+  const Id tree = repository_->find_snapshot(other.hex(), {}, Cancel())->tree;
+  const auto at = repository_->index().find(BlobType::kTree, tree).at(0);
+  faulty_->spoil_sector({FileType::kPack, at.pack}, at.offset + 20);
+  found = errors();
+  EXPECT_TRUE(affects(found, "snapshot " + other.short_hex() + ": /")) << text_of(found);
+  EXPECT_TRUE(affects(found, name_ + "dump/shop/users.bson")) << text_of(found);
+  faulty_->spoil_sector({FileType::kSnapshot, other}, 20);
+  found = errors();
+  EXPECT_NE(text_of(found).find("snapshot " + other.short_hex() + " is damaged"), std::string::npos) << text_of(found);
+  EXPECT_TRUE(affects(found, name_ + "dump/shop/users.bson")) << text_of(found);
+}
+
 TEST_F(CheckTest, FindsMissingTruncatedAndExtendedPacks) {
   const Id pack = place_of(BlobType::kData, std::string_view(users_).substr(0, 10'000)).pack;
   const Bytes whole = *memory_->get({FileType::kPack, pack}, 0, 0, Cancel());

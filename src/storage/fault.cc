@@ -50,6 +50,18 @@ void FaultStorage::forget_calls() {
   calls_.clear();
 }
 
+void FaultStorage::spoil_sector(const Handle& handle, uint64_t offset) {
+  const std::lock_guard lock(mutex_);
+  bad_sectors_.emplace_back(handle, offset);
+}
+
+bool FaultStorage::is_bad(const Handle& handle, uint64_t offset, uint64_t length) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(bad_sectors_.begin(), bad_sectors_.end(), [&](const auto& bad) {
+    return bad.first == handle && bad.second >= offset && (length == 0 || bad.second - offset < length);
+  });
+}
+
 FaultStorage::Verdict FaultStorage::judge(Operation operation) {
   const std::lock_guard lock(mutex_);
   if (!power_) return {.before = no_power()};
@@ -90,7 +102,12 @@ Status FaultStorage::put(const Handle& handle, Payload payload, const Cancel& ca
 }
 
 Result<Bytes> FaultStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {
-  return run<Result<Bytes>>(Operation::kGet, handle, [&] { return below_->get(handle, offset, length, cancel); });
+  return run<Result<Bytes>>(Operation::kGet, handle, [&]() -> Result<Bytes> {
+    if (is_bad(handle, offset, length)) {
+      return fail(ErrorKind::kCorrupt, "cannot read " + handle.path() + ": Input/output error");
+    }
+    return below_->get(handle, offset, length, cancel);
+  });
 }
 
 Result<uint64_t> FaultStorage::stat(const Handle& handle, const Cancel& cancel) {

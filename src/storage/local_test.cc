@@ -5,11 +5,13 @@
 #include <fstream>
 #include <thread>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "storage/layout.h"
+#include "storage/posix.h"
 #include "storage/testing/helpers.h"
 
 namespace varve::storage {
@@ -128,6 +130,17 @@ TEST_F(Local, TellsAFileThatWasCutShort) {
   fs::permissions(path_of(pack_), fs::perms::owner_write, fs::perm_options::add);
   fs::resize_file(path_of(pack_), 10);
   EXPECT_EQ(storage_.get(pack_, 0, 1000, Cancel()).error().kind(), ErrorKind::kCorrupt);
+}
+
+TEST_F(Local, WhatTheMediumCannotGiveIsDamage) {
+  // The kernel answers EIO for memory that is not there.
+  const auto file = posix::open_file("/proc/self/mem", O_RDONLY);
+  ASSERT_TRUE(file);
+  Bytes out(10);
+  const auto read = posix::read_at(*file, "the file", 0, out);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind(), ErrorKind::kCorrupt);
+  EXPECT_EQ(read.error().message(), "cannot read the file: Input/output error");
 }
 
 TEST_F(Local, LeavesNothingOfAFileThatCouldNotBeWritten) {

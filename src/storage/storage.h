@@ -43,8 +43,7 @@ uint64_t payload_size(Payload payload);
 /// partial.
 /// - a file put is at once found by get, stat and list.
 /// - errors: kNotFound where the file is missing, kExists where put finds it there, kNoSpace, kDenied, kUnavailable
-/// (trying
-///   again may help), kCorrupt.
+///   (trying again may help), kCorrupt where get finds that the bytes are lost (a bad sector): other files can be read.
 class Storage {
  public:
   virtual ~Storage() = default;
