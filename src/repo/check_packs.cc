@@ -38,7 +38,8 @@ class PackReader {
     // Of a pack that is too short or too long, or of which the index is wrong, the blobs are read for what they are.
     const bool contiguous = is_contiguous(pack_.blobs);
     if (!contiguous) problem("the index leaves a gap or an overlap between its blobs");
-    whole_ = contiguous && size_ == pack_file_size(pack_.blobs);
+    const bool readable = std::none_of(pack_.blobs.begin(), pack_.blobs.end(), is_too_large);
+    whole_ = contiguous && readable && size_ == pack_file_size(pack_.blobs);
     for (size_t first = 0; first < pack_.blobs.size();) {
       const size_t last = segment_from(first);
       TRY(read_segment(first, last));
@@ -51,6 +52,7 @@ class PackReader {
   uint64_t bytes_read() const { return bytes_read_; }
 
  private:
+  static bool is_too_large(const PackedBlob& blob) { return blob.location.length > kMaxBlob; }
   static uint64_t end_of(const PackedBlob& blob) { return uint64_t{blob.location.offset} + blob.location.length; }
 
   size_t segment_from(size_t first) const {
@@ -65,9 +67,9 @@ class PackReader {
   Status read_segment(size_t first, size_t last) {
     const uint64_t begin = pack_.blobs[first].location.offset;
     const uint64_t end = end_of(pack_.blobs[last - 1]);
-    if (end > size_) {
-      bad_blob(pack_.blobs[first], "it lies beyond the pack's end");
-      return {};
+    if (end > size_) return bad_blob(pack_.blobs[first], "it lies beyond the pack's end"), Status();
+    if (is_too_large(pack_.blobs[first])) {
+      return bad_blob(pack_.blobs[first], "it claims to be larger than any blob"), Status();
     }
     const auto bytes = get(begin, end - begin);
     if (!bytes && !is_damage(bytes.error())) return fail(bytes.error());
@@ -100,6 +102,7 @@ class PackReader {
   /// The header, and then the hash of it all.
   Status read_rest() {
     const uint64_t begin = end_of(pack_.blobs.back());
+    if (size_ - begin > kMaxHeader + sizeof(uint32_t)) return problem("its header is longer than any"), Status();
     const auto tail = get(begin, size_ - begin);
     if (!tail && !is_damage(tail.error())) return fail(tail.error());
     if (!tail) return problem(tail.error().message()), Status();
