@@ -22,7 +22,6 @@ namespace {
 using storage::FileType;
 
 constexpr size_t kBlobsAtOnce = 1u << 16;  // listed for reading; bounds the memory
-constexpr size_t kMaxNamed = 5;
 
 /// Carries out a plan.
 class Pruning {
