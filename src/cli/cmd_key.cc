@@ -37,7 +37,7 @@ Result<std::string> new_password(const NewKeyWords& words) {
 }
 
 Result<int> list(Context& context) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto list, maintenance::list_keys(*repository, repository.cancel));
   auto& output = context.output();
   size_t user = 4, host = 4;
@@ -72,7 +72,7 @@ void summarise(Output& output, const char* field, const Id& id) {
 }
 
 Result<int> add(Context& context, const NewKeyWords& words) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kAppend, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kAppend));
   TRY_ASSIGN(const auto password, new_password(words));
   TRY_ASSIGN(const Id id, maintenance::add_key(*repository, password, {words.user, words.host}, repository.cancel));
   TRY(repository.lock->release());
@@ -82,7 +82,7 @@ Result<int> add(Context& context, const NewKeyWords& words) {
 }
 
 Result<int> remove(Context& context, const std::string& name) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   TRY_ASSIGN(const Id id, repo::find_file(repository->storage(), storage::FileType::kKey, name, repository.cancel));
   TRY(maintenance::remove_key(*repository, id, repository.cancel));
   TRY(repository.lock->release());
@@ -92,7 +92,7 @@ Result<int> remove(Context& context, const std::string& name) {
 }
 
 Result<int> passwd(Context& context, const NewKeyWords& words) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   TRY_ASSIGN(const auto password, new_password(words));
   TRY_ASSIGN(const Id id,
              maintenance::change_password(*repository, password, {words.user, words.host}, repository.cancel));

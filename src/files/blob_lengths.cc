@@ -11,7 +11,7 @@ Result<std::vector<uint32_t>> blob_lengths(const repo::Repository& repository, c
   for (const Id& id : file.content) {
     const auto places = repository.index().find(repo::BlobType::kData, id);
     if (places.empty()) {
-      return fail(Error(ErrorKind::kNotFound,
+      return fail(Error(ErrorKind::kCorrupt,
                         "its content is lost: data blob " + id.short_hex() + " is in no pack of the repository")
                       .hint("`varve check` tells what else misses it"));
     }

@@ -55,6 +55,7 @@ Error another_set(const std::string& name, const collection::Manifest& then, con
 Result<std::optional<Parent>> find_parent(repo::Repository& repository, const BackupOptions& options,
                                           const mongo::Source& source, const Cancel& cancel) {
   TRY_ASSIGN(const auto snapshots, repository.snapshots(cancel));
+  TRY(repository.load_index(cancel));
   const auto path = snapshot_path(options.source);
   for (auto it = snapshots.rbegin(); it != snapshots.rend(); ++it) {
     if (it->hostname != options.source || it->paths != std::vector{path} || it->has_tag(kOplogTag)) continue;

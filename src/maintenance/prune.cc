@@ -187,9 +187,9 @@ Result<MaxUnused> parse_max_unused(std::string_view text) {
 
 Result<PruneResult> prune(repo::Repository& repository, const PruneOptions& options, Reporter& reporter,
                           const Cancel& cancel) {
+  TRY_ASSIGN(const auto roots, roots_of(repository, options.without, cancel));
   TRY(repository.load_index(cancel));
   const repo::IndexRows rows(repository.index());
-  TRY_ASSIGN(const auto roots, roots_of(repository, options.without, cancel));
   TRY_ASSIGN(auto used, mark_used(repository, rows, roots, reporter, cancel));
   TRY_ASSIGN(auto plan, plan_prune(repository, rows, std::move(used), options, cancel));
   PruneResult result{plan.stats, roots.size(), plan.missing, {}};

@@ -35,7 +35,7 @@ Result<Bytes> BlobReader::load(const Index& index, BlobType type, const Id& id, 
   const std::string noun = std::string(type_noun(type)) + " " + id.short_hex();
   const auto places = index.find(type, id);
   if (places.empty()) {
-    return fail(Error(ErrorKind::kNotFound, noun + " is in no pack of the repository")
+    return fail(Error(ErrorKind::kCorrupt, noun + " is in no pack of the repository")
                     .hint("`varve check` tells which snapshots miss it"));
   }
   std::string causes;

@@ -62,7 +62,8 @@ class Repository {
   /// The key file that it was opened with.
   const Id& key_id() const;
 
-  /// Reads every index file. Before it, only snapshots and locks can be used. Again to see what others added.
+  /// Reads every index file. Before it, only snapshots and locks can be used. Again to see what others added. Whoever
+  /// uses snapshots lists them first: a backup that others end meanwhile is indexed before its snapshot is there.
   Status load_index(const Cancel& cancel);
   Index& index();
   const Index& index() const;
@@ -76,7 +77,7 @@ class Repository {
   Result<Id> save_snapshot(const Snapshot& snapshot, const Cancel& cancel);
 
   /// A blob's plain bytes, decrypted, decompressed and hashed: wrong bytes are never returned. Every place that holds
-  /// the blob is tried. kNotFound if no index knows it, kCorrupt naming the pack if none is good.
+  /// the blob is tried. kCorrupt if no index knows it, or, naming the packs, if none of them is good.
   Result<Bytes> load_blob(BlobType type, const Id& id, const Cancel& cancel);
   Result<std::vector<Node>> load_tree(const Id& id, const Cancel& cancel);
 
@@ -91,7 +92,8 @@ class Repository {
   std::unique_ptr<State> state_;
 };
 
-/// The node at `path` ("dump/shop/orders.bson") below `tree`. kNotFound if there is none.
+/// The node at `path` ("dump/shop/orders.bson") below `tree`. kNotFound if there is none; a folder on the way that
+/// cannot be read is kCorrupt, as nobody knows what is in it.
 Result<Node> find_node(Repository& repository, const Id& tree, std::string_view path, const Cancel& cancel);
 
 /// The whole content of a (small) file node; kCorrupt if it would pass `limit` bytes.

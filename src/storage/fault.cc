@@ -24,6 +24,11 @@ void FaultStorage::fail_call(Operation operation, unsigned nth, Error error) {
   planned_.push_back({operation, nth, std::move(error)});
 }
 
+void FaultStorage::meanwhile(Operation operation, FileType type, std::function<void()> act) {
+  const std::lock_guard lock(mutex_);
+  act_ = Act{operation, type, std::move(act)};
+}
+
 void FaultStorage::cut_power(unsigned nth_write, Side side) {
   const std::lock_guard lock(mutex_);
   outage_ = Outage{nth_write, side};
@@ -80,10 +85,20 @@ FaultStorage::Verdict FaultStorage::judge(Operation operation) {
   return verdict;
 }
 
+void FaultStorage::act(Operation operation, FileType type) {
+  std::unique_lock lock(mutex_);
+  if (!act_ || act_->operation != operation || act_->type != type) return;
+  const auto act = std::move(act_->act);
+  act_.reset();
+  lock.unlock();
+  act();
+}
+
 template <typename R, typename F>
 R FaultStorage::run(Operation operation, const Handle& handle, F&& call) {
   Verdict verdict = judge(operation);
   R result = verdict.before ? R(fail(*std::move(verdict.before))) : call();
+  act(operation, handle.type);
   const std::lock_guard lock(mutex_);
   if (verdict.dies_after) {
     power_ = false;
