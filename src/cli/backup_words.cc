@@ -116,7 +116,7 @@ int print_backup(Output& output, const files::BackupResult& result, bool dry_run
 }
 
 Error explain_stop(Error error) {
-  if (error.kind() != ErrorKind::kCancelled) return error;
+  if (!is_stop(error)) return error;
   return std::move(error).hint(
       "no snapshot was made and earlier ones are untouched; starting again goes on from what was stored");
 }

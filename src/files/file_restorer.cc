@@ -35,7 +35,7 @@ void set_bit(std::vector<bool>& bits, size_t number) {
 
 /// Not the fault of one file, and not better with the next.
 bool ends_all(const Error& error) {
-  return error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled;
+  return error.kind() == ErrorKind::kNoSpace || is_stop(error);
 }
 
 }  // namespace
@@ -296,7 +296,7 @@ void FileRestorer::note(const File& file, const MetadataRestorer::Lacking& lacki
 /// Says it once for each file, and goes on unless the next would fare no better.
 Status FileRestorer::lose(File& file, const Error& error) {
   if (ends_all(error)) {
-    if (error.kind() == ErrorKind::kCancelled) return fail(error);
+    if (is_stop(error)) return fail(error);
     return fail(Error(error)
                     .within(path_of(file))
                     .hint("make room and restore again: --overwrite if-changed goes on where this ended"));

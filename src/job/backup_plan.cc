@@ -60,7 +60,7 @@ Result<std::optional<Parent>> find_parent(repo::Repository& repository, const Ba
   for (auto it = snapshots.rbegin(); it != snapshots.rend(); ++it) {
     if (it->hostname != options.source || it->paths != std::vector{path} || it->has_tag(kOplogTag)) continue;
     auto manifest = first_manifest(repository, *it, cancel);
-    if (!manifest && manifest.error().kind() == ErrorKind::kCancelled) return fail(manifest.error());
+    if (!manifest && is_stop(manifest.error())) return fail(manifest.error());
     // A parent only saves work; one that cannot be read is check's business.
     if (!manifest || !*manifest) continue;
     if (is_another(**manifest, source)) {

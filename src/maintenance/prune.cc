@@ -45,6 +45,8 @@ class Pruning {
  private:
   /// What cannot be removed is garbage that harms nobody.
   Status remove_packs(const std::vector<Id>& packs, std::string_view doing) {
+    if (packs.empty()) return {};
+    TRY(repository_.confirm_locks(cancel_));
     std::atomic<uint64_t> done = 0;
     const auto remove_one = [&](size_t i, const Cancel& inner) -> Status {
       const auto removed = repository_.storage().remove({FileType::kPack, packs[i]}, inner);

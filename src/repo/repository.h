@@ -73,7 +73,7 @@ class Repository {
   /// `name` is an id, an unambiguous prefix of one, or "latest" (the newest that the filter takes). kNotFound or
   /// kInvalidInput, with what there is instead.
   Result<Snapshot> find_snapshot(std::string_view name, const SnapshotFilter& filter, const Cancel& cancel);
-  /// Stores it; its blobs must be durable and indexed. Gives its id.
+  /// Stores it; its blobs must be durable and indexed. Confirms the locks first. Gives its id.
   Result<Id> save_snapshot(const Snapshot& snapshot, const Cancel& cancel);
 
   /// A blob's plain bytes, decrypted, decompressed and hashed: wrong bytes are never returned. Every place that holds
@@ -85,6 +85,13 @@ class Repository {
   /// the name.
   Result<Id> save_file(storage::FileType type, std::string_view json, const Cancel& cancel);
   Result<std::string> load_file(storage::FileType type, const Id& id, const Cancel& cancel);
+
+  /// Makes sure that every lock which this program holds on the repository is still there and fresh: to be called right
+  /// before anything is removed. kLocked if one was lost; fine where none is held.
+  Status confirm_locks(const Cancel& cancel);
+  /// For locks: how one is asked, from when it is held until it is let go.
+  void add_lock(const void* lock, std::function<Status(const Cancel&)> confirm);
+  void drop_lock(const void* lock);
 
  private:
   Repository();

@@ -154,6 +154,7 @@ Result<Snapshot> Repository::find_snapshot(std::string_view name, const Snapshot
 }
 
 Result<Id> Repository::save_snapshot(const Snapshot& snapshot, const Cancel& cancel) {
+  TRY(confirm_locks(cancel));
   return save_file(FileType::kSnapshot, encode_snapshot(snapshot), cancel);
 }
 
