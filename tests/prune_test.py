@@ -195,6 +195,20 @@ def test_what_is_needed_but_missing_stops_it(varve):
     history.expect_whole()
 
 
+def test_a_repository_that_is_not_all_there_has_no_garbage(varve):
+    """Without its folder of snapshots (not mounted, not copied yet) nothing is removed; forgetting all of them is another thing."""
+    history = History(varve, states=2)
+    before = names(varve.path / "data")
+    (varve.path / "snapshots").rename(varve.folder / "away")
+    assert str(varve.path / "snapshots") in varve("prune", code=1).stderr
+    varve("prune", "--dry-run", code=1)
+    (varve.folder / "away").rename(varve.path / "snapshots")
+    assert names(varve.path / "data") == before
+    varve("forget", *[s["id"] for s in history.snapshots()])
+    assert varve.json("prune")[-1]["packfiles"]["remove"] == len(before)
+    assert not names(varve.path / "data")
+
+
 def test_prune_and_others_exclude_each_other(varve):
     """restic's backup at work keeps varve's prune out, and varve's lock restic: exit 11."""
     history = History(varve, states=2)

@@ -18,7 +18,7 @@ enum class ErrorKind : uint8_t {
   kDenied,         ///< no right to do it: login, privileges, file modes
   kWrongPassword,  ///< no key of the repository opens with this password
   kNoRepository,   ///< there is no repository at that place
-  kLocked,         ///< somebody else holds a lock that excludes us
+  kLocked,         ///< somebody else holds a lock that excludes us, or we have lost ours
   kUnavailable,    ///< a server or store did not answer, or not in time; trying again may help
   kNoSpace,        ///< the disk or quota is full
   kCorrupt,        ///< bytes that cannot be what was written
@@ -70,6 +70,11 @@ using Result = tl::expected<T, Error>;
 using Status = Result<void>;
 
 using tl::unexpected;
+
+/// Whether it is not one piece of work that failed, but all must end: somebody asked for it, or the lock was lost.
+inline bool is_stop(const Error& error) {
+  return error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kLocked;
+}
 
 /// The short way to return an error: `return fail(ErrorKind::kCorrupt, "...")`.
 inline tl::unexpected<Error> fail(ErrorKind kind, std::string message) {

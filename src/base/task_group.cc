@@ -24,8 +24,10 @@ void TaskGroup::finish(Status status) {
 Status TaskGroup::wait() {
   threads_.clear();
   std::lock_guard lock(mutex_);
-  if (first_error_) return fail(*first_error_);
-  return {};
+  if (!first_error_) return {};
+  // What only says that it was stopped does not know why.
+  if (first_error_->kind() == ErrorKind::kCancelled) TRY(parent_.check());
+  return fail(*first_error_);
 }
 
 }  // namespace varve

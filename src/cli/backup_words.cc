@@ -104,7 +104,7 @@ int print_backup(Output& output, const OpenRepository& repository, const files::
 }
 
 Error explain_stop(Error error) {
-  if (error.kind() != ErrorKind::kCancelled) return error;
+  if (!is_stop(error)) return error;
   return std::move(error).hint(
       "no snapshot was made and earlier ones are untouched; starting again goes on from what was stored");
 }

@@ -159,7 +159,7 @@ nlohmann::ordered_json summary(const job::BackupResult& result, int code) {
 
 Result<int> run_backup(Context& context, const BackupWords& words) {
   TRY_ASSIGN(const auto options, options_from(words));
-  TRY_ASSIGN(auto repository, context.open(Access::kAppend, true));
+  TRY_ASSIGN(auto repository, context.open(Access::kAppend));
   const auto saved = job::backup(*repository, options, context.output(), repository.cancel);
   if (!saved) return fail(explain_stop(saved.error()));
   const auto& result = *saved;

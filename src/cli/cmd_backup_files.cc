@@ -127,7 +127,7 @@ Result<files::BackupOptions> options_from(const FilesWords& words, Context& cont
 
 Result<int> run_backup_files(Context& context, const FilesWords& words) {
   TRY_ASSIGN(const auto options, options_from(words, context));
-  TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend, true));
+  TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend));
   const auto saved = files::back_up(*repository, options, context.output(), repository.cancel);
   if (!saved) return fail(explain_stop(saved.error()));
   return print_backup(context.output(), repository, *saved, words.dry_run);

@@ -153,7 +153,7 @@ Status check_words(const std::string& type, const std::string& name) {
 
 Result<int> run_cat(Context& context, const std::string& type, const std::string& name) {
   TRY(check_words(type, name));
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   auto& output = context.output();
   const auto done = cat(output, repository, type, name);
   if (output.lost()) return kFailed;  // said in the end

@@ -84,7 +84,7 @@ Result<repo::CheckOptions> parse(const CheckArguments& arguments) {
 
 Result<int> check(Context& context, const CheckArguments& arguments) {
   TRY_ASSIGN(const auto options, parse(arguments));
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   auto& output = context.output();
   const auto progress = [&](uint64_t done, uint64_t total) {
     output.progress({.action = "check", .item = "packs", .items = done, .items_total = total});

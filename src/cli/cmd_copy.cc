@@ -37,8 +37,8 @@ Result<BothRepositories> open_both(Context& context, const CopyWords& words) {
   TRY_ASSIGN(const auto source, source_place(words.source));
   TRY_ASSIGN(const auto destination, context.place());
   BothRepositories both;
-  TRY_ASSIGN(both.from, context.open(source, Access::kRead, false, context.cancel()));
-  TRY_ASSIGN(both.to, context.open(destination, Access::kAppend, false, both.from.cancel));
+  TRY_ASSIGN(both.from, context.open(source, Access::kRead, context.cancel()));
+  TRY_ASSIGN(both.to, context.open(destination, Access::kAppend, both.from.cancel));
   if (same_place(both.from->storage().location(), both.to->storage().location())) {
     return fail(Error(ErrorKind::kInvalidInput, "source and destination are the same repository")
                     .hint("-r names the destination, --from-repo the source"));

@@ -106,7 +106,7 @@ Result<int> dump(Context& context, const DumpWords& words) {
     return fail(Error(ErrorKind::kInvalidInput, "there is no archive format \"" + words.archive + "\"")
                     .hint("tar and zip are known"));
   }
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto found, find_snapshot_tree(repository, words.snapshot));
   const std::string path = files::absolute_path(words.path, "/");
   TRY_ASSIGN(const auto node, repo::find_node(*repository, found.tree, path, repository.cancel));

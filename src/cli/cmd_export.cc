@@ -20,7 +20,7 @@ struct ExportOptions {
 };
 
 Result<int> run_export(Context& context, const ExportOptions& options) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto snapshot, find_snapshot(repository, options.snapshot));
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
   TRY_ASSIGN(const auto merge, merge_options(options.merge));

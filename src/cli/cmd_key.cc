@@ -28,7 +28,7 @@ Result<std::string> new_password(const NewKeyWords& words) {
 }
 
 Result<int> list(Context& context) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto list, maintenance::list_keys(*repository, repository.cancel));
   auto& output = context.output();
   size_t user = 4, host = 4;
@@ -67,21 +67,21 @@ int finish(Output& output, const OpenRepository& repository, const std::string& 
 }
 
 Result<int> add(Context& context, const NewKeyWords& words) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kAppend, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kAppend));
   TRY_ASSIGN(const auto password, new_password(words));
   TRY_ASSIGN(const Id id, maintenance::add_key(*repository, password, {words.user, words.host}, repository.cancel));
   return finish(context.output(), repository, "saved new key with ID " + id.hex(), "key_id", id);
 }
 
 Result<int> remove(Context& context, const std::string& name) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   TRY_ASSIGN(const Id id, repo::find_file(repository->storage(), storage::FileType::kKey, name, repository.cancel));
   TRY(maintenance::remove_key(*repository, id, repository.cancel));
   return finish(context.output(), repository, "removed key " + id.hex(), "removed_key_id", id);
 }
 
 Result<int> passwd(Context& context, const NewKeyWords& words) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   TRY_ASSIGN(const auto password, new_password(words));
   TRY_ASSIGN(const Id id,
              maintenance::change_password(*repository, password, {words.user, words.host}, repository.cancel));

@@ -38,7 +38,7 @@ void print_list(Output& output, const std::vector<Id>& ids, const std::string& n
 }
 
 Result<int> repair_index(Context& context, const maintenance::RepairIndexOptions& options) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   auto& output = context.output();
   TRY_ASSIGN(const auto result, maintenance::repair_index(*repository, options, output, repository.cancel));
   print_list(output, result.broken_files, "index file", "removed that could not be read");
@@ -110,7 +110,8 @@ void print(Output& output, const maintenance::SalvagedPack& pack) {
 }
 
 Result<int> repair_packs(Context& context, const std::vector<std::string>& names) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
+  TRY(repository->load_index(repository.cancel));
   auto& output = context.output();
   TRY_ASSIGN(const auto packs, repo::list_files(repository->storage(), storage::FileType::kPack, repository.cancel));
   std::vector<Id> ids;

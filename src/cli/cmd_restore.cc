@@ -116,7 +116,7 @@ nlohmann::ordered_json summary(const job::RestoreResult& result, const repo::Sna
 Result<int> run_restore(Context& context, const RestoreWords& words) {
   TRY_ASSIGN(auto uri, resolve_uri(words.to, "to restore to (--to), and no folder (--target)"));
   TRY_ASSIGN(auto filter, bson::NamespaceFilter::make(words.filter.includes, words.filter.excludes));
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
   TRY_ASSIGN(const auto merge, merge_options(words.merge));

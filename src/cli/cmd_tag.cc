@@ -38,7 +38,7 @@ Result<maintenance::TagChange> change_from(const TagWords& words) {
 
 Result<int> run_tag(Context& context, const TagWords& words) {
   TRY_ASSIGN(const auto change, change_from(words));
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   TRY_ASSIGN(const auto selected,
              repo::select_snapshots(*repository, words.snapshots, words.selection.filter(), repository.cancel));
   auto& output = context.output();

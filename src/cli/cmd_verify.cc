@@ -69,7 +69,7 @@ nlohmann::ordered_json summary(const job::VerifyResult& result, const repo::Snap
 Result<int> run_verify(Context& context, const VerifyWords& words) {
   TRY_ASSIGN(auto uri, resolve_uri(words.against, "to compare with (--against)"));
   TRY_ASSIGN(auto filter, bson::NamespaceFilter::make(words.filter.includes, words.filter.excludes));
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
   TRY_ASSIGN(const auto merge, merge_options(words.merge));

@@ -64,12 +64,12 @@ Result<Place> Context::place() const {
   return Place{std::move(location), {global.password_file, global.password_command, ""}};
 }
 
-Result<OpenRepository> Context::open(Access access, bool with_index) {
+Result<OpenRepository> Context::open(Access access) {
   TRY_ASSIGN(const auto main, place());
-  return open(main, access, with_index, cancel_);
+  return open(main, access, cancel_);
 }
 
-Result<OpenRepository> Context::open(const Place& place, Access access, bool with_index, const Cancel& parent) {
+Result<OpenRepository> Context::open(const Place& place, Access access, const Cancel& parent) {
   TRY_ASSIGN(auto storage, storage::open_storage(place.location));
   std::shared_ptr<storage::Storage> shared = std::move(storage);
   // Asked for only where there is something to open.
@@ -88,7 +88,6 @@ Result<OpenRepository> Context::open(const Place& place, Access access, bool wit
     TRY_ASSIGN(open.lock, repo::Lock::acquire_within(patience, *open.repository, mode, parent));
     open.cancel = open.lock->cancel();
   }
-  if (with_index) TRY(open.repository->load_index(open.cancel));
   return open;
 }
 
@@ -185,7 +184,9 @@ repo::SnapshotFilter filter_of(const SnapshotOptions& options) {
 }  // namespace
 
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options) {
-  return repository->find_snapshot(options.name, filter_of(options), repository.cancel);
+  TRY_ASSIGN(auto snapshot, repository->find_snapshot(options.name, filter_of(options), repository.cancel));
+  TRY(repository->load_index(repository.cancel));
+  return snapshot;
 }
 
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options) {

@@ -66,10 +66,11 @@ class Context {
 
   Result<std::string> repository_location() const;
   Result<std::string> password(const std::string& prompt) const;
-  /// Opens, locks and, if asked for, loads the index.
-  Result<OpenRepository> open(Access access, bool with_index);
+  /// Opens and locks. The index is loaded by whoever needs it, and not before the snapshots were listed: what a backup
+  /// adds in between would be missed. find_snapshot and find_snapshot_tree do it so.
+  Result<OpenRepository> open(Access access);
   /// The same for a repository beside it, or for the main one if its work must end with that of another: `parent`.
-  Result<OpenRepository> open(const Place& place, Access access, bool with_index, const Cancel& parent);
+  Result<OpenRepository> open(const Place& place, Access access, const Cancel& parent);
   /// What -r and its relatives name.
   Result<Place> place() const;
 
@@ -103,8 +104,9 @@ struct SnapshotOptions {
   SelectionOptions selection;
 };
 void add_snapshot_options(Command& command, SnapshotOptions& options);
+/// Both load the index, after the snapshot was found.
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
-/// `S:FOLDER` too. The index must be loaded.
+/// `S:FOLDER` too.
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options);
 
 /// --from-repo and its relatives: the repository that another one is made like or filled from.

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "base/parse.h"
+#include "cli/context.h"
 
 namespace varve::cli {
 
@@ -26,12 +26,8 @@ void add_merge_options(Command& command, MergeWords& words) {
 }
 
 Result<job::MergeOptions> merge_options(const MergeWords& words) {
-  const auto memory = parse_size(words.memory);
-  if (!memory) {
-    return fail(Error(ErrorKind::kInvalidInput, "--memory cannot be \"" + words.memory + "\"")
-                    .hint("such as 64M or 2G"));
-  }
-  return job::MergeOptions{*memory, words.spill_folder.empty() ? temporary_folder() : words.spill_folder};
+  TRY_ASSIGN(const auto memory, size_option("--memory", words.memory));
+  return job::MergeOptions{memory, words.spill_folder.empty() ? temporary_folder() : words.spill_folder};
 }
 
 }  // namespace varve::cli

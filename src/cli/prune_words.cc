@@ -140,7 +140,7 @@ Result<OpenRepository> open_to_remove(Context& context, bool dry_run) {
     return fail(Error(ErrorKind::kInvalidInput, "what removes things needs the lock")
                     .hint("--no-lock can be given together with --dry-run"));
   }
-  return context.open(context.global.no_lock ? Access::kNoLock : Access::kExclusive, false);
+  return context.open(context.global.no_lock ? Access::kNoLock : Access::kExclusive);
 }
 
 Result<int> prune(Context& context, const OpenRepository& repository, const PruneOptions& options) {

@@ -4,9 +4,9 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "files/blob_lengths.h"
 #include "files/paths.h"
 #include "repo/index.h"
+#include "repo/pack.h"
 #include "repo/walk_trees.h"
 
 namespace varve::files {
@@ -209,7 +209,7 @@ class Comparison {
       ++(type == BlobType::kData ? sums.data_blobs : sums.tree_blobs);
       const auto places = repository_.index().find(type, id);
       const auto length = places.empty() ? Result<uint32_t>(fail(ErrorKind::kNotFound, "it is in no pack"))
-                                         : plain_length(places.front());
+                                         : repo::plain_length(places.front());
       if (length) {
         sums.bytes += *length;
       } else {

@@ -41,7 +41,7 @@ unsigned cores() {
 
 /// Not the fault of one file, and not better with the next.
 bool ends_all(const Error& error) {
-  return error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled;
+  return error.kind() == ErrorKind::kNoSpace || is_stop(error);
 }
 
 }  // namespace
@@ -356,7 +356,7 @@ Status FileRestorer::lose(File& file, const Error& error) {
 
 /// Names it, and goes on unless the next would fare no better.
 Status FileRestorer::report(const File& file, const Error& error) {
-  if (error.kind() == ErrorKind::kCancelled) return fail(error);
+  if (is_stop(error)) return fail(error);
   if (ends_all(error)) {
     return fail(Error(error)
                     .within(path_of(file))

@@ -94,9 +94,9 @@ class Pass : public WalkVisitor {
   /// The problem of one entry; only what spoils all others too ends the restore.
   Status carry_on(const std::string& path, const Status& status) {
     if (status) return {};
-    const auto kind = status.error().kind();
-    if (kind == ErrorKind::kNoSpace) return fail(Error(status.error()).within(path));
-    if (kind == ErrorKind::kCancelled) return fail(status.error());
+    const auto& error = status.error();
+    if (error.kind() == ErrorKind::kNoSpace) return fail(Error(error).within(path));
+    if (is_stop(error)) return fail(error);
     restore_.log.problem(path, status.error());
     return {};
   }

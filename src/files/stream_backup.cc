@@ -108,6 +108,7 @@ Result<BackupResult> back_up_stream(repo::Repository& repository, const StreamOp
   if (options.name.empty() || path == "/") {
     return fail(ErrorKind::kInvalidInput, "'" + options.name + "' cannot be the name of a file");
   }
+  TRY(repository.load_index(cancel));
   repo::Writer writer(repository, options.writer, cancel);
   Ledger ledger(writer, reporter);
   ledger.starts(path);

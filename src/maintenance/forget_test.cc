@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "maintenance/testing/garbage.h"
+#include "repo/lock.h"
 #include "repo/testing/power_cuts.h"
 #include "repo/testing/small_backup.h"
+#include "repo/unlock.h"
 #include "storage/fault.h"
 
 namespace varve::maintenance {
@@ -77,6 +79,19 @@ TEST(Forget, TellsWhatItCouldNotRemoveAndRemovesTheRest) {
   ASSERT_EQ(result.failed.size(), 1u);
   EXPECT_EQ(result.failed[0].second.message(), "no right to remove");
   EXPECT_EQ(repository->snapshots(Cancel())->size(), 1u);
+}
+
+TEST(Forget, RemovesNothingUnderALockThatIsGone) {
+  const auto storage = repository_of({"a"}, 4);
+  const auto repository = *open_repository(storage);
+  const auto lock = repo::Lock::acquire(*repository, repo::LockMode::kExclusive, Cancel());
+  ASSERT_TRUE(lock);
+  ASSERT_TRUE(repo::unlock(*repository, true, Cancel()));  // somebody who should not have
+  std::vector<Id> ids;
+  const auto snapshots = *repository->snapshots(Cancel());
+  for (const auto& snapshot : snapshots) ids.push_back(snapshot.id);
+  EXPECT_EQ(remove_snapshots(*repository, ids, Cancel()).error().kind(), ErrorKind::kLocked);
+  EXPECT_EQ(repository->snapshots(Cancel())->size(), 4u);
 }
 
 TEST(Forget, SurvivesPowerCuts) {

@@ -43,6 +43,7 @@ Status IndexReplacement::verify(const Id& file, const Cancel& cancel) {
 Status IndexReplacement::finish(const Cancel& cancel) {
   TRY(writer_.finish(cancel));
   for (const Id& file : writer_.files()) TRY(verify(file, cancel));
+  if (!old_.empty()) TRY(repository_.confirm_locks(cancel));
   for (const Id& file : old_) {
     const auto removed = repository_.storage().remove({FileType::kIndex, file}, cancel);
     if (!removed && removed.error().kind() != ErrorKind::kNotFound) return removed;

@@ -22,7 +22,6 @@ namespace {
 using storage::FileType;
 
 constexpr size_t kBlobsAtOnce = 1u << 16;  // listed for reading; bounds the memory
-constexpr size_t kMaxNamed = 5;
 
 /// Carries out a plan.
 class Pruning {
@@ -46,6 +45,8 @@ class Pruning {
  private:
   /// What cannot be removed is garbage that harms nobody.
   Status remove_packs(const std::vector<Id>& packs, std::string_view doing) {
+    if (packs.empty()) return {};
+    TRY(repository_.confirm_locks(cancel_));
     std::atomic<uint64_t> done = 0;
     const auto remove_one = [&](size_t i, const Cancel& inner) -> Status {
       const auto removed = repository_.storage().remove({FileType::kPack, packs[i]}, inner);
@@ -188,9 +189,9 @@ Result<MaxUnused> parse_max_unused(std::string_view text) {
 
 Result<PruneResult> prune(repo::Repository& repository, const PruneOptions& options, Reporter& reporter,
                           const Cancel& cancel) {
+  TRY_ASSIGN(const auto roots, roots_of(repository, options.without, cancel));
   TRY(repository.load_index(cancel));
   const repo::IndexRows rows(repository.index());
-  TRY_ASSIGN(const auto roots, roots_of(repository, options.without, cancel));
   TRY_ASSIGN(auto used, mark_used(repository, rows, roots, reporter, cancel));
   TRY_ASSIGN(auto plan, plan_prune(repository, rows, std::move(used), options, cancel));
   PruneResult result{plan.stats, roots.size(), plan.missing, {}};

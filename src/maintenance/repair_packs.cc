@@ -196,6 +196,7 @@ class Salvage {
   }
 
   Status remove_packs() {
+    TRY(repository_.confirm_locks(cancel_));
     for (const auto& outcome : result_.packs) {
       if (outcome.was_missing) continue;
       auto removed = repository_.storage().remove({FileType::kPack, outcome.pack}, cancel_);

@@ -68,7 +68,9 @@ class SnapshotRepair {
       TRY_ASSIGN(outcome.new_id, save(repaired));
     }
     const bool goes = outcome.outcome == Outcome::kRemoved || (outcome.new_id && options_.forget);
-    return goes ? repository_.storage().remove({FileType::kSnapshot, file.id}, cancel_) : Status();
+    if (!goes) return {};
+    TRY(repository_.confirm_locks(cancel_));
+    return repository_.storage().remove({FileType::kSnapshot, file.id}, cancel_);
   }
 
   /// Read back: the old one may go for it.

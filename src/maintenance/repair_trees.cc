@@ -5,6 +5,7 @@
 #include "codec/sha256.h"
 #include "repo/index.h"
 #include "repo/node_type.h"
+#include "repo/pack.h"
 #include "repo/tree_text.h"
 #include "repo/walk_trees.h"
 
@@ -27,12 +28,12 @@ std::optional<std::string> fault_of(const RawNode& node) {
   return std::nullopt;
 }
 
-/// How many plain bytes the blob has; nothing if the index does not know it.
+/// How many plain bytes the blob has; nothing if the index does not know it, or knows only what cannot be.
 std::optional<uint64_t> size_of(const repo::Index& index, const Id& id) {
-  const auto places = index.find(BlobType::kData, id);
-  if (places.empty()) return std::nullopt;
-  const auto& at = places.front();
-  return at.plain_length != 0 ? at.plain_length : at.length - codec::kSealOverhead;
+  for (const auto& at : index.find(BlobType::kData, id)) {
+    if (const auto length = repo::plain_length(at)) return *length;
+  }
+  return std::nullopt;
 }
 
 }  // namespace

@@ -4,7 +4,8 @@ namespace varve::maintenance {
 
 Result<Id> replace_snapshot(repo::Repository& repository, const repo::Snapshot& changed, const Cancel& cancel) {
   TRY_ASSIGN(const Id id, repository.save_snapshot(changed, cancel));
-  auto removed = repository.storage().remove({storage::FileType::kSnapshot, changed.id}, cancel);
+  auto removed = repository.confirm_locks(cancel);
+  if (removed) removed = repository.storage().remove({storage::FileType::kSnapshot, changed.id}, cancel);
   if (!removed) {
     return fail(std::move(removed)
                     .error()

@@ -68,9 +68,9 @@ Result<CheckResult> check(Repository& repository, const CheckOptions& options, c
                           const Cancel& cancel) {
   Checker checker(repository, options, cancel);
   TRY(checker.check_keys_and_locks());
+  TRY(checker.load_snapshots());
   TRY(checker.check_index());
   TRY(checker.check_packs());
-  TRY(checker.load_snapshots());
   if (options.read_data) TRY(checker.read_packs(progress));
   TRY(checker.check_trees());
   return checker.result();

@@ -19,11 +19,12 @@ class Checker {
       : repository_(repository), options_(options), cancel_(cancel), blobs_(repository.storage(), repository.key()) {}
 
   Status check_keys_and_locks();
+  /// Before the index, which then has all that they need, even if others save more meanwhile.
+  Status load_snapshots();
   /// Reads the index files one by one.
   Status check_index();
   /// Compares packs as they are with what the index says of them.
   Status check_packs();
-  Status load_snapshots();
   /// Reads the packs that are to be read: hash, header, every blob.
   Status read_packs(const CheckProgress& progress);
   /// Every tree once, and whether every blob of every file can be had.

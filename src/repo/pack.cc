@@ -17,6 +17,14 @@ unexpected<Error> bad_header(const Id& pack, std::string_view why) {
 
 }  // namespace
 
+Result<uint32_t> plain_length(const BlobLocation& at) {
+  if (at.length < codec::kSealOverhead || at.length > kMaxBlob || at.plain_length > kMaxBlob) {
+    return fail(ErrorKind::kCorrupt,
+                "the index gives a blob in pack " + at.pack.short_hex() + " a length that no blob can have");
+  }
+  return at.plain_length != 0 ? at.plain_length : at.length - static_cast<uint32_t>(codec::kSealOverhead);
+}
+
 Bytes encode_pack_header(const std::vector<PackedBlob>& blobs) {
   Bytes out;
   out.reserve(blobs.size() * kLargestEntry);

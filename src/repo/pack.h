@@ -17,6 +17,9 @@ inline constexpr uint64_t kMaxBlob = 1u << 30;
 /// restic reads no header that is longer.
 inline constexpr uint64_t kMaxHeader = 16u << 20;
 
+/// The plain length of a blob that lies there. kCorrupt if no blob can have it.
+Result<uint32_t> plain_length(const BlobLocation& at);
+
 /// What a pack takes beside its blobs and their entries in its header; and such an entry.
 inline constexpr uint64_t kPackOverhead = codec::kSealOverhead + sizeof(uint32_t);
 constexpr uint64_t header_entry_size(uint32_t plain_length) {

@@ -10,7 +10,7 @@
 
 namespace varve::repo {
 
-/// restic's counters of one backup; see docs/specs/snapshot.md.
+/// restic's counters of one backup, by the names that they have in a snapshot file.
 struct SnapshotSummary {
   Time backup_start{}, backup_end{};
   std::string backup_start_text, backup_end_text;  ///< as they stood in the file, with their zone; empty for new ones

@@ -20,6 +20,13 @@ tl::unexpected<Error> failed(std::string_view verb, const std::string& path, int
   return fail(system_error(fmt::format("cannot {} {}", verb, path), error_number));
 }
 
+/// What the medium holds and cannot give is damage of this file, not a store that does not answer: others can be read.
+tl::unexpected<Error> unreadable(std::string_view verb, const std::string& path, int error_number) {
+  auto error = system_error(fmt::format("cannot {} {}", verb, path), error_number);
+  const bool damaged = error_number == EIO || error_number == EBADMSG || error_number == EUCLEAN;
+  return fail(damaged ? Error(ErrorKind::kCorrupt, error.message()) : std::move(error));
+}
+
 /// Drops what has been written from the front.
 void advance(std::vector<iovec>& pieces, size_t& next, size_t written) {
   while (next < pieces.size() && written >= pieces[next].iov_len) written -= pieces[next++].iov_len;
@@ -46,6 +53,8 @@ Result<Fd> open_file(const std::string& path, int flags, unsigned mode) {
   int fd;
   do fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   while (fd < 0 && errno == EINTR);
+  const bool to_read = (flags & (O_ACCMODE | O_DIRECTORY)) == O_RDONLY;
+  if (fd < 0 && to_read) return unreadable("open", path, errno);
   if (fd < 0) return failed((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
   return Fd(fd);
 }
@@ -76,7 +85,7 @@ Status read_at(const Fd& file, const std::string& path, uint64_t offset, std::sp
   while (!out.empty()) {
     const ssize_t got = ::pread(file.get(), out.data(), out.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed("read", path, errno);
+    if (got < 0) return unreadable("read", path, errno);
     if (got == 0) return fail(ErrorKind::kCorrupt, fmt::format("{} ends too early, at byte {}", path, offset));
     offset += static_cast<uint64_t>(got);
     out = out.subspan(static_cast<size_t>(got));

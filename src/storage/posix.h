@@ -24,11 +24,12 @@ class Fd {
   int fd_;
 };
 
-/// open(2), close-on-exec; the error is system_error's.
+/// open(2), close-on-exec; the error is system_error's, but for a file that is to be read and that the medium cannot
+/// give: kCorrupt.
 Result<Fd> open_file(const std::string& path, int flags, unsigned mode = 0);
 Result<uint64_t> file_size(const Fd& file, const std::string& path);
 Status write_all(const Fd& file, const std::string& path, Payload payload, const Cancel& cancel);
-/// `out.size()` bytes from `offset`; kCorrupt if the file ends before.
+/// `out.size()` bytes from `offset`; kCorrupt if the file ends before, or the medium cannot give them.
 Status read_at(const Fd& file, const std::string& path, uint64_t offset, std::span<uint8_t> out);
 
 /// Forces a file or folder to disk. File systems that know no such thing are taken as they are.
