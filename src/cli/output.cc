@@ -234,7 +234,7 @@ void Output::print_result(std::string_view line) {
 }
 
 void Output::note_loss() {
-  if (lost_ == 0) lost_ = errno;
+  if (lost_ == 0) lost_ = errno != 0 ? errno : EIO;
 }
 
 void Output::object(const nlohmann::ordered_json& object) {
@@ -277,7 +277,10 @@ int Output::finish(int code) {
     lost = lost_;
   }
   if (lost == 0) return code;
-  if (lost == EPIPE) end_by_broken_pipe();
+  if (lost == EPIPE) {
+    if (code > kIncomplete) return code;
+    end_by_broken_pipe();
+  }
   const int failed = error(system_error("cannot write to standard output", lost));
   return code == kOk || code == kIncomplete ? failed : code;
 }

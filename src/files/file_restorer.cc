@@ -39,6 +39,11 @@ unsigned cores() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
+/// What is in somebody else's file may not come to have the snapshot's owner and mode.
+Error replaced() {
+  return Error(ErrorKind::kExists, "somebody put another file in its place");
+}
+
 /// Not the fault of one file, and not better with the next.
 bool ends_all(const Error& error) {
   return error.kind() == ErrorKind::kNoSpace || is_stop(error);
@@ -216,7 +221,9 @@ Result<std::shared_ptr<const Fd>> FileRestorer::open(File& file, const Cancel& c
   TRY_ASSIGN(auto fd, file.opened_before || file.in_place ? reopen(file, *folder) : create(file, *folder, cancel));
   struct stat info;
   if (::fstat(fd.get(), &info) != 0) return fail(system_error("cannot look at it", errno));
-  file.identity = {info.st_dev, info.st_ino};
+  const std::pair identity(info.st_dev, info.st_ino);
+  if (file.opened_before && file.identity != identity) return fail(replaced());
+  file.identity = identity;
   file.opened_before = true;
   file.fd = std::make_shared<const Fd>(std::move(fd));
   return file.fd;
@@ -335,7 +342,7 @@ Status FileRestorer::give_metadata(const File& file, const Fd& folder) {
   const auto fd = open_regular(folder, file.node.name, O_RDONLY);  // faster than by name, where it can be had
   struct stat info;
   if (fd && (::fstat(fd->get(), &info) != 0 || file.identity != std::pair(info.st_dev, info.st_ino))) {
-    return fail(ErrorKind::kExists, "somebody put another file in its place");  // whose owner may not become ours
+    return fail(replaced());
   }
   TRY_ASSIGN(const auto lacking, fd ? metadata_.restore_open(file.node, *fd) : metadata_.restore(file.node, folder));
   if (lacking.owner) log_.without_owner(path_of(file));
