@@ -45,8 +45,8 @@ varve::Result<Results> run(const std::vector<State>& base, Base described, const
                            const Options& options, unsigned threads = 1);
 
 /// Fails the test unless the results are the state: collections, options, indexes by name, documents (in order where
-/// capped), digests.
-void expect_state(const Results& results, const std::vector<State>& state);
+/// capped), digests. `any_field_order`: documents may have their fields in another order.
+void expect_state(const Results& results, const std::vector<State>& state, bool any_field_order = false);
 
 /// The digest of these documents as a server stores them.
 bson::Digest digest_of(const std::vector<Bytes>& documents);
