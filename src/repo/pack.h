@@ -12,7 +12,8 @@ namespace varve::repo {
 ///   unit(blob) ... unit(header) u32le(length of the header unit)
 using PackedBlob = Index::PackedBlob;
 
-/// No blob, plain or sealed, may be larger: what is larger is damage or malice, or a caller's defect.
+/// No blob, plain or sealed, may be larger: what is larger is damage or malice, or a caller's defect. The largest that
+/// are no malice are trees: a folder of a million files has one of 400 MB.
 inline constexpr uint64_t kMaxBlob = 1u << 30;
 /// restic reads no header that is longer.
 inline constexpr uint64_t kMaxHeader = 16u << 20;

@@ -43,6 +43,7 @@ struct Snapshot {
 
 /// The JSON exactly as restic's encoder orders and omits fields.
 std::string encode_snapshot(const Snapshot& snapshot);
+/// Lenient as restic is. kCorrupt too for lists of so many short texts that only malice writes them.
 Result<Snapshot> decode_snapshot(std::string_view json, const Id& id);
 
 }  // namespace varve::repo
