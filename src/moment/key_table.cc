@@ -9,11 +9,8 @@ namespace {
 __extension__ using Wide = unsigned __int128;
 
 constexpr uint64_t kFirst = 8;
-
-/// Room behind the last home for a run that begins at it.
-uint64_t overflow(uint64_t capacity) {
-  return std::min<uint64_t>(capacity / 8 + 4, 1024);
-}
+// Behind the last home there is room for a run that begins at it. Longer ones don't happen to good hashes.
+constexpr uint64_t kMostOverflow = 1024;
 
 bool before(const Slot& slot, const codec::UInt128& hash) {
   return slot.high != hash.high ? slot.high < hash.high : slot.low < hash.low;
@@ -41,10 +38,11 @@ Slot* KeyTable::find(const codec::UInt128& hash) {
 
 Slot* KeyTable::insert(const codec::UInt128& hash) {
   if (Slot* const known = find(hash)) return known;
-  if ((size_ + 1) * 4 > capacity_ * 3) grow();
+  if ((size_ + 1) * 4 > capacity_ * 3) resize(std::max(kFirst, capacity_ + capacity_ / 2));
   uint64_t i = lower_bound(hash);
   while (!make_room(i)) {
-    grow();
+    overflow_ *= 2;
+    resize(capacity_);
     i = lower_bound(hash);
   }
   ++size_;
@@ -68,19 +66,20 @@ void KeyTable::erase(Slot* slot) {
   --size_;
 }
 
-void KeyTable::grow() {
-  uint64_t capacity = std::max(kFirst, capacity_ + capacity_ / 2);
-  do {
+void KeyTable::resize(uint64_t capacity) {
+  overflow_ = std::max(overflow_, std::min(capacity / 8 + 4, kMostOverflow));
+  reallocate(capacity);
+  while (!spread()) {
+    overflow_ *= 2;
     reallocate(capacity);
-    capacity += capacity / 2;
-  } while (!spread());
+  }
 }
 
 /// Larger, with the slots in use at its end.
 void KeyTable::reallocate(uint64_t capacity) {
   const uint64_t old = slots_;
   capacity_ = capacity;
-  slots_ = capacity + overflow(capacity);
+  slots_ = capacity + overflow_;
   Slot* const moved = static_cast<Slot*>(std::realloc(static_cast<void*>(table_.release()), slots_ * sizeof(Slot)));
   if (moved == nullptr) throw std::bad_alloc();
   table_.reset(moved);

@@ -72,14 +72,15 @@ class KeyTable {
   /// Others may mark the slot at the same time.
   bool used(uint64_t index) { return std::atomic_ref(table_[index].state).load(std::memory_order_relaxed) != 0; }
   bool make_room(uint64_t index);
-  void grow();
+  void resize(uint64_t capacity);
   void reallocate(uint64_t capacity);
   bool spread();
 
   const unsigned skip_;
   std::unique_ptr<Slot[], Free> table_;
   uint64_t capacity_ = 0;  // homes
-  uint64_t slots_ = 0;     // homes and what may overflow the last of them
+  uint64_t overflow_ = 0;  // slots behind the last home
+  uint64_t slots_ = 0;     // both
   uint64_t size_ = 0;
   Taken taken_;
 };

@@ -31,15 +31,21 @@ class Queue {
   Result<std::optional<ByteView>> pop();
 
  private:
+  Status put_away_extents();
+  Result<bool> next_block();
+  void count_held() { held_.set(buffer_.capacity() + (extents_.capacity() + lists_.capacity()) * sizeof(Extent)); }
+
   const std::shared_ptr<Spill> spill_;
   const uint64_t flush_at_;
-  std::vector<Extent> extents_;
+  std::vector<Extent> lists_;    // each of kList extents, which lie in the file as well
+  std::vector<Extent> extents_;  // the newest
   Bytes buffer_;  // the newest pieces
   Taken held_;
   uint64_t pieces_ = 0, bytes_ = 0;
 
-  size_t next_extent_ = 0;  // while reading
-  bool reading_buffer_ = false;
+  std::vector<Extent> reading_;  // while reading
+  size_t next_list_ = 0, next_extent_ = 0;
+  bool reading_newest_ = false, reading_buffer_ = false;
   Bytes block_;
   ByteView rest_;
 };
