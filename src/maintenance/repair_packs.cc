@@ -10,6 +10,7 @@
 #include "codec/sha256.h"
 #include "maintenance/index_replacement.h"
 #include "repo/blob_reader.h"
+#include "repo/pack.h"
 #include "repo/packer.h"
 #include "repo/unpacked.h"
 #include "repo/walk_trees.h"
@@ -160,11 +161,7 @@ class Salvage {
     const Id id = codec::sha256(pack.bytes());
     const ByteView pieces[] = {pack.bytes()};
     TRY(repository_.storage().put({FileType::kPack, id}, pieces, cancel_));
-    TRY_ASSIGN(const auto again, repository_.storage().get({FileType::kPack, id}, 0, pack.size(), cancel_));
-    if (codec::sha256(again) != id) {
-      return fail(ErrorKind::kCorrupt,
-                  "new pack " + id.short_hex() + " cannot be read back as it was written, so nothing is removed");
-    }
+    TRY(repo::read_back_pack(repository_.storage(), {id, pack.size()}, cancel_));
     return replacement_.add({id, pack.place_in(id)}, cancel_);
   }
 
