@@ -58,6 +58,7 @@ class Salvage {
 
   Result<RepairPacksResult> run() {
     list_blobs();
+    for (const Id& pack : order_) TRY(refuse_unknown(pack));
     for (const Id& pack : order_) repository_.index().drop_pack(pack);
     for (const Id& pack : order_) {
       TRY(salvage(pack));
@@ -81,6 +82,16 @@ class Salvage {
     repository_.index().for_each([&](BlobType type, const Id& id, const repo::BlobLocation& at) {
       if (doomed_.contains(at.pack)) listed_[at.pack].push_back({type, id, at});
     });
+  }
+
+  Status refuse_unknown(const Id& pack) {
+    if (listed_.contains(pack)) return {};
+    const auto size = repository_.storage().stat({FileType::kPack, pack}, cancel_);
+    if (size) return {};
+    if (size.error().kind() != ErrorKind::kNotFound) return fail(size.error());
+    return fail(Error(ErrorKind::kInvalidInput,
+                      "there is no pack " + pack.hex() + ", neither in the index nor in the repository")
+                    .hint("`varve check --read-data` names the damaged ones"));
   }
 
   Status salvage(const Id& pack) {
