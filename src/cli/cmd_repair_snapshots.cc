@@ -68,6 +68,17 @@ const char* outcome_name(RepairedSnapshot::Outcome outcome) {
   return "";
 }
 
+/// What it has no longer, or never will have.
+void add_losses(const RepairedSnapshot& snapshot, Json& skipped) {
+  const std::string name = "snapshot " + snapshot.id.hex();
+  const auto add = [&](std::string reason) { skipped.push_back({{"what", name}, {"reason", std::move(reason)}}); };
+  if (!snapshot.why.empty()) add(snapshot.why);
+  for (const auto& change : snapshot.changes) {
+    if (change.kind != SnapshotChange::Kind::kSizeCorrected) add(sentence(change));
+  }
+  if (snapshot.more_changes > 0) add(fmt::format("and {} more", snapshot.more_changes));
+}
+
 Json to_json(const RepairedSnapshot& snapshot) {
   std::vector<std::string> changes;
   for (const auto& change : snapshot.changes) changes.push_back(sentence(change));
@@ -103,7 +114,7 @@ Result<int> repair_snapshots(Context& context, const SnapshotsArguments& argumen
     print(output, snapshot, options.dry_run);
     list.push_back(to_json(snapshot));
     const bool left = snapshot.outcome == RepairedSnapshot::Outcome::kIrreparable;
-    if (left) skipped.push_back({{"what", "snapshot " + snapshot.id.hex()}, {"reason", snapshot.why}});
+    add_losses(snapshot, skipped);
     changed += !left && snapshot.outcome != RepairedSnapshot::Outcome::kSound;
   }
   output.line(fmt::format("{} {}", plural(changed, "snapshot"), options.dry_run ? "would be changed" : "changed"));

@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "maintenance/index_replacement.h"
 #include "maintenance/prune_plan.h"
+#include "maintenance/read_back.h"
 #include "maintenance/used_blobs.h"
 #include "repo/pack.h"
 #include "repo/parallel.h"
@@ -66,6 +67,7 @@ class Pruning {
     for (const uint32_t row : plan.to_copy) bytes_to_copy_ += rows_[row].length;
     auto writing = options_.writer;
     writing.tell_index = false;  // the rows must stay valid
+    writing.read_back = true;    // the old packs go for the new ones
     repo::Writer writer(repository_, writing, cancel_);
     const auto copy = [&](const repo::PackedBlob& blob, ByteView unit, Result<Bytes> plain) {
       return copy_blob(writer, blob, unit, std::move(plain));
@@ -79,8 +81,10 @@ class Pruning {
     }
     TRY(writer.finish());
     const auto stats = writer.stats();
-    if (stats.data_blobs_new + stats.tree_blobs_new == plan.to_copy.size()) return {};
-    return fail(ErrorKind::kInternal, "not every blob was copied, so no pack that is in use was removed");
+    if (stats.data_blobs_new + stats.tree_blobs_new != plan.to_copy.size()) {
+      return fail(ErrorKind::kInternal, "not every blob was copied, so no pack that is in use was removed");
+    }
+    return read_back_index(repository_, writer.index_files(), cancel_);
   }
 
   Status copy_blob(repo::Writer& writer, const repo::PackedBlob& blob, ByteView unit, Result<Bytes> plain) {

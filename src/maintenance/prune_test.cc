@@ -386,6 +386,32 @@ TEST(Prune, NamesPacksThatCouldNotBeRemoved) {
   testing::expect_prune_leaves_no_garbage(below);
 }
 
+/// A storage may lose what it has taken.
+TEST(Prune, RemovesNothingForWhatCannotBeReadBack) {
+  for (const FileType type : {FileType::kPack, FileType::kIndex}) {
+    const auto below = half_used();
+    const auto before = *open_repository(below);
+    const auto snapshot = before->snapshots(Cancel())->at(0);
+    const Files files = *read_back(*before, snapshot.id);
+    const auto packs = files_of(*below, FileType::kPack);
+    const auto index = files_of(*below, FileType::kIndex);
+
+    const auto storage = std::make_shared<FaultStorage>(below);
+    storage->spoil_puts(type);
+    const auto result = prune_at(storage, with_max_unused("0"));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind(), ErrorKind::kCorrupt);
+    EXPECT_NE(result.error().message().find("read back"), std::string::npos) << result.error().message();
+    for (const Id& id : packs) EXPECT_TRUE(below->stat({FileType::kPack, id}, Cancel()));
+    EXPECT_EQ(files_of(*below, FileType::kIndex), index) << "what is damaged is in nobody's way";
+    const auto after = open_repository(below);
+    ASSERT_TRUE(after) << after.error().message();
+    EXPECT_EQ(*read_back(**after, snapshot.id), files);
+    testing::expect_prune_leaves_no_garbage(below);
+    EXPECT_EQ(*read_back(**open_repository(below), snapshot.id), files);
+  }
+}
+
 /// Packs, index, then the removal of the old index and last of the old packs.
 TEST(Prune, WritesBeforeItRemoves) {
   for (const auto& shape : {half_used(), with_duplicates(), mixed_and_uncompressed(), with_small_packs()}) {

@@ -52,6 +52,7 @@ CheckResult Checker::result() {
   result_.suggest_repair_index = result_.suggest_repair_index || !repeated_.empty() || may_be_there;
   result_.suggest_prune = !mixed_.empty() || !unindexed_.empty();
   result_.packs = packs_.size();
+  result_.unindexed_packs = unindexed_.size();
   result_.blobs = index_.size();
   result_.snapshots = snapshots_.size();
   result_.packs_read = packs_read_;

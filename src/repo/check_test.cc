@@ -289,6 +289,7 @@ TEST_F(CheckTest, FindsMissingBlobs) {
   EXPECT_TRUE(affects(result.findings, name_ + "dump/shop/orders.bson"));
   EXPECT_NE(text_of(result.findings).find("is in no index, nor are 7 others"), std::string::npos);
   EXPECT_NE(text_of(result.findings).find("1 pack are in no index"), std::string::npos) << text_of(result.findings);
+  EXPECT_EQ(result.unindexed_packs, 1u);
 }
 
 TEST_F(CheckTest, FindsAnIndexThatLiesAboutAPack) {

@@ -60,6 +60,24 @@ void FaultStorage::spoil_sector(const Handle& handle, uint64_t offset) {
   bad_sectors_.emplace_back(handle, offset);
 }
 
+void FaultStorage::spoil_puts(std::optional<FileType> type) {
+  const std::lock_guard lock(mutex_);
+  spoilt_puts_ = type;
+}
+
+Status FaultStorage::put_below(const Handle& handle, Payload payload, const Cancel& cancel) {
+  const bool spoilt = [&] {
+    const std::lock_guard lock(mutex_);
+    return spoilt_puts_ == handle.type;
+  }();
+  if (!spoilt) return below_->put(handle, payload, cancel);
+  Bytes bytes;
+  for (const ByteView piece : payload) append(bytes, piece);
+  if (!bytes.empty()) bytes[bytes.size() / 2] ^= 4;
+  const ByteView pieces[] = {bytes};
+  return below_->put(handle, pieces, cancel);
+}
+
 bool FaultStorage::is_bad(const Handle& handle, uint64_t offset, uint64_t length) const {
   const std::lock_guard lock(mutex_);
   return std::any_of(bad_sectors_.begin(), bad_sectors_.end(), [&](const auto& bad) {
@@ -113,7 +131,7 @@ Status FaultStorage::create(const Cancel& cancel) {
 }
 
 Status FaultStorage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
-  return run<Status>(Operation::kPut, handle, [&] { return below_->put(handle, payload, cancel); });
+  return run<Status>(Operation::kPut, handle, [&] { return put_below(handle, payload, cancel); });
 }
 
 Result<Bytes> FaultStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {

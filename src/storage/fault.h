@@ -45,6 +45,9 @@ class FaultStorage final : public Storage {
   /// Whoever reads over this byte of a file gets kCorrupt, again and again, as from a bad sector.
   void spoil_sector(const Handle& handle, uint64_t offset);
 
+  /// Whatever is put under this type is stored with a flipped bit, and said to be stored; nothing: none any more.
+  void spoil_puts(std::optional<FileType> type);
+
   /// Damages a stored file behind everybody's back: flips the bits of `mask` in one byte, or keeps `size` bytes.
   Status corrupt(const Handle& handle, uint64_t offset, uint8_t mask = 1);
   Status truncate(const Handle& handle, uint64_t size);
@@ -80,12 +83,14 @@ class FaultStorage final : public Storage {
   template <typename R, typename F>
   R run(Operation operation, const Handle& handle, F&& call);
   Status replace(const Handle& handle, ByteView bytes);
+  Status put_below(const Handle& handle, Payload payload, const Cancel& cancel);
   bool is_bad(const Handle& handle, uint64_t offset, uint64_t length) const;
 
   const std::shared_ptr<Storage> below_;
   mutable std::mutex mutex_;
   std::vector<Planned> planned_;
   std::vector<std::pair<Handle, uint64_t>> bad_sectors_;
+  std::optional<FileType> spoilt_puts_;
   struct Act {
     Operation operation;
     FileType type;
