@@ -108,7 +108,7 @@ def told_of(varve, *repair, code=(0, 3)):
     """A repair that loses something says what, and is not complete."""
     summary = varve.json(*repair, cwd=varve.folder, code=code)[-1]
     lost = summary.get("blobs_lost", 0) or summary.get("missing_packs") or any(
-        s["outcome"] == "removed" or any("recorded size" not in change for change in s["changes"])
+        s["outcome"] in ("removed", "irreparable") or any("recorded size" not in change for change in s["changes"])
         for s in summary.get("snapshots", []))
     assert bool(summary["skipped"]) == bool(lost), summary
     assert (summary["exit_code"], summary["result"]) == ((3, "incomplete") if lost else (0, "complete"))
