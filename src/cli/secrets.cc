@@ -97,11 +97,11 @@ Result<std::string> command_output(const std::string& command) {
 Result<std::string> ask(const std::string& prompt) {
   if (isatty(STDIN_FILENO) == 0)
     return fail(ErrorKind::kInvalidInput, "no password was given and there is no terminal to ask on");
-  std::fputs((prompt + ": ").c_str(), stderr);
-  std::fflush(stderr);
   std::string line;
   {
-    EchoOff quiet;
+    EchoOff quiet;  // before the prompt, since it throws away what was typed so far
+    std::fputs((prompt + ": ").c_str(), stderr);
+    std::fflush(stderr);
     for (int c; (c = std::getchar()) != EOF && c != '\n';) line.push_back(static_cast<char>(c));
   }
   std::fputc('\n', stderr);
