@@ -33,8 +33,7 @@ struct Origin {
 };
 
 /// What changed in one collection, folded per document as it enters: the newest document or that there is none any more;
-/// or, where only the base knows the document, the updates in their order, of which a later one that makes an earlier
-/// needless replaces it.
+/// or, where only the base knows the document, its updates, joined as far as that is easy.
 ///
 /// What passes the pool's limits is spilled; when even the table of keys would, the key space is split by bits of the
 /// hashes: one part stays, the operations on the others are put by, in their order, to be loaded when it is their turn.
