@@ -248,9 +248,7 @@ class Paths {
     return each(later, [&](std::string_view path, std::optional<Element> value) {
       const auto known = std::ranges::find(paths_, path, &Path::path);
       if (known == paths_.end()) {
-        if (std::ranges::any_of(paths_, [&](const Path& p) { return leads_to(p.path, path) || leads_to(path, p.path); })) {
-          return false;
-        }
+        if (std::ranges::any_of(paths_, [&](const Path& p) { return touch(p.path, path); })) return false;
         paths_.push_back({path, value});
         return paths_.size() < kMany;
       }
@@ -286,6 +284,18 @@ class Paths {
     std::optional<Element> value;
   };
 
+  /// True if the one could matter to the other: it leads there, or both may go into one array, which one of them pads.
+  static bool touch(std::string_view one, std::string_view other) {
+    return leads_to(one, other) || leads_to(other, one) || (has_position(one) && has_position(other));
+  }
+  static bool has_position(std::string_view path) {
+    while (true) {
+      const size_t dot = path.find('.');
+      if (array_index(path.substr(0, dot))) return true;
+      if (dot == std::string_view::npos) return false;
+      path.remove_prefix(dot + 1);
+    }
+  }
   static bool leads_to(std::string_view shorter, std::string_view longer) {
     return longer.size() > shorter.size() && longer.starts_with(shorter) && longer[shorter.size()] == '.';
   }
