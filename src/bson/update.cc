@@ -69,8 +69,8 @@ Result<Document> apply_update(View document, View o) {
       break;
   }
   const auto version = o.int64("$v");
-  return fail(ErrorKind::kUnsupported,
-              "an update of version " + (version ? std::to_string(*version) : "unknown") + ", of which 1 and 2 are known");
+  return fail(ErrorKind::kUnsupported, "an update of version " + (version ? std::to_string(*version) : "unknown") +
+                                           ", of which 1 and 2 are known");
 }
 
 }  // namespace varve::bson

@@ -41,7 +41,8 @@ VARVE_FUZZ(update) {
   const auto first = bson::apply_update(document, earlier);
   if (first && !bson::check_framing(first->bytes(), first->bytes().size())) std::abort();
   const auto joined = bson::compose(earlier, later);
-  const bool sound = bson::validate(document.bytes()) && bson::validate(earlier.bytes()) && bson::validate(later.bytes());
+  const bool sound =
+      bson::validate(document.bytes()) && bson::validate(earlier.bytes()) && bson::validate(later.bytes());
   if (!first || !sound || !joined || has_twins(document, 0)) return;
   const auto both = bson::apply_update(*first, later);
   const auto at_once = bson::apply_update(document, *joined);

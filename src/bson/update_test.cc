@@ -119,10 +119,10 @@ TEST(Diff, GoesIntoArrays) {
 
 TEST(Diff, LeavesNullWhereItDoesNotFit) {
   Builder d;
-  d.open("sa").open("u").add("x", int32_t{5}).end().end();                    // a is a number
-  d.open("sc").open("u").add("x", int32_t{5}).end().end();                    // c is an array
-  d.open("sabsent").open("u").add("x", int32_t{5}).end().end();               // there is none
-  d.open("sb").add("a", true).add("u0", int32_t{5}).end();                    // b is a document
+  d.open("sa").open("u").add("x", int32_t{5}).end().end();       // a is a number
+  d.open("sc").open("u").add("x", int32_t{5}).end().end();       // c is an array
+  d.open("sabsent").open("u").add("x", int32_t{5}).end().end();  // there is none
+  d.open("sb").add("a", true).add("u0", int32_t{5}).end();       // b is a document
   EXPECT_EQ(updated(sample(), diff(d.finish())), R"({"_id":1,"a":null,"b":null,"c":null})");
   d.open("sc").add("a", true).open("s0").open("u").add("x", true).end().end().open("s4").open("u").add("x", true);
   EXPECT_EQ(updated(sample(), diff(d.finish())), R"({"_id":1,"a":1,"b":{"x":1,"y":2},"c":[null,2,3,null,null]})");
@@ -245,7 +245,8 @@ class Random {
     for (uint64_t i = 0; i < 4; ++i) {
       if (i == sets) b.end().open("$unset");
       std::string path(1, tops[i]);
-      for (uint64_t more = draw(3); more > 0; --more) path += draw(2) == 0 ? "." + name() : "." + std::to_string(draw(5));
+      for (uint64_t more = draw(3); more > 0; --more)
+        path += draw(2) == 0 ? "." + name() : "." + std::to_string(draw(5));
       b.add(path, static_cast<int32_t>(values_() % 100));
       if (i >= sets && draw(2) == 0) return;
     }
@@ -303,8 +304,10 @@ TEST(Compose, OneUpdateDoesWhatBothDo) {
     const auto first = apply_update(document, earlier);
     ASSERT_TRUE(first) << first.error().message();
     ASSERT_EQ(text(apply_update(*first, later)), updated(document, *both))
-        << to_json(document, JsonMode::kRelaxed) << "\n" << to_json(earlier, JsonMode::kRelaxed) << "\n"
-        << to_json(later, JsonMode::kRelaxed) << "\n" << to_json(*both, JsonMode::kRelaxed);
+        << to_json(document, JsonMode::kRelaxed) << "\n"
+        << to_json(earlier, JsonMode::kRelaxed) << "\n"
+        << to_json(later, JsonMode::kRelaxed) << "\n"
+        << to_json(*both, JsonMode::kRelaxed);
   }
   EXPECT_GT(done, 30'000);
 }

@@ -236,8 +236,8 @@ void Changes::begin_updates(const codec::UInt128& hash, bson::View o, Origin ori
   table_->insert(hash)->set(Slot::kUpdates, origin.upsert ? Slot::kUpsert : 0, place);
 }
 
-/// One more update for a document that only the base knows: joined with the last one if that does not grow much, so that
-/// the updates of a few fields stay one and those of many things, pushes to a list, are few.
+/// One more update for a document that only the base knows: joined with the last one if that does not grow much, so
+/// that the updates of a few fields stay one and those of many things, pushes to a list, are few.
 Status Changes::add_update(Slot& slot, bson::View o) {
   TRY_ASSIGN(const auto old, log_->read(slot.place()));
   const ByteView content = old.record.content;
