@@ -58,6 +58,7 @@ class Program:
         self.folder.mkdir()
         self.repository = Repository(self.folder)
         self.binary = varve_binary() if name == "varve" else restic19()
+        self.restores = 0
 
     def reset(self, template=None):
         """An empty repository, or a copy of one."""
@@ -75,8 +76,8 @@ class Program:
         return self.run("backup", *(["files"] if self.name == "varve" else []), *folders, storage=True)
 
     def restore(self):
-        target = self.folder / "restored"
-        shutil.rmtree(target, ignore_errors=True)
+        self.restores += 1  # into a new folder: ext4 is slow to give away again what was just removed
+        target = self.folder / f"restored-{self.restores}"
         cost = self.run("restore", "latest", "--target", target)
         return cost, target
 

@@ -1,12 +1,13 @@
-# varve_room(NAME <folder> [USES <room>...] [LIBS <target>...])
+# varve_room(NAME <folder> [USES <room>...] [LIBS <target>...] [HOT])
 #
 # Declares the static library varve_<folder> from the *.cc files of the calling folder. By their suffix, files become:
 #   *_test.cc   the unit tests, one executable a room (varve_<folder>_test), known to ctest
 #   *_bench.cc  micro benchmarks, one executable a room
 #   *_fuzz.cc   one libFuzzer executable a file; in the unit tests, a test that replays tests/corpus/NAME
+# HOT: where the processor's time goes; optimised a little in debug builds too, which take long enough to compile otherwise.
 # A folder `testing/` holds helpers that other rooms' tests may link, as varve_<folder>_testing.
 function(varve_room)
-  cmake_parse_arguments(ROOM "" "NAME" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "HOT" "NAME" "USES;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   file(GLOB benches CONFIGURE_DEPENDS *_bench.cc)
@@ -25,6 +26,9 @@ function(varve_room)
   # -Wrestrict: GCC 12 warns falsely about std::string's operator+.
   target_compile_options(${library} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> -Werror)
+  if(ROOM_HOT)
+    target_compile_options(${library} PRIVATE $<$<CONFIG:Debug>:-O1>)
+  endif()
   target_link_libraries(${library} PUBLIC ${used} ${ROOM_LIBS} Threads::Threads)
 
   if(VARVE_TESTS AND helpers)

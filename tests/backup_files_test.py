@@ -333,9 +333,10 @@ def test_words_that_mean_nothing_are_refused(repo, tmp_path):
     assert "backup files PATH" in said("/etc", "--source", "x")
     assert "--source is nothing that `backup files` takes" in said("--source", "x", "files", tmp_path)
     assert "--source is nothing that `backup files` takes" in said("files", tmp_path, "--source", "x")
-    assert "no size" in said("files", tmp_path, "--exclude-larger-than", "5 apples")
+    assert "--exclude-larger-than" in said("files", tmp_path, "--exclude-larger-than", "5 apples")
     assert "not a pattern" in said("files", tmp_path, "-e", "[a")
-    assert "is no time" in said("files", tmp_path, "--time", "yesterday")
+    for time in ("yesterday", "2026-02-30 10:15:02"):
+        assert "is no time" in said("files", tmp_path, "--time", time)
     assert "4 to 128" in said("files", tmp_path, "--pack-size", "1")
     assert "no snapshot" in said("files", tmp_path, "--parent", "1234abcd")
     assert "no MongoDB URI" in said("mongodb", "nonsense")
@@ -462,6 +463,20 @@ def test_a_command_is_backed_up(repo):
     assert repo.restic("dump", "latest", "/stdin").stdout == "files -- --tag -- x\n"
 
 
+@pytest.mark.parametrize("json_too", [[], ["--json"]], ids=["text", "json"])
+def test_a_lock_that_cannot_be_removed_hides_no_snapshot(repo, json_too):
+    """A folder in its place cannot be unlinked."""
+    script = f"cd {repo.path}/locks; for lock in *; do rm -f $lock; mkdir $lock; done; echo content"
+    done = repo("backup", "stdin", "--name", "x", *json_too, "--command", "--", "sh", "-c", script, code=3)
+    snapshot = json.loads(repo("snapshots", "--json", "--no-lock").stdout)[0]
+    if json_too:
+        assert (done.events[-1]["snapshot_id"], done.events[-1]["exit_code"]) == (snapshot["id"], 3)
+        assert "cannot remove our lock" in done.events[-2]["message"]
+    else:
+        assert snapshot["short_id"] in done.stdout
+        assert done.stderr.startswith("warning: cannot remove our lock") and "varve unlock" in done.stderr
+
+
 @pytest.mark.parametrize("script, said", [("echo half; exit 3", "the command sh failed with status 3"),
                                           ("echo half; kill -TERM $$", "the command sh was ended by signal 15"),
                                           ("true", "ended without a byte")])
@@ -469,6 +484,15 @@ def test_a_failed_command_makes_no_snapshot_of(repo, script, said):
     assert said in repo("backup", "stdin", "--name", "x", "--command", "--", "sh", "-c", script, code=1).stderr
     assert json.loads(repo("snapshots", "--json").stdout) == []
     assert not list((repo.path / "locks").iterdir())
+
+
+def test_a_command_is_judged_where_childrens_ends_are_ignored(repo):
+    """Some that start programs ignore SIGCHLD, and it is inherited."""
+    deaf = ["env", "--ignore-signal=CHLD", varve_binary(), "backup", "stdin", "--name", "x", "--command", "--", "sh", "-c"]
+    assert "failed with status 3" in repo.run(*deaf, "echo half; exit 3", code=1).stderr
+    assert json.loads(repo("snapshots", "--json").stdout) == []
+    repo.run(*deaf, "echo whole")
+    assert repo.restic("dump", "latest", "/x").stdout == "whole\n"
 
 
 def test_words_after_stdin_are_refused_unless_they_are_a_command(repo):

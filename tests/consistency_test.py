@@ -9,7 +9,7 @@ from harness.servers import Mongod
 from harness.tools import mongorestore
 from support.hold import HOLDABLE, backup_held_at, fail_point, finish
 from support.raw import split
-from support.runs import at, export, new_repository, restore, state_of
+from support.runs import at, export, new_repository, restore, state_of, verify
 from support.state import differences, document_differences
 from support.storm import Storm, documents_at, moment_of
 
@@ -43,13 +43,23 @@ def clean(client):
             client.drop_database(name)
 
 
-def replay(varve, target, *args):
-    """The documented command on the exported folder, onto an empty server; the folder."""
-    with target.client() as client:
-        clean(client)
-    folder = export(varve)
-    mongorestore("--uri", target.uri, "--oplogReplay", *args, folder)
-    return folder
+def every_way(varve, target, stock=True):
+    """Brings the backup back to an emptied server, in one way after the other; each must reach the moment.
+
+    By varve, which merges; by stock tools from the merged folder; and by stock tools from the folder as it was read, by
+    the documented command, where they can.
+    """
+    ways = ["restore", "merged", "stock"] if stock else ["restore", "merged"]
+    for way in ways:
+        with target.client() as client:
+            clean(client)
+        if way == "restore":
+            assert restore(varve, target)["verified"]
+            assert not verify(varve, target)["differences"]
+        else:
+            folder = export(varve, way, "latest", *(["--merged"] if way == "merged" else []))
+            mongorestore("--uri", target.uri, "--oplogReplay", folder)
+        yield way
 
 
 def summary(out):
@@ -64,8 +74,13 @@ def operations(folder):
     return [bson.decode(entry) for entry in split((folder / "oplog.bson").read_bytes())]
 
 
+def expect_documents(expected, found, way):
+    for name, documents in expected.items():
+        assert not list(document_differences(documents, found[f"storm.{name}"].documents)), (way, name)
+
+
 def test_a_storm_ends_at_one_moment(varve, server, client, target):
-    """RULES 2, 3, 9, 13: the folder, replayed by stock tools, is what the server itself shows at the moment that varve names."""
+    """RULES 2, 3, 9, 10, 13: merged, or replayed by stock tools: what the server itself shows at the moment that varve names."""
     with Storm(server) as storm:
         with backup_held_at(varve, server, BIG) as (process, release):
             storm.wait_for(300)
@@ -74,24 +89,10 @@ def test_a_storm_ends_at_one_moment(varve, server, client, target):
         storm.wait_for(50)
         storm.stop()
         expected = documents_at(client, "storm", moment_of(saved))
-    folder = replay(varve, target)
-    assert len(operations(folder)) >= 300
     assert "needs-varve" not in tags(varve)
-    found = state_of(target, "storm")
-    for name, documents in expected.items():
-        assert not list(document_differences(documents, found[f"storm.{name}"].documents)), name
-
-
-def test_what_a_restore_does_not_apply_is_said(varve, server, client, mongod):
-    """The window's operations are in the backup but not applied by this version: restore says so plainly and exits 3."""
-    client.shop.orders.insert_one({"_id": 1, "n": 1})
-    with backup_held_at(varve, server, BIG) as (process, release):
-        client.shop.orders.update_one({"_id": 1}, {"$set": {"n": 2}})
-        release()
-        saved = summary(finish(process)[0])
-    assert saved["exit_code"] == 0
-    restored = restore(varve, mongod(), code=3)
-    assert restored["result"] == "incomplete" and "oplogReplay" in str(restored["skipped"])
+    for way in every_way(varve, target):
+        expect_documents(expected, state_of(target, "storm"), way)
+    assert len(operations(varve.folder / "stock")) >= 300 and not operations(varve.folder / "merged")
 
 
 def test_a_filter_holds_in_the_window_too(varve, server, client, target):
@@ -106,10 +107,10 @@ def test_a_filter_holds_in_the_window_too(varve, server, client, target):
             saved = summary(finish(process)[0])
         storm.stop()
         expected = documents_at(client, "storm", moment_of(saved))
-    replay(varve, target)
-    found = state_of(target, "storm")
-    assert found.keys() == {"storm.a", "storm.new_one"}
-    assert not list(document_differences(expected["a"], found["storm.a"].documents))
+    for way in every_way(varve, target):
+        found = state_of(target, "storm")
+        assert found.keys() == {"storm.a", "storm.new_one"}
+        expect_documents({"a": expected["a"]}, found, way)
 
 
 def test_ddl_in_the_window_is_replayed_by_stock_tools(varve, server, client, target):
@@ -132,8 +133,8 @@ def test_ddl_in_the_window_is_replayed_by_stock_tools(varve, server, client, tar
         client.drop_database("gone")
         release()
         finish(process)
-    replay(varve, target)
-    assert not differences(state_of(server), state_of(target))
+    for way in every_way(varve, target):
+        assert not differences(state_of(server), state_of(target)), way
 
 
 def test_a_catalog_that_changes_while_it_is_listed(varve, server, client, target):
@@ -151,12 +152,12 @@ def test_a_catalog_that_changes_while_it_is_listed(varve, server, client, target
         listing.release()
         finish(process)
     assert "needs-varve" not in tags(varve), varve("show", "latest").stdout
-    replay(varve, target)
-    assert not differences(state_of(server), state_of(target))
+    for way in every_way(varve, target):
+        assert not differences(state_of(server), state_of(target)), way
 
 
 @pytest.mark.parametrize("how", ["drop", "rename", pytest.param("rename over", marks=pytest.mark.all)])
-def test_a_collection_that_goes_before_its_first_read(varve, server, client, how):
+def test_a_collection_that_goes_before_its_first_read(varve, server, client, target, how):
     """RULES 1: read by UUID, so that one that was dropped, renamed or re-created after the listing is never read as empty by name."""
     old = [{"_id": i, "v": "old"} for i in range(10)]
     client.shop.victim.insert_many(old)
@@ -180,6 +181,8 @@ def test_a_collection_that_goes_before_its_first_read(varve, server, client, how
         assert read == old, "a rename takes the documents along; they are in no oplog entry"
         assert "needs-varve" in tags(varve)
         assert "shop.victim was renamed" in varve("show", "latest").stdout
+    for way in every_way(varve, target, stock=how == "drop"):
+        assert not differences(state_of(server), state_of(target)), way
 
 
 @pytest.mark.parametrize("filters", [("--ns-include", "big.*", "--ns-include", "shop.result"), pytest.param((), marks=pytest.mark.all)])
@@ -203,9 +206,9 @@ def test_an_out_that_began_before_the_listing_keeps_its_first_documents(varve, s
         assert "renamed to shop.result" in varve("show", "latest").stdout
         inserted = [o["o"]["_id"] for e in operations(folder) for o in e["o"].get("applyOps", [e]) if o["op"] == "i"]
         assert set(read + inserted) == set(range(24))
-    else:
-        replay(varve, target)
-        assert len(state_of(target, "shop")["shop.result"].documents) == 24
+    stock = "needs-varve" not in tags(varve)
+    for way in every_way(varve, target, stock):
+        assert len(state_of(target, "shop")["shop.result"].documents) == 24, way
 
 
 def test_a_temporary_that_nobody_renames_is_not_kept(varve, server, client):
@@ -232,7 +235,7 @@ def test_a_rename_into_the_selection_is_never_silent(varve, server, client):
 
 
 @pytest.mark.parametrize("commits", ["after", "in the window"])
-def test_an_unfinished_index_build(varve, server, client, commits):
+def test_an_unfinished_index_build(varve, server, client, target, commits):
     """RULES 7: it is left out and named, unless its commit is in the window."""
     client.shop.orders.insert_many([{"_id": i, "v": i} for i in range(10)])
     with fail_point(server, "hangAfterSettingUpIndexBuild") as build:
@@ -252,6 +255,8 @@ def test_an_unfinished_index_build(varve, server, client, commits):
         assert "v_1" not in metadata and "v_1" in out + err
     else:
         assert "v_1" in metadata or any(o.get("commitIndexBuild") for o in (e["o"] for e in operations(export(varve, "again"))))
+        for way in every_way(varve, target):
+            assert not differences(state_of(server), state_of(target)), way
 
 
 def test_a_transaction_open_at_the_start(varve, server, client, target):
@@ -264,8 +269,8 @@ def test_a_transaction_open_at_the_start(varve, server, client, target):
             session.commit_transaction()
             release()
             finish(process)
-    replay(varve, target)
-    assert not differences(state_of(server, "shop"), state_of(target, "shop"))
+    for way in every_way(varve, target):
+        assert not differences(state_of(server, "shop"), state_of(target, "shop")), way
 
 
 def test_the_oplog_file_is_always_there(varve, server, client, mongod, target):
@@ -274,8 +279,9 @@ def test_the_oplog_file_is_always_there(varve, server, client, mongod, target):
     with backup_held_at(varve, server, BIG) as (process, release):
         release()
         finish(process)
-    assert (replay(varve, target) / "oplog.bson").exists()
-    assert not differences(state_of(server), state_of(target))
+    for way in every_way(varve, target):
+        assert not differences(state_of(server), state_of(target)), way
+    assert (varve.folder / "stock" / "oplog.bson").exists()
 
 
 def test_a_standalone_written_to_meanwhile_is_not_called_consistent(varve, mongod):
@@ -306,8 +312,8 @@ def test_a_large_transaction_in_the_window(varve, server, client, target):
                 client.shop.orders.insert_one({"_id": i + 1, "x": "x" * 1_000_000}, session=session)
         release()
         finish(process)
-    replay(varve, target)
-    assert not differences(state_of(server, "shop"), state_of(target, "shop"))
+    for way in every_way(varve, target):
+        assert not differences(state_of(server, "shop"), state_of(target, "shop")), way
 
 
 @pytest.mark.parametrize("round", [pytest.param(n, marks=pytest.mark.all if n < 4 else pytest.mark.soak) for n in range(100)])
@@ -322,8 +328,6 @@ def test_a_free_running_storm_ends_at_one_moment(varve, replica_set, target, rou
         storm.wait_for(20)
         storm.stop()
         expected = documents_at(client, "storm", moment_of(saved))
-    folder = replay(varve, target)
-    assert operations(folder)
-    found = state_of(target, "storm")
-    for name, documents in expected.items():
-        assert not list(document_differences(documents, found[f"storm.{name}"].documents)), name
+    for way in every_way(varve, target):
+        expect_documents(expected, state_of(target, "storm"), way)
+    assert operations(varve.folder / "stock")

@@ -1,6 +1,7 @@
 """Damage of every kind to every kind of file: check names it and what it affects, nothing gives wrong bytes, and what check
 advises brings back what can be had, by stock restic's judgement too."""
 import filecmp
+import hashlib
 import json
 import os
 import shutil
@@ -93,14 +94,25 @@ def follow_the_advice(varve):
         if summary["exit_code"] == 0:
             return
         if summary["suggest_repair_index"]:
-            varve("repair", "index", code=(0, 3))
+            varve("repair", "index", code=(0, 3))  # a damaged pack is named too
         elif summary["broken_packs"]:
-            varve("repair", "packs", *summary["broken_packs"], cwd=varve.folder)
+            told_of(varve, "repair", "packs", *summary["broken_packs"])
         elif summary["broken_snapshots"]:
-            varve("repair", "snapshots", "--forget", *summary["broken_snapshots"])
+            told_of(varve, "repair", "snapshots", "--forget", *summary["broken_snapshots"])
         else:
-            varve("repair", "snapshots", "--forget")
+            told_of(varve, "repair", "snapshots", "--forget")
     varve("check", "--read-data")
+
+
+def told_of(varve, *repair, code=(0, 3)):
+    """A repair that loses something says what, and is not complete."""
+    summary = varve.json(*repair, cwd=varve.folder, code=code)[-1]
+    lost = summary.get("blobs_lost", 0) or summary.get("missing_packs") or any(
+        s["outcome"] in ("removed", "irreparable") or any("recorded size" not in change for change in s["changes"])
+        for s in summary.get("snapshots", []))
+    assert bool(summary["skipped"]) == bool(lost), summary
+    assert (summary["exit_code"], summary["result"]) == ((3, "incomplete") if lost else (0, "complete"))
+    return summary
 
 
 def exports_right_or_says_so(varve, sound):
@@ -222,17 +234,38 @@ def test_repaired_snapshots_have_the_trees_that_restic_makes(folders, kind, how)
     shutil.copytree(folders.path, theirs.path)
     if how == "delete":
         theirs.restic("repair", "index")
-        folders("repair", "index")
+        assert path.name in told_of(folders, "repair", "index", code=3)["skipped"][0]["what"]
     else:
         theirs.restic("repair", "packs", path.name, cwd=theirs.folder)
-        folders("repair", "packs", path.name[:12], cwd=folders.folder)
+        told_of(folders, "repair", "packs", path.name[:12].upper(), code=3)
     theirs.restic("repair", "snapshots", "--forget")
-    folders("repair", "snapshots", "--forget")
+    told_of(folders, "repair", "snapshots", "--forget", code=3)
     assert tree_ids(folders) == tree_ids(theirs)
     for repository in (folders, theirs):
         repository("check", "--read-data")
         repository.restic("check", "--read-data")
         repository.restic_old("check", "--read-data")
+
+
+def test_a_pack_that_nobody_knows_is_not_repaired(folders):
+    """Neither stored nor indexed: it must not be called repaired."""
+    before = sorted(folders.path.rglob("*"))
+    refused = folders("repair", "packs", "ab" * 32, code=1, cwd=folders.folder)
+    assert "ab" * 32 in refused.stderr
+    assert "abcd" in folders("repair", "packs", "abcdef012345", code=1, cwd=folders.folder).stderr
+    assert sorted(folders.path.rglob("*")) == before
+
+
+def test_what_no_index_names_is_not_said_to_be_read(folders):
+    """As an interrupted backup leaves it."""
+    assert "no damage: every byte was read" in folders("check", "--read-data").stdout.splitlines()
+    content = os.urandom(1000)
+    name = hashlib.sha256(content).hexdigest()
+    (folders.path / "data" / name[:2] / name).write_bytes(content)
+    checked = folders("check", "--read-data", "--no-lock").stdout
+    assert "no damage: every byte that the index names was read" in checked and name[:8] in checked
+    assert "no damage: every byte was read" not in checked.splitlines()
+    assert folders.json("check", "--read-data")[-1]["unindexed_packs"] == 1
 
 
 def test_a_part_of_the_data(folders):

@@ -1,6 +1,7 @@
 """What goes wrong is said in a sentence that names it, with the exit code that scripts expect, and costs nothing else."""
 import json
 import os
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from harness.process import free_port
 from harness.servers import PASSWORD, USER, Mongod
-from harness.tools import Varve
+from harness.tools import Varve, varve_binary
 from support.hold import HOLDABLE, finish, reads_held
 from support.mongos import Mongos
 from support.runs import at, back_up, export, new_repository
@@ -73,6 +74,47 @@ def test_no_server(varve):
     new_repository(varve)
     port = free_port()
     assert f"127.0.0.1:{port}" in fails(varve, "backup", f"mongodb://127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize("words", [["snapshots", "--json"], ["snapshots"], ["cat", "config"], ["ls", "--json", "latest"],
+                                   ["dump", "latest", "/"], ["generate", "--bash-completion", "-"], ["--help"]], ids=" ".join)
+def test_a_result_that_cannot_be_written(varve, words):
+    """A full disk behind a redirection is no success."""
+    new_repository(varve)
+    varve("backup", "stdin", "--name", "x", input=b"content")
+    shell = 'exec "$0" "$@" > /dev/full'
+    done = varve.run("sh", "-c", shell, varve_binary(), *words, code=1)
+    assert done.stderr.count("cannot write to standard output: No space left on device") == 1
+
+
+def test_a_reader_that_has_left(varve):
+    """The work is done all the same; then it ends as SIGPIPE ends others, without a word."""
+    new_repository(varve)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    process = subprocess.Popen([varve_binary(), "backup", "stdin", "--name", "x"], env=varve.env, **pipes)
+    process.stdout.close()
+    process.stdin.write(b"content")
+    process.stdin.close()
+    assert process.wait(60) == -signal.SIGPIPE and process.stderr.read() == b""
+    assert len(json.loads(varve("snapshots", "--json").stdout)) == 1
+
+
+def test_closed_streams_are_not_taken_for_files(varve):
+    """What is printed must not go into the file that is opened next."""
+    new_repository(varve)
+    for closed in (">&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        varve.run("sh", "-c", f'echo x > "$0"; "$1" backup files "$0" {closed}; test $? = 1', varve.folder / "file", varve_binary())
+    assert "no errors were found" in varve.restic("check", "--read-data").stdout
+    assert len(json.loads(varve("snapshots", "--json").stdout)) == 3
+
+
+def test_too_little_memory(varve):
+    """It says so, and its lock goes."""
+    new_repository(varve)
+    little = ["prlimit", "--as=500000000", varve_binary()]
+    done = varve.run(*little, "key", "add", "--new-password-file", "/dev/zero", code=1)
+    assert done.stderr == "error: there is not enough memory\n"
+    assert not list((varve.path / "locks").iterdir())
 
 
 @pytest.mark.parametrize("uri", ["mongodb://", "mongodb://host:notaport/", "http://127.0.0.1/", "127.0.0.1:27017", "@/no/such/file",

@@ -3,12 +3,15 @@ import io
 import json
 import os
 import random
+import signal
+import stat
 import subprocess
 import tarfile
 import zipfile
 
 import pytest
 
+from harness.tools import varve_binary
 from support import folders
 from support.runs import new_repository
 
@@ -143,7 +146,7 @@ class TestFind:
 
     def test_refusals(self, saved):
         for args, words in ((["--blob", "--tree", "abcdef"], "--blob"), (["--blob", "xyz"], "xyz"), (["[a"], "[a"),
-                            (["a", "--oldest", "yesterday"], "yesterday"), (["--pack", "0123456789"], "0123456789"),
+                            (["a", "--oldest", "yesterday"], "yesterday"), (["a", "--oldest", "2026-02-30"], "2026-02-30"), (["--pack", "0123456789"], "0123456789"),
                             (["a", "-O", "2020-01-01", "-N", "2019-01-01"], "--oldest")):
             assert words in saved("find", *args, code=1).stderr, args
 
@@ -259,7 +262,6 @@ class TestDump:
 
     def test_an_archive_is_nothing_for_a_terminal(self, saved):
         import pty
-        from harness.tools import varve_binary
         controller, terminal = pty.openpty()
         done = subprocess.run([varve_binary(), "dump", saved.first, "/"], env=saved.env, stdout=terminal, stderr=subprocess.PIPE,
                               text=True)
@@ -280,18 +282,38 @@ class TestDump:
         pack.write_bytes(data)
         run = varve("dump", "latest", source / "file", code=1, text=False)
         assert pack.name[:8] in run.stderr and (source / "file").read_bytes().startswith(run.stdout)
+        (tmp_path / "target").write_text("precious")
+        varve("dump", "latest", source / "file", "--target", tmp_path / "target", code=1)
+        assert (tmp_path / "target").read_text() == "precious" and not list(tmp_path.glob("target?*"))
         archive = varve("dump", "latest", "/", code=1, text=False)
         assert "file" in archive.stderr
         with pytest.raises(tarfile.ReadError):
             tarfile.open(fileobj=io.BytesIO(archive.stdout)).extractfile(f"{source}/file"[1:]).read()
 
-    def test_a_reader_that_leaves_is_no_crash(self, saved):
-        from harness.tools import varve_binary
-        running = subprocess.Popen([varve_binary(), "dump", saved.first, "/"], env=saved.env, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE)
-        running.stdout.read(1000)
-        running.stdout.close()
-        assert running.wait(60) == 1 and b"Broken pipe" in running.stderr.read()
+    def test_a_reader_that_leaves_ends_it_as_it_ends_others(self, saved):
+        """By SIGPIPE and without a word, as restic and cat; with an error where SIGPIPE is ignored, as cat."""
+        for command, code, said in (([], -signal.SIGPIPE, b""), (["env", "--ignore-signal=PIPE"], 1, b"Broken pipe")):
+            running = subprocess.Popen([*command, varve_binary(), "dump", saved.first, "/"], env=saved.env,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            running.stdout.read(1000)
+            running.stdout.close()
+            assert running.wait(60) == code
+            err = running.stderr.read()
+            assert said in err and bool(said) == bool(err)
+
+    def test_a_target_is_replaced_by_what_is_whole(self, saved, tmp_path):
+        """With its mode, through a link; a device is written into."""
+        target = tmp_path / "target"
+        target.write_text("old")
+        target.chmod(0o640)
+        (tmp_path / "link").symlink_to("target")
+        saved("dump", saved.first, saved.source / "sub" / "noise", "--target", tmp_path / "link")
+        assert target.read_bytes() == (saved.source / "sub" / "noise").read_bytes()
+        assert stat.S_IMODE(target.stat().st_mode) == 0o640 and (tmp_path / "link").is_symlink()
+        saved("dump", saved.first, "/", "--target", "/dev/null")
+        assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+        assert "No space left" in saved("dump", saved.first, "/", "--target", "/dev/full", code=1).stderr
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "target"]
 
 
 class TestSnapshots:

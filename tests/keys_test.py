@@ -78,6 +78,18 @@ def test_a_password_changed_by_one_is_the_others(repository, restic):
     expect_sound(repository)
 
 
+@pytest.mark.parametrize("content", [b"\n two words \nand lines\r\n\n", "\ufeffp\u00e4ss\r\n".encode("utf-16-le")], ids=["lines", "utf-16"])
+def test_a_file_or_a_command_gives_the_password_that_it_gives_restic(repository, content):
+    """All of it but the white space around it."""
+    path = repository.folder / "odd password"
+    path.write_bytes(content)
+    repository("key", "add", "--new-password-file", path)
+    for stock in (repository, repository.restic):
+        stock("snapshots", env={"RESTIC_PASSWORD_FILE": str(path)})
+    if content.startswith(b"\n"):
+        repository("snapshots", env={"RESTIC_PASSWORD_FILE": "", "RESTIC_PASSWORD_COMMAND": f"cat '{path}'"})
+
+
 def test_what_would_lock_everybody_out_is_refused(repository):
     """The key in use, empty passwords, ids that mean nothing."""
     current = keys(repository)[0]["id"]

@@ -1,4 +1,5 @@
 """Who may work beside whom, as restic's locks rule it: varve beside varve, and beside stock restic."""
+import json
 import os
 import signal
 import subprocess
@@ -36,7 +37,7 @@ EXCLUSIVE = {
     "repair index": ["repair", "index"],
     "repair snapshots": ["repair", "snapshots", "--forget"],
 }
-WRITES_NOT = ["restore", "dump", "ls", "find", "diff", "stats", "snapshots", "cat", "key list"]
+WRITES_NOT = ["restore", "dump", "ls", "find", "diff", "stats", "snapshots", "cat", "key list", "check"]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_an_exclusive_lock_keeps_everybody_out(saved, name, locks_cleared):
 @pytest.mark.parametrize("name", WRITES_NOT)
 def test_readers_can_go_without(saved, name, locks_cleared):
     with Holder(saved[0], restic19(), "check", "--read-data"):
-        call(saved, [*SHARED[name], "--no-lock"], 0)
+        call(saved, [*{**SHARED, **EXCLUSIVE}[name], "--no-lock"], 0)
 
 
 def test_a_lock_can_be_waited_for(saved, locks_cleared):
@@ -132,3 +133,18 @@ def test_restic_is_kept_out_by_varve(saved, held, refused, locks_cleared):
     varve, values = saved
     with Holder(varve, varve_binary(), *held):
         varve.restic(*(word.format(**values) for word in refused), code=LOCKED)
+
+
+def test_a_backup_that_has_lost_its_lock_saves_nothing(saved, locks_cleared):
+    """Somebody took its lock away, so a prune may be removing what it counts on: exit 11 and why, not "interrupted"."""
+    varve, _ = saved
+    before = sorted((varve.path / "snapshots").iterdir())
+    process = subprocess.Popen([varve_binary(), "backup", "stdin", "--json"], env=varve.env, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not any(len(path.name) == 64 for path in (varve.path / "locks").iterdir()):
+        assert process.poll() is None and time.monotonic() < deadline, "it took no lock"
+    varve.restic("unlock", "--remove-all")
+    _, err = process.communicate("something", timeout=60)
+    assert process.returncode == LOCKED and "removed by somebody else" in json.loads(err.splitlines()[-1])["message"], err
+    assert sorted((varve.path / "snapshots").iterdir()) == before

@@ -195,6 +195,20 @@ def test_what_is_needed_but_missing_stops_it(varve):
     history.expect_whole()
 
 
+def test_a_repository_that_is_not_all_there_has_no_garbage(varve):
+    """Without its folder of snapshots (not mounted, not copied yet) nothing is removed; forgetting all of them is another thing."""
+    history = History(varve, states=2)
+    before = names(varve.path / "data")
+    (varve.path / "snapshots").rename(varve.folder / "away")
+    assert str(varve.path / "snapshots") in varve("prune", code=1).stderr
+    varve("prune", "--dry-run", code=1)
+    (varve.folder / "away").rename(varve.path / "snapshots")
+    assert names(varve.path / "data") == before
+    varve("forget", *[s["id"] for s in history.snapshots()])
+    assert varve.json("prune")[-1]["packfiles"]["remove"] == len(before)
+    assert not names(varve.path / "data")
+
+
 def test_prune_and_others_exclude_each_other(varve):
     """restic's backup at work keeps varve's prune out, and varve's lock restic: exit 11."""
     history = History(varve, states=2)
@@ -229,8 +243,8 @@ def names(folder):
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
-def killed_at(varve, moment):
-    """Prunes, and kills it once it is so far; false if it was done before that could be seen."""
+def signalled_at(varve, moment, number, code):
+    """Prunes, and sends it a signal once it is so far, which must end it with `code`; false if it was done before that."""
     data, index = varve.path / "data", varve.path / "index"
     packs, files = names(data), names(index)
     old_packs = [path for path in data.rglob("*") if path.is_file()]
@@ -239,9 +253,21 @@ def killed_at(varve, moment):
                "old packs gone": lambda: not all(os.path.exists(path) for path in old_packs)}[moment]
     process = varve.start("prune", "--max-unused", 0)
     seen(process, reached)
-    process.kill()
-    finish(process, code=(-signal.SIGKILL, 0))
+    process.send_signal(number)
+    finish(process, code=(code, 0))
     return process.returncode != 0
+
+
+def end_at(varve, moment, number, code):
+    """The same, again and again from the same state until it was in time."""
+    template = varve.folder / "template"
+    shutil.copytree(varve.path, template)
+    for attempt in range(10):
+        if signalled_at(varve, moment, number, code):
+            return
+        shutil.rmtree(varve.path)
+        shutil.copytree(template, varve.path)
+    pytest.fail("it could not be ended in time")
 
 
 @pytest.mark.parametrize("moment", ["new packs", pytest.param("new index", marks=pytest.mark.all),
@@ -254,15 +280,7 @@ def test_a_killed_prune_loses_nothing(varve, moment):
         for number in range(4, 24):  # many packs, whose removal takes a while
             history.add(number, 300_000)
     varve("forget", "--keep-last", 2)
-    template = varve.folder / "template"
-    shutil.copytree(varve.path, template)
-    for attempt in range(10):
-        if killed_at(varve, moment):
-            break
-        shutil.rmtree(varve.path)
-        shutil.copytree(template, varve.path)
-    else:
-        pytest.fail("it could not be killed in time")
+    end_at(varve, moment, signal.SIGKILL, -signal.SIGKILL)
     varve.restic("unlock", "--no-cache")
     history.expect_whole()
     assert varve.json("prune", "--max-unused", 0)[-1]["result"] == "complete"
@@ -275,11 +293,7 @@ def test_an_interrupted_prune_leaves_no_lock(varve):
     """Exit 130, and what was done so far is no harm."""
     history = History(varve, states=4, size=4_000_000)
     varve("forget", "--keep-last", 2)
-    before = names(varve.path / "data")
-    process = varve.start("prune", "--max-unused", 0)
-    if seen(process, lambda: names(varve.path / "data") - before):
-        process.send_signal(signal.SIGINT)
-        finish(process, code=(0, 130))
+    end_at(varve, "new packs", signal.SIGINT, 130)
     assert not list((varve.path / "locks").iterdir())
     history.expect_whole()
     varve("prune", "--max-unused", 0)

@@ -1,9 +1,12 @@
 """The numbers of `stats` and the bytes of `cat` are stock restic's."""
+import hashlib
 import json
+import subprocess
+import sys
 
 import pytest
 
-from harness.tools import Varve
+from harness.tools import Varve, varve_binary
 from support.mixed_folder import fill
 from support.repositories import damage, largest_pack, locked, snapshots
 from support.runs import back_up, new_repository
@@ -132,6 +135,28 @@ def test_cat_prints_locks_and_damaged_packs(varve):
     damage(pack)
     failed = varve("cat", "pack", pack.name, text=False, code=1)
     assert failed.stdout == pack.read_bytes() and "damaged" in failed.stderr
+
+
+PEAK_OF_CHILD = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def test_cat_takes_little_memory_for_a_large_pack(varve):
+    """Packs of other programs may be of any size."""
+    new_repository(varve)
+    content = bytes(200_000_000)
+    name = hashlib.sha256(content).hexdigest()
+    pack = varve.path / "data" / name[:2] / name
+    with open(pack, "wb") as file:
+        file.truncate(len(content))
+    # By way of a small process: what a child of a large one takes, counts from before it became another program.
+    asked = subprocess.run([sys.executable, "-c", PEAK_OF_CHILD, varve_binary(), "cat", "pack", name], env=varve.env,
+                           stdout=subprocess.PIPE, check=True, text=True)
+    code, peak_kb = map(int, asked.stdout.split())
+    assert code == 0 and peak_kb < 100_000
 
 
 def test_cat_names_what_is_wrong(saved):

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Fails when a file of src/ includes a room that tools/layers does not allow it, or a third-party header outside its one room."""
+"""Fails when a file of src/ includes a room that tools/layers does not allow it, or a third-party header outside its one room.
+
+And when a room names two types alike: no compiler sees it, and the linker takes their functions for the same."""
 import pathlib
 import re
 import sys
@@ -14,6 +16,9 @@ CONTAINED = {
     "CLI/": {"cli"},
     "archive": {"files"},
 }
+
+# The line that begins the definition of a type in a namespace; the layout puts it in the first column.
+TYPE = r"(?:struct|class|enum class|enum|union) (\w+)\b(?!::)[^;]*$"
 
 
 def allowed_edges(text):
@@ -53,10 +58,33 @@ def violations(root):
                     yield f"{path}:{number}: <{header}> belongs in {' or '.join(sorted(rooms))}, not in '{room}'"
 
 
+def shared_types(path):
+    """The types that a file defines in its namespace itself: not in an unnamed one, and not within another type."""
+    namespaces = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if opened := re.match(r"namespace ?([\w:]*) ?\{$", line):
+            namespaces.append(opened[1])
+        elif re.match(r"\}  // namespace", line):
+            namespaces.pop()
+        elif "" not in namespaces and (found := re.match(TYPE, line)):
+            yield f"{'::'.join(namespaces)}::{found[1]}", number
+
+
+def types_named_alike(root):
+    first = {}
+    for path in sorted((root / "src").rglob("*")):
+        if path.suffix not in {".h", ".cc"}:
+            continue
+        for name, number in shared_types(path):
+            if name in first:
+                yield f"{path}:{number}: there is a {name} in {first[name]} too"
+            first.setdefault(name, f"{path}:{number}")
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-    found = list(violations(root))
-    print("\n".join(found) if found else "layers: every include is allowed")
+    found = [*violations(root), *types_named_alike(root)]
+    print("\n".join(found) if found else "layers: every include is allowed, and no two types are named alike")
     return 1 if found else 0
 
 

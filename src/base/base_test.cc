@@ -62,6 +62,24 @@ TEST(TaskGroup, TheFirstErrorStopsTheOthersAndIsKept) {
   EXPECT_EQ(result.error().kind(), ErrorKind::kNoSpace);
 }
 
+TEST(Cancel, TellsWhyIfThereIsAReason) {
+  std::stop_source source;
+  const auto reason = std::make_shared<StopReason>();
+  const Cancel cancel(source.get_token(), reason);
+  EXPECT_TRUE(cancel.check());
+  reason->say(Error(ErrorKind::kLocked, "the lock is gone"));
+  reason->say(Error(ErrorKind::kInternal, "too late"));
+  EXPECT_TRUE(cancel.check()) << "the reason is said before the stop";
+  source.request_stop();
+  EXPECT_EQ(cancel.check().error().message(), "the lock is gone");
+  TaskGroup group(cancel);
+  group.spawn([](const Cancel& inner) { return inner.check(); });
+  EXPECT_EQ(group.wait().error().kind(), ErrorKind::kLocked);
+  source = std::stop_source();
+  source.request_stop();
+  EXPECT_EQ(Cancel(source.get_token()).check().error().kind(), ErrorKind::kCancelled);
+}
+
 TEST(TaskGroup, StopsWithItsParent) {
   std::stop_source parent;
   TaskGroup group{Cancel(parent.get_token())};

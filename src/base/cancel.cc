@@ -1,13 +1,23 @@
 #include "base/cancel.h"
 
 #include <condition_variable>
-#include <mutex>
 
 namespace varve {
 
+void StopReason::say(Error why) {
+  std::lock_guard lock(mutex_);
+  if (!why_) why_ = std::move(why);
+}
+
+std::optional<Error> StopReason::get() const {
+  std::lock_guard lock(mutex_);
+  return why_;
+}
+
 Status Cancel::check() const {
-  if (stopped()) return fail(ErrorKind::kCancelled, "interrupted");
-  return {};
+  if (!stopped()) return {};
+  if (auto why = reason_ ? reason_->get() : std::nullopt) return fail(*std::move(why));
+  return fail(ErrorKind::kCancelled, "interrupted");
 }
 
 bool Cancel::sleep(std::chrono::nanoseconds duration) const {

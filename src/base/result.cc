@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 namespace varve {
 
@@ -28,6 +29,13 @@ Error system_error(std::string_view what, int error_number) {
       break;
   }
   return Error(kind, std::string(what) + ": " + std::strerror(error_number));
+}
+
+Error exception_error(const std::exception& exception) {
+  if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr) {
+    return Error(ErrorKind::kUnavailable, "there is not enough memory");
+  }
+  return Error(ErrorKind::kInternal, std::string("unexpected exception: ") + exception.what());
 }
 
 }  // namespace varve

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -17,7 +18,7 @@ enum class ErrorKind : uint8_t {
   kDenied,         ///< no right to do it: login, privileges, file modes
   kWrongPassword,  ///< no key of the repository opens with this password
   kNoRepository,   ///< there is no repository at that place
-  kLocked,         ///< somebody else holds a lock that excludes us
+  kLocked,         ///< somebody else holds a lock that excludes us, or we have lost ours
   kUnavailable,    ///< a server or store did not answer, or not in time; trying again may help
   kNoSpace,        ///< the disk or quota is full
   kCorrupt,        ///< bytes that cannot be what was written
@@ -70,6 +71,11 @@ using Status = Result<void>;
 
 using tl::unexpected;
 
+/// Whether it is not one piece of work that failed, but all must end: somebody asked for it, or the lock was lost.
+inline bool is_stop(const Error& error) {
+  return error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kLocked;
+}
+
 /// The short way to return an error: `return fail(ErrorKind::kCorrupt, "...")`.
 inline tl::unexpected<Error> fail(ErrorKind kind, std::string message) {
   return tl::unexpected<Error>(Error(kind, std::move(message)));
@@ -81,6 +87,9 @@ inline tl::unexpected<Error> fail(Error error) {
 /// A problem with the operating system's own words, e.g. system_error("cannot open /x", errno). ENOSPC and EDQUOT
 /// become kNoSpace, EACCES and EPERM kDenied, ENOENT kNotFound, EEXIST kExists, anything else kUnavailable.
 Error system_error(std::string_view what, int error_number);
+
+/// What an exception that nobody expected means: std::bad_alloc that memory has run out, any other one a defect.
+Error exception_error(const std::exception& exception);
 
 }  // namespace varve
 

@@ -1,7 +1,5 @@
 #include "base/task_group.h"
 
-#include <exception>
-
 namespace varve {
 
 void TaskGroup::spawn(Task task) {
@@ -9,7 +7,7 @@ void TaskGroup::spawn(Task task) {
     try {
       finish(task(cancel()));
     } catch (const std::exception& e) {
-      finish(fail(ErrorKind::kInternal, std::string("unexpected exception: ") + e.what()));
+      finish(fail(exception_error(e)));
     }
   });
 }
@@ -26,8 +24,10 @@ void TaskGroup::finish(Status status) {
 Status TaskGroup::wait() {
   threads_.clear();
   std::lock_guard lock(mutex_);
-  if (first_error_) return fail(*first_error_);
-  return {};
+  if (!first_error_) return {};
+  // What only says that it was stopped does not know why.
+  if (first_error_->kind() == ErrorKind::kCancelled) TRY(parent_.check());
+  return fail(*first_error_);
 }
 
 }  // namespace varve

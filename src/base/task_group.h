@@ -18,7 +18,8 @@ class TaskGroup {
  public:
   using Task = std::function<Status(const Cancel&)>;
 
-  explicit TaskGroup(const Cancel& parent) : relay_(parent.token(), [this] { stop_.request_stop(); }) {}
+  explicit TaskGroup(const Cancel& parent)
+      : parent_(parent), relay_(parent.token(), [this] { stop_.request_stop(); }) {}
   ~TaskGroup() {
     stop();
     threads_.clear();
@@ -32,11 +33,12 @@ class TaskGroup {
   /// Asks every task to stop.
   void stop() { stop_.request_stop(); }
   /// What the tasks get; for what the owner itself waits on.
-  Cancel cancel() const { return Cancel(stop_.get_token()); }
+  Cancel cancel() const { return parent_.also(stop_.get_token()); }
 
  private:
   void finish(Status status);
 
+  const Cancel parent_;
   std::stop_source stop_;
   std::stop_callback<std::function<void()>> relay_;
   std::mutex mutex_;

@@ -8,18 +8,11 @@
 #include "cli/context.h"
 #include "cli/format.h"
 #include "cli/local_time.h"
+#include "cli/problems.h"
 
 namespace varve::cli {
 
 namespace {
-
-constexpr size_t kPrintedProblems = 20;
-
-nlohmann::ordered_json skipped_json(const files::BackupResult& result) {
-  auto list = nlohmann::ordered_json::array();
-  for (const auto& problem : result.problems) list.push_back({{"what", problem.item}, {"reason", problem.reason}});
-  return list;
-}
 
 nlohmann::ordered_json id_json(const std::optional<Id>& id) {
   return id ? nlohmann::ordered_json(id->hex()) : nlohmann::ordered_json();
@@ -31,7 +24,7 @@ nlohmann::ordered_json summary_json(const files::BackupResult& result, bool dry_
   return {{"message_type", "summary"},
           {"result", code == kOk ? "complete" : "incomplete"},
           {"exit_code", code},
-          {"skipped", skipped_json(result)},
+          {"skipped", problems_json(result.problems)},
           {"error_count", result.problem_count},
           {"files_new", s.files_new},
           {"files_changed", s.files_changed},
@@ -80,7 +73,7 @@ Result<files::SnapshotDetails> SnapshotWords::details() const {
     for (auto& tag : repo::split_tags(list)) details.tags.push_back(std::move(tag));
   }
   if (!time.empty()) {
-    TRY_ASSIGN(details.time, parse_local_time(time));
+    TRY_ASSIGN(details.time, parse_moment(time));
   }
   details.program_version = program_version();
   return details;
@@ -96,8 +89,7 @@ Status refuse_options_before(const Command& command) {
   return {};
 }
 
-int print_backup(Output& output, const files::BackupResult& result, bool dry_run) {
-  const int code = result.problem_count == 0 ? kOk : kIncomplete;
+int print_backup(Output& output, const OpenRepository& repository, const files::BackupResult& result, bool dry_run) {
   const auto& s = result.summary;
   output.line(first_line_of(result, dry_run));
   output.line(changes("files", s.files_new, s.files_changed, s.files_unmodified));
@@ -105,18 +97,14 @@ int print_backup(Output& output, const files::BackupResult& result, bool dry_run
   output.line(fmt::format("  {} in all, {} new, {} stored, {}", format_size(s.total_bytes_processed),
                           format_size(s.data_added), format_size(s.data_added_packed),
                           format_duration(s.backup_end - s.backup_start)));
-  for (size_t i = 0; i < result.problems.size() && i < kPrintedProblems; ++i) {
-    output.line("  incomplete: " + result.problems[i].item + ": " + result.problems[i].reason);
-  }
-  if (result.problem_count > kPrintedProblems) {
-    output.line(fmt::format("  incomplete: and {} more", format_count(result.problem_count - kPrintedProblems)));
-  }
+  print_problems(output, result.problems, result.problem_count);
+  const int code = repository.release(output, result.problem_count == 0 ? kOk : kIncomplete);
   output.object(summary_json(result, dry_run, code));
   return code;
 }
 
 Error explain_stop(Error error) {
-  if (error.kind() != ErrorKind::kCancelled) return error;
+  if (!is_stop(error)) return error;
   return std::move(error).hint(
       "no snapshot was made and earlier ones are untouched; starting again goes on from what was stored");
 }

@@ -159,13 +159,12 @@ nlohmann::ordered_json summary(const job::BackupResult& result, int code) {
 
 Result<int> run_backup(Context& context, const BackupWords& words) {
   TRY_ASSIGN(const auto options, options_from(words));
-  TRY_ASSIGN(auto repository, context.open(Access::kAppend, true));
+  TRY_ASSIGN(auto repository, context.open(Access::kAppend));
   const auto saved = job::backup(*repository, options, context.output(), repository.cancel);
   if (!saved) return fail(explain_stop(saved.error()));
   const auto& result = *saved;
-  TRY(repository.lock->release());
-  const int code = result.shortfalls.empty() ? kOk : kIncomplete;
   print(context.output(), result);
+  const int code = repository.release(context.output(), result.shortfalls.empty() ? kOk : kIncomplete);
   context.output().object(summary(result, code));
   return code;
 }

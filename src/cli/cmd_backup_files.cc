@@ -1,10 +1,12 @@
 #include <algorithm>
-#include <charconv>
+#include <sstream>
 
+#include "base/parse.h"
 #include "cli/backup_words.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/pattern_options.h"
+#include "cli/text_file.h"
 #include "cli/writer_options.h"
 #include "files/backup.h"
 #include "files/expand.h"
@@ -24,20 +26,6 @@ struct FilesWords {
   bool caches = false, one_file_system = false, force = false, with_atime = false, ignore_inode = false,
        ignore_ctime = false, dry_run = false, no_scan = false, skip_if_unchanged = false;
 };
-
-/// "10M": a number and k, m, g or t, in powers of 1024.
-Result<uint64_t> parse_size(const std::string& text) {
-  constexpr std::string_view kUnits = "bkmgt";
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  const char letter = unit.empty() ? 'b' : static_cast<char>(std::tolower(static_cast<unsigned char>(unit[0])));
-  const auto power = kUnits.find(letter);
-  if (error != std::errc() || unit.size() > 1 || power == std::string_view::npos || number > UINT64_MAX >> 10 * power) {
-    return fail(Error(ErrorKind::kInvalidInput, "'" + text + "' is no size").hint("such as 500K, 20M or 1G"));
-  }
-  return number << 10 * power;
-}
 
 /// The separator ends or divides; what is empty is left out.
 std::vector<std::string> pieces(const std::string& text, char separator) {
@@ -98,7 +86,7 @@ Result<files::SelectionRules> selection_from(const FilesWords& words) {
     rules.folder_tags.push_back(std::move(tag));
   }
   if (!words.larger_than.empty()) {
-    TRY_ASSIGN(rules.larger_than, parse_size(words.larger_than));
+    TRY_ASSIGN(rules.larger_than, size_option("--exclude-larger-than", words.larger_than));
   }
   rules.one_file_system = words.one_file_system;
   return rules;
@@ -113,9 +101,7 @@ bool is_set(const std::string& name) {
 Result<unsigned> readers_from(const FilesWords& words) {
   const auto text = variable("READ_CONCURRENCY");
   if (words.readers != 0 || !text) return words.readers;
-  unsigned number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error == std::errc() && end == text->data() + text->size()) return number;
+  if (const auto number = parse_number<unsigned>(*text)) return *number;
   return fail(ErrorKind::kInvalidInput, "RESTIC_READ_CONCURRENCY is no number: " + *text);
 }
 
@@ -141,11 +127,10 @@ Result<files::BackupOptions> options_from(const FilesWords& words, Context& cont
 
 Result<int> run_backup_files(Context& context, const FilesWords& words) {
   TRY_ASSIGN(const auto options, options_from(words, context));
-  TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend, true));
+  TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend));
   const auto saved = files::back_up(*repository, options, context.output(), repository.cancel);
   if (!saved) return fail(explain_stop(saved.error()));
-  if (repository.lock) TRY(repository.lock->release());
-  return print_backup(context.output(), *saved, words.dry_run);
+  return print_backup(context.output(), repository, *saved, words.dry_run);
 }
 
 void add_which(Command& command, FilesWords& words) {

@@ -37,11 +37,10 @@ Result<int> run_backup_stdin(Context& context, const StdinWords& words) {
   TRY_ASSIGN(options.writer, writer_options(words.store));
   options.writer.dry_run = words.dry_run;
   TRY_ASSIGN(options.details, words.snapshot.details());
-  TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend, true));
+  TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend));
   const auto saved = files::back_up_stream(*repository, options, context.output(), repository.cancel);
   if (!saved) return fail(explain_stop(saved.error()));
-  if (repository.lock) TRY(repository.lock->release());
-  return print_backup(context.output(), *saved, words.dry_run);
+  return print_backup(context.output(), repository, *saved, words.dry_run);
 }
 
 }  // namespace

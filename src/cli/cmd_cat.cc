@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 
 #include "cli/command.h"
 #include "cli/context.h"
@@ -50,65 +48,70 @@ std::string indented(std::string_view json) {
   return out;
 }
 
-/// Bytes as they are, whether text or JSON is wanted.
-Status write_out(std::string_view bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0) {
-    return fail(system_error("cannot write to standard output", errno));
-  }
-  return {};
-}
+constexpr uint64_t kPiece = 4u << 20;  // of a pack
 
-Status write_line(std::string_view text) {
-  TRY(write_out(text));
-  return text.ends_with('\n') ? Status() : write_out("\n");
+void write_line(Output& output, std::string_view text) {
+  output.raw(text);
+  if (!text.ends_with('\n')) output.raw("\n");
 }
 
 Result<Id> file_of(const OpenRepository& repository, FileType type, const std::string& name) {
   return repo::find_file(repository->storage(), type, name, repository.cancel);
 }
 
-Status cat_file(const OpenRepository& repository, FileType type, const std::string& name) {
+Status cat_file(Output& output, const OpenRepository& repository, FileType type, const std::string& name) {
   TRY_ASSIGN(const Id id, file_of(repository, type, name));
   TRY_ASSIGN(const auto json, repository->load_file(type, id, repository.cancel));
-  return write_line(type == FileType::kIndex ? json : indented(json));
+  write_line(output, type == FileType::kIndex ? json : indented(json));
+  return {};
 }
 
-Status cat_snapshot(const OpenRepository& repository, const std::string& name) {
+Status cat_snapshot(Output& output, const OpenRepository& repository, const std::string& name) {
   TRY_ASSIGN(const auto snapshot, repository->find_snapshot(name, {}, repository.cancel));
-  return write_line(indented(repo::encode_snapshot(snapshot)));
+  write_line(output, indented(repo::encode_snapshot(snapshot)));
+  return {};
 }
 
 /// Key files are not sealed as others are.
-Status cat_key(const OpenRepository& repository, const std::string& name) {
+Status cat_key(Output& output, const OpenRepository& repository, const std::string& name) {
   TRY_ASSIGN(const Id id, file_of(repository, FileType::kKey, name));
   auto& storage = repository->storage();
   TRY_ASSIGN(const uint64_t size, storage.stat({FileType::kKey, id}, repository.cancel));
   TRY(repo::load_key(storage, id, size, repository.cancel));
   TRY_ASSIGN(const auto json, storage.get({FileType::kKey, id}, 0, size, repository.cancel));
-  return write_line(indented(as_text(json)));
+  write_line(output, indented(as_text(json)));
+  return {};
 }
 
-/// A damaged pack is given as it is, and said to be damaged.
-Status cat_pack(const OpenRepository& repository, const std::string& name) {
+/// A damaged pack is given as it is, and said to be damaged. It may be of any size, so it comes piece by piece.
+Status cat_pack(Output& output, const OpenRepository& repository, const std::string& name) {
   TRY_ASSIGN(const Id id, file_of(repository, FileType::kPack, name));
-  TRY_ASSIGN(const auto bytes, repository->storage().get({FileType::kPack, id}, 0, 0, repository.cancel));
-  TRY(write_out(as_text(bytes)));
-  if (codec::sha256(bytes) == id) return {};
+  auto& storage = repository->storage();
+  TRY_ASSIGN(const uint64_t size, storage.stat({FileType::kPack, id}, repository.cancel));
+  codec::Sha256 hash;
+  for (uint64_t at = 0; at < size; at += kPiece) {
+    TRY_ASSIGN(const auto piece,
+               storage.get({FileType::kPack, id}, at, std::min(kPiece, size - at), repository.cancel));
+    hash.update(piece);
+    TRY(output.write(as_text(piece)));
+  }
+  if (hash.finish() == id) return {};
   return fail(Error(ErrorKind::kCorrupt, "pack " + id.short_hex() + " is damaged: its content does not match its name")
                   .hint("its bytes were written out as they are"));
 }
 
-Status cat_blob(const OpenRepository& repository, const std::string& name) {
+Status cat_blob(Output& output, const OpenRepository& repository, const std::string& name) {
   const auto id = Id::parse(name);
   if (!id) return fail(ErrorKind::kInvalidInput, "\"" + name + "\" is no id of a blob; 64 hex digits are");
   TRY(repository->load_index(repository.cancel));
   const bool is_data = repository->index().has(BlobType::kData, *id);
   TRY_ASSIGN(const auto plain,
              repository->load_blob(is_data ? BlobType::kData : BlobType::kTree, *id, repository.cancel));
-  return write_out(as_text(plain));
+  output.raw(as_text(plain));
+  return {};
 }
 
-Status cat_tree(const OpenRepository& repository, const std::string& name) {
+Status cat_tree(Output& output, const OpenRepository& repository, const std::string& name) {
   const auto colon = name.find(':');
   const std::string path = colon == std::string::npos ? "" : name.substr(colon + 1);
   TRY_ASSIGN(const auto snapshot, repository->find_snapshot(name.substr(0, colon), {}, repository.cancel));
@@ -116,19 +119,21 @@ Status cat_tree(const OpenRepository& repository, const std::string& name) {
   TRY_ASSIGN(const auto node, repo::find_node(*repository, snapshot.tree, path, repository.cancel));
   if (!node.subtree) return fail(ErrorKind::kInvalidInput, "\"" + path + "\" is no folder of the snapshot");
   TRY_ASSIGN(const auto json, repository->load_blob(BlobType::kTree, *node.subtree, repository.cancel));
-  return write_out(as_text(json));
+  output.raw(as_text(json));
+  return {};
 }
 
-Status cat(const OpenRepository& repository, const std::string& type, const std::string& name) {
-  if (type == "config") return write_line(indented(repo::encode_config(repository->config())));
-  if (type == "masterkey") return write_line(indented(repo::encode_master_key(repository->key())));
-  if (type == "index") return cat_file(repository, FileType::kIndex, name);
-  if (type == "lock") return cat_file(repository, FileType::kLock, name);
-  if (type == "snapshot") return cat_snapshot(repository, name);
-  if (type == "key") return cat_key(repository, name);
-  if (type == "pack") return cat_pack(repository, name);
-  if (type == "blob") return cat_blob(repository, name);
-  return cat_tree(repository, name);
+Status cat(Output& output, const OpenRepository& repository, const std::string& type, const std::string& name) {
+  if (type == "index") return cat_file(output, repository, FileType::kIndex, name);
+  if (type == "lock") return cat_file(output, repository, FileType::kLock, name);
+  if (type == "snapshot") return cat_snapshot(output, repository, name);
+  if (type == "key") return cat_key(output, repository, name);
+  if (type == "pack") return cat_pack(output, repository, name);
+  if (type == "blob") return cat_blob(output, repository, name);
+  if (type == "tree") return cat_tree(output, repository, name);
+  write_line(output, indented(type == "config" ? repo::encode_config(repository->config())
+                                               : repo::encode_master_key(repository->key())));
+  return {};
 }
 
 Status check_words(const std::string& type, const std::string& name) {
@@ -148,8 +153,11 @@ Status check_words(const std::string& type, const std::string& name) {
 
 Result<int> run_cat(Context& context, const std::string& type, const std::string& name) {
   TRY(check_words(type, name));
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, false));
-  TRY(cat(repository, type, name));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
+  auto& output = context.output();
+  const auto done = cat(output, repository, type, name);
+  if (output.lost()) return kFailed;  // said in the end
+  TRY(done);
   return kOk;
 }
 

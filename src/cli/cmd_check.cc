@@ -66,7 +66,8 @@ void print_totals(Output& output, const repo::CheckResult& result, const repo::C
                         : ""));
   if (!result.ok()) return output.line("the repository is damaged");
   const bool all = options.read_data && result.packs_read == result.packs;
-  output.line(all                 ? "no damage: every byte was read"
+  output.line(all && result.unindexed_packs == 0 ? "no damage: every byte was read"
+              : all ? "no damage: every byte that the index names was read, but not the packs that it does not name"
               : options.read_data ? "no damage found in what was read"
                                   : "no damage found; --read-data reads the data too");
 }
@@ -84,7 +85,7 @@ Result<repo::CheckOptions> parse(const CheckArguments& arguments) {
 
 Result<int> check(Context& context, const CheckArguments& arguments) {
   TRY_ASSIGN(const auto options, parse(arguments));
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(context.global.no_lock ? Access::kNoLock : Access::kExclusive));
   auto& output = context.output();
   const auto progress = [&](uint64_t done, uint64_t total) {
     output.progress({.action = "check", .item = "packs", .items = done, .items_total = total});
@@ -107,6 +108,7 @@ Result<int> check(Context& context, const CheckArguments& arguments) {
                  {"packs", result.packs},
                  {"blobs", result.blobs},
                  {"packs_read", result.packs_read},
+                 {"unindexed_packs", result.unindexed_packs},
                  {"bytes_read", result.bytes_read}});
   return code;
 }

@@ -37,8 +37,8 @@ Result<BothRepositories> open_both(Context& context, const CopyWords& words) {
   TRY_ASSIGN(const auto source, source_place(words.source));
   TRY_ASSIGN(const auto destination, context.place());
   BothRepositories both;
-  TRY_ASSIGN(both.from, context.open(source, Access::kRead, false, context.cancel()));
-  TRY_ASSIGN(both.to, context.open(destination, Access::kAppend, false, both.from.cancel));
+  TRY_ASSIGN(both.from, context.open(source, Access::kRead, context.cancel()));
+  TRY_ASSIGN(both.to, context.open(destination, Access::kAppend, both.from.cancel));
   if (same_place(both.from->storage().location(), both.to->storage().location())) {
     return fail(Error(ErrorKind::kInvalidInput, "source and destination are the same repository")
                     .hint("-r names the destination, --from-repo the source"));
@@ -71,7 +71,8 @@ int exit_code(const maintenance::CopyResult& result) {
   return failed == 0 ? kOk : failed == result.outcomes.size() ? kFailed : kIncomplete;
 }
 
-void print(Output& output, const maintenance::CopyResult& result, int code) {
+/// Gives the exit code.
+int finish(Output& output, const BothRepositories& both, const maintenance::CopyResult& result) {
   output.line(fmt::format("{} copied, {} there already, {} in {} new blobs stored",
                           plural(result.count(Kind::kCopied), "snapshot"), result.count(Kind::kThere),
                           format_size(result.stored.packed_bytes),
@@ -86,6 +87,7 @@ void print(Output& output, const maintenance::CopyResult& result, int code) {
     output.line(plural(skipped.size(), "snapshot") +
                 " could not be copied; `varve check --read-data` on the source tells what is damaged there");
   }
+  const int code = both.from.release(output, both.to.release(output, exit_code(result)));
   output.object({{"message_type", "summary"},
                  {"result", code == kOk ? "complete" : "incomplete"},
                  {"exit_code", code},
@@ -97,6 +99,7 @@ void print(Output& output, const maintenance::CopyResult& result, int code) {
                  {"tree_blobs", result.stored.tree_blobs_new},
                  {"data_added", result.stored.plain_bytes_new},
                  {"data_added_packed", result.stored.packed_bytes}});
+  return code;
 }
 
 Result<int> run_copy(Context& context, const CopyWords& words) {
@@ -111,10 +114,7 @@ Result<int> run_copy(Context& context, const CopyWords& words) {
   TRY_ASSIGN(const auto result, maintenance::copy(
                                     *both.from, *both.to, selected, {.writer = writer},
                                     [&](const auto& outcome) { show(output, outcome); }, output, cancel));
-  TRY(both.to.lock->release());
-  const int code = exit_code(result);
-  print(output, result, code);
-  return code;
+  return finish(output, both, result);
 }
 
 }  // namespace

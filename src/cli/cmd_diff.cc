@@ -54,9 +54,11 @@ void print(Output& output, const DiffWords& words, const files::DiffResult& resu
 }
 
 Result<int> diff(Context& context, const DiffWords& words) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
-  TRY_ASSIGN(const auto before, repo::find_snapshot_tree(*repository, words.before, {}, repository.cancel));
-  TRY_ASSIGN(const auto after, repo::find_snapshot_tree(*repository, words.after, {}, repository.cancel));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
+  TRY_ASSIGN(const auto found,
+             repo::find_snapshot_trees(*repository, {words.before, words.after}, {}, repository.cancel));
+  const auto& before = found[0];
+  const auto& after = found[1];
   auto& output = context.output();
   const bool quiet = context.global.quiet;
   if (!quiet) {

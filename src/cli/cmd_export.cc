@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
+#include "cli/merge_words.h"
 #include "job/export.h"
 
 namespace varve::cli {
@@ -14,14 +15,19 @@ namespace {
 struct ExportOptions {
   SnapshotOptions snapshot;
   std::string out;
+  bool merged = false;
+  MergeWords merge;
 };
 
 Result<int> run_export(Context& context, const ExportOptions& options) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto snapshot, find_snapshot(repository, options.snapshot));
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
-  TRY_ASSIGN(const auto result, job::export_dump(backup, options.out, context.output(), repository.cancel));
+  TRY_ASSIGN(const auto merge, merge_options(options.merge));
   auto& output = context.output();
+  TRY_ASSIGN(const auto result, options.merged
+                                    ? job::export_merged(backup, options.out, merge, output, repository.cancel)
+                                    : job::export_dump(backup, options.out, output, repository.cancel));
   output.line(fmt::format("exported {} to {}: {}, {}", snapshot.id.short_hex(), options.out,
                           plural(result.files, "file"), format_size(result.bytes)));
   output.line(fmt::format("  load it with: mongorestore --oplogReplay {}", options.out));
@@ -47,10 +53,16 @@ Result<int> run_export(Context& context, const ExportOptions& options) {
 
 void add_export(Command& app, Context& context) {
   auto* command = app.add_subcommand("export", "write a backup out as a mongodump folder");
-  command->footer("Example:\n  varve export latest --out /tmp/dump");
+  command->footer(
+      "Examples:\n"
+      "  varve export latest --out /tmp/dump && mongorestore --oplogReplay /tmp/dump\n"
+      "  varve export latest --out /tmp/final --merged");
   auto options = std::make_shared<ExportOptions>();
   add_snapshot_options(*command, options->snapshot);
   command->add_option("--out,-o", options->out, "a new or empty folder")->required()->type_name("DIR");
+  command->add_flag("--merged", options->merged,
+                    "the final documents, with what changed while the backup was read worked in, and an empty oplog");
+  add_merge_options(*command, options->merge);
   command->callback(
       [&context, options] { context.run = [&context, options] { return run_export(context, *options); }; });
 }

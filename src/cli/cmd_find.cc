@@ -5,7 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/context.h"
-#include "cli/find_time.h"
+#include "cli/local_time.h"
 #include "cli/node_format.h"
 #include "files/find.h"
 #include "repo/index.h"
@@ -167,9 +167,10 @@ class Finder {
     } else {
       TRY_ASSIGN(query, query_of(words_));
     }
-    TRY_ASSIGN(repository_, context_.open(Access::kRead, true));
+    TRY_ASSIGN(repository_, context_.open(Access::kRead));
     TRY_ASSIGN(auto snapshots,
                repo::select_snapshots(*repository_, words_.snapshots, words_.selection.filter(), repository_.cancel));
+    TRY(repository_->load_index(repository_.cancel));
     std::ranges::sort(snapshots, {}, &repo::Snapshot::time);
     if (!words_.reverse) std::ranges::reverse(snapshots);  // the newest first
     FindPrinter printer(context_.output(), words_, repository_->index());

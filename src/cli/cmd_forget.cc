@@ -149,20 +149,13 @@ Result<std::vector<Id>> choose(const OpenRepository& repository, const Words& wo
   return ids;
 }
 
-void print_named(Output& output, const std::vector<Id>& removed, const maintenance::Forgotten& result, bool dry_run,
-                 int code) {
-  auto ids = Json::array();
-  for (const Id& id : removed) ids.push_back(id.hex());
+Json named_json(const maintenance::Forgotten& result, bool dry_run, int code) {
   auto skipped = Json::array();
   for (const auto& [id, error] : result.failed) skipped.push_back({{"what", id.hex()}, {"reason", error.message()}});
-  for (const Id& id : removed) output.line((dry_run ? "would remove " : "removed ") + id.short_hex());
-  output.object({{"message_type", "summary"},
-                 {"removed_snapshots", ids},
-                 {"dry_run", dry_run},
-                 {"result", code == kOk ? "complete" : "incomplete"},
-                 {"exit_code", code},
-                 {"skipped", skipped},
-                 {"snapshot_id", nullptr}});
+  return {{"message_type", "summary"}, {"removed_snapshots", hex_of(result.removed)},
+          {"dry_run", dry_run},        {"result", code == kOk ? "complete" : "incomplete"},
+          {"exit_code", code},         {"skipped", skipped},
+          {"snapshot_id", nullptr}};
 }
 
 Result<int> run_forget(Context& context, const Words& words) {
@@ -183,22 +176,23 @@ Result<int> run_forget(Context& context, const Words& words) {
     TRY_ASSIGN(result, maintenance::remove_snapshots(*repository, ids, repository.cancel));
   }
   for (const auto& [id, error] : result.failed) output.problem("forget", "snapshot " + id.short_hex(), error);
-  int code = result.failed.empty() ? kOk : kIncomplete;
+  const std::string removed = words.dry_run ? "would remove " : "removed ";
   if (by_policy) {
     auto array = Json::array();
     for (const auto& group : groups) array.push_back(group_json(group));
     output.object(array);
-    output.line((words.dry_run ? "would remove " : "removed ") + plural(result.removed.size(), "snapshot"));
+    output.line(removed + plural(result.removed.size(), "snapshot"));
   } else {
-    print_named(output, result.removed, result, words.dry_run, code);
+    for (const Id& id : result.removed) output.line(removed + id.short_hex());
   }
-  if (words.prune && code == kOk && !ids.empty()) {
-    prune_plan.dry_run = words.dry_run;
-    if (words.dry_run) prune_plan.without = ids;
-    TRY_ASSIGN(code, prune(context, repository, prune_plan));
-  }
-  if (repository.lock) TRY(repository.lock->release());
-  return code;
+  int code = result.failed.empty() ? kOk : kIncomplete;
+  const bool prune_too = words.prune && code == kOk && !ids.empty();
+  if (!prune_too) code = repository.release(output, code);
+  if (!by_policy) output.object(named_json(result, words.dry_run, code));
+  if (!prune_too) return code;
+  prune_plan.dry_run = words.dry_run;
+  if (words.dry_run) prune_plan.without = ids;
+  return prune(context, repository, prune_plan);
 }
 
 }  // namespace

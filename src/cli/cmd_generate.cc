@@ -15,15 +15,21 @@ struct GenerateOptions {
   std::string man, bash, zsh, fish;
 };
 
-/// "-" is standard output.
 Status write_file(const std::string& path, const std::string& text) {
-  std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "w");
+  std::FILE* file = std::fopen(path.c_str(), "w");
   if (file == nullptr) return fail(system_error("cannot write " + path, errno));
   bool good = std::fwrite(text.data(), 1, text.size(), file) == text.size();
   good = std::fflush(file) == 0 && good;
   const int error = errno;
-  if (file != stdout) good = std::fclose(file) == 0 && good;
+  good = std::fclose(file) == 0 && good;
   if (!good) return fail(system_error("cannot write " + path, error));
+  return {};
+}
+
+/// "-" is standard output.
+Status write_completion(Output& output, const std::string& path, const std::string& text) {
+  if (path != "-") return write_file(path, text);
+  output.raw(text);
   return {};
 }
 
@@ -42,17 +48,18 @@ Result<int> generate(Context& context, const Command& app, const GenerateOptions
     return fail(Error(ErrorKind::kInvalidInput, "nothing to generate was named")
                     .hint("--man FOLDER, --bash-completion FILE, --zsh-completion FILE or --fish-completion FILE"));
   }
+  Output& output = context.output();
   size_t pages = 0;
   if (!options.man.empty()) {
     if (::mkdir(options.man.c_str(), 0755) != 0 && errno != EEXIST) {
       return fail(system_error("cannot make " + options.man, errno));
     }
     TRY(write_pages(program, {}, options.man, pages));
-    context.output().note(std::to_string(pages) + " pages written to " + options.man);
+    output.note(std::to_string(pages) + " pages written to " + options.man);
   }
-  if (!options.bash.empty()) TRY(write_file(options.bash, bash_completion(program)));
-  if (!options.zsh.empty()) TRY(write_file(options.zsh, zsh_completion(program)));
-  if (!options.fish.empty()) TRY(write_file(options.fish, fish_completion(program)));
+  if (!options.bash.empty()) TRY(write_completion(output, options.bash, bash_completion(program)));
+  if (!options.zsh.empty()) TRY(write_completion(output, options.zsh, zsh_completion(program)));
+  if (!options.fish.empty()) TRY(write_completion(output, options.fish, fish_completion(program)));
   return kOk;
 }
 

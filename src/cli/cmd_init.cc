@@ -17,7 +17,7 @@ struct InitOptions {
 
 Result<codec::Polynomial> polynomial_of(Context& context, const InitOptions& options) {
   TRY_ASSIGN(const auto place, source_place(options.source));
-  TRY_ASSIGN(const auto other, context.open(place, Access::kNoLock, false, context.cancel()));
+  TRY_ASSIGN(const auto other, context.open(place, Access::kNoLock, context.cancel()));
   return other->config().polynomial;
 }
 

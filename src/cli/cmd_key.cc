@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -7,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
+#include "cli/local_time.h"
 #include "maintenance/key_ring.h"
 #include "repo/unpacked.h"
 
@@ -18,17 +18,8 @@ struct NewKeyWords {
   std::string password_file, user, host;
 };
 
-/// As restic shows times of keys: this machine's zone.
-std::string local_time(Time time) {
-  const std::time_t moment = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-  std::tm local{};
-  char text[32] = "";
-  if (localtime_r(&moment, &local) != nullptr) (void)std::strftime(text, sizeof text, "%F %T", &local);
-  return text;
-}
-
 Result<std::string> new_password(const NewKeyWords& words) {
-  if (!words.password_file.empty()) return first_line(words.password_file);
+  if (!words.password_file.empty()) return file_content(words.password_file);
   auto password = ask("new password");
   if (!password) return fail(std::move(password).error().hint("--new-password-file names a file that holds it"));
   TRY_ASSIGN(const auto again, ask("the same again"));
@@ -37,7 +28,7 @@ Result<std::string> new_password(const NewKeyWords& words) {
 }
 
 Result<int> list(Context& context) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto list, maintenance::list_keys(*repository, repository.cancel));
   auto& output = context.output();
   size_t user = 4, host = 4;
@@ -48,7 +39,7 @@ Result<int> list(Context& context) {
   output.line(fmt::format(" {:<8}  {:<{}}  {:<{}}  {}", "ID", "User", user, "Host", host, "Created"));
   auto array = nlohmann::ordered_json::array();
   for (const auto& key : list.keys) {
-    const auto created = local_time(key.file.created);
+    const auto created = local_time_text(key.file.created);
     output.line(fmt::format("{}{}  {:<{}}  {:<{}}  {}", key.current ? '*' : ' ', key.id.short_hex(), key.file.username,
                             user, key.file.hostname, host, created));
     array.push_back({{"current", key.current},
@@ -62,44 +53,40 @@ Result<int> list(Context& context) {
   return list.unreadable.empty() ? kOk : kFailed;
 }
 
-void summarise(Output& output, const char* field, const Id& id) {
+/// Says what was done, and ends the work; the exit code.
+int finish(Output& output, const OpenRepository& repository, const std::string& line, const char* field, const Id& id) {
+  output.line(line);
+  const int code = repository.release(output, kOk);
   output.object({{"message_type", "summary"},
-                 {"result", "complete"},
-                 {"exit_code", kOk},
+                 {"result", code == kOk ? "complete" : "incomplete"},
+                 {"exit_code", code},
                  {"skipped", nlohmann::ordered_json::array()},
                  {"snapshot_id", nullptr},
                  {field, id.hex()}});
+  return code;
 }
 
 Result<int> add(Context& context, const NewKeyWords& words) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kAppend, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kAppend));
   TRY_ASSIGN(const auto password, new_password(words));
   TRY_ASSIGN(const Id id, maintenance::add_key(*repository, password, {words.user, words.host}, repository.cancel));
-  TRY(repository.lock->release());
-  context.output().line("saved new key with ID " + id.hex());
-  summarise(context.output(), "key_id", id);
-  return kOk;
+  return finish(context.output(), repository, "saved new key with ID " + id.hex(), "key_id", id);
 }
 
 Result<int> remove(Context& context, const std::string& name) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   TRY_ASSIGN(const Id id, repo::find_file(repository->storage(), storage::FileType::kKey, name, repository.cancel));
   TRY(maintenance::remove_key(*repository, id, repository.cancel));
-  TRY(repository.lock->release());
-  context.output().line("removed key " + id.hex());
-  summarise(context.output(), "removed_key_id", id);
-  return kOk;
+  return finish(context.output(), repository, "removed key " + id.hex(), "removed_key_id", id);
 }
 
 Result<int> passwd(Context& context, const NewKeyWords& words) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   TRY_ASSIGN(const auto password, new_password(words));
   TRY_ASSIGN(const Id id,
              maintenance::change_password(*repository, password, {words.user, words.host}, repository.cancel));
-  TRY(repository.lock->release());
-  context.output().line("saved new key as " + id.hex() + "; the old password is no longer good");
-  summarise(context.output(), "key_id", id);
-  return kOk;
+  return finish(context.output(), repository, "saved new key as " + id.hex() + "; the old password is no longer good",
+                "key_id", id);
 }
 
 Command* add_verb(Command& key, Context& context, const char* name, const char* what, const char* example,

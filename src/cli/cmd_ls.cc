@@ -86,7 +86,7 @@ Result<int> ls(Context& context, const LsWords& words) {
   TRY_ASSIGN(const auto printer, make_ls_printer(context.output(), style));
   std::vector<std::string> folders;
   for (const auto& folder : words.folders) folders.push_back(files::absolute_path(folder, "/"));
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto found, find_snapshot_tree(repository, words.snapshot));
   auto head = found.snapshot;
   head.tree = found.tree;  // what is listed, as restic has it

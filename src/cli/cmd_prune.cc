@@ -14,9 +14,7 @@ Result<int> run_prune(Context& context, const Words& words) {
   TRY_ASSIGN(auto options, prune_options(words.prune));
   options.dry_run = words.dry_run;
   TRY_ASSIGN(const auto repository, open_to_remove(context, words.dry_run));
-  TRY_ASSIGN(const int code, prune(context, repository, options));
-  if (repository.lock) TRY(repository.lock->release());
-  return code;
+  return prune(context, repository, options);
 }
 
 }  // namespace

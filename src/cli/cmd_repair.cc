@@ -20,10 +20,10 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxShown = 20;
 
-Json summary(bool complete, Json skipped) {
+Json summary(int code, Json skipped) {
   return {{"message_type", "summary"},
-          {"result", complete ? "complete" : "incomplete"},
-          {"exit_code", complete ? kOk : kIncomplete},
+          {"result", code == kOk ? "complete" : "incomplete"},
+          {"exit_code", code},
           {"skipped", std::move(skipped)},
           {"snapshot_id", nullptr}};
 }
@@ -38,7 +38,7 @@ void print_list(Output& output, const std::vector<Id>& ids, const std::string& n
 }
 
 Result<int> repair_index(Context& context, const maintenance::RepairIndexOptions& options) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   auto& output = context.output();
   TRY_ASSIGN(const auto result, maintenance::repair_index(*repository, options, output, repository.cancel));
   print_list(output, result.broken_files, "index file", "removed that could not be read");
@@ -59,8 +59,11 @@ Result<int> repair_index(Context& context, const maintenance::RepairIndexOptions
   for (const Id& pack : result.damaged_packs) {
     skipped.push_back({{"what", "pack " + pack.hex()}, {"reason", "its header cannot be read"}});
   }
-  const bool complete = result.damaged_packs.empty();
-  Json object = summary(complete, std::move(skipped));
+  for (const Id& pack : result.missing_packs) {
+    skipped.push_back({{"what", "pack " + pack.hex()}, {"reason", "it is missing"}});
+  }
+  const int code = repository.release(output, skipped.empty() ? kOk : kIncomplete);
+  Json object = summary(code, std::move(skipped));
   object.update({{"broken_index_files", hex_of(result.broken_files)},
                  {"missing_packs", hex_of(result.missing_packs)},
                  {"added_packs", hex_of(result.added_packs)},
@@ -70,23 +73,15 @@ Result<int> repair_index(Context& context, const maintenance::RepairIndexOptions
                  {"index_files_written", result.files_written},
                  {"index_files_removed", result.files_removed}});
   output.object(object);
-  return complete ? kOk : kIncomplete;
+  return code;
 }
 
 // repair packs
 
-/// A full id may be that of a pack which is in the index only, or nowhere.
-Result<Id> find_pack(const std::string& name, const std::vector<storage::FileInfo>& packs) {
+/// A full id may be that of a pack which is in the index only.
+Result<Id> find_pack(const OpenRepository& repository, const std::string& name) {
   if (const auto id = Id::parse(name)) return *id;
-  std::optional<Id> found;
-  for (const auto& pack : packs) {
-    if (name.size() < 4 || !pack.id.hex().starts_with(name)) continue;
-    if (found) return fail(ErrorKind::kInvalidInput, "\"" + name + "\" is the beginning of several packs");
-    found = pack.id;
-  }
-  if (found) return *found;
-  return fail(Error(ErrorKind::kInvalidInput, "there is no pack \"" + name + "\"")
-                  .hint("`varve check --read-data` names the damaged ones in full"));
+  return repo::find_file(repository->storage(), storage::FileType::kPack, name, repository.cancel);
 }
 
 /// The pack as it was, in the present folder; one that lies there from an earlier run serves.
@@ -102,6 +97,15 @@ Status keep_copy(const Id& pack, ByteView bytes, const Cancel& cancel) {
                   .hint("change to a folder where there is room for it"));
 }
 
+/// What nothing holds any more.
+void add_losses(const maintenance::SalvagedPack& pack, Json& skipped) {
+  const std::string name = "pack " + pack.pack.hex();
+  for (const auto& loss : pack.losses) skipped.push_back({{"what", name}, {"reason", "lost " + loss}});
+  if (pack.lost > pack.losses.size()) {
+    skipped.push_back({{"what", name}, {"reason", fmt::format("lost {} more", pack.lost - pack.losses.size())}});
+  }
+}
+
 void print(Output& output, const maintenance::SalvagedPack& pack) {
   output.line(fmt::format("pack {}: {}{} saved, {} lost", pack.pack.hex(), pack.was_missing ? "missing, " : "",
                           plural(pack.salvaged, "blob"), pack.lost));
@@ -110,21 +114,23 @@ void print(Output& output, const maintenance::SalvagedPack& pack) {
 }
 
 Result<int> repair_packs(Context& context, const std::vector<std::string>& names) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
+  TRY(repository->load_index(repository.cancel));
   auto& output = context.output();
-  TRY_ASSIGN(const auto packs, repo::list_files(repository->storage(), storage::FileType::kPack, repository.cancel));
   std::vector<Id> ids;
   for (const auto& name : names) {
-    TRY_ASSIGN(const Id id, find_pack(name, packs));
+    TRY_ASSIGN(const Id id, find_pack(repository, name));
     ids.push_back(id);
   }
   output.note("copies of the packs are kept in this folder");
   const auto copy = [&](const Id& pack, ByteView bytes) { return keep_copy(pack, bytes, repository.cancel); };
   TRY_ASSIGN(const auto result, maintenance::repair_packs(*repository, ids, copy, output, repository.cancel));
   Json list = Json::array();
+  Json skipped = Json::array();
   uint64_t lost = 0;
   for (const auto& pack : result.packs) {
     print(output, pack);
+    add_losses(pack, skipped);
     lost += pack.lost;
     list.push_back({{"pack", pack.pack.hex()},
                     {"was_missing", pack.was_missing},
@@ -137,13 +143,14 @@ Result<int> repair_packs(Context& context, const std::vector<std::string>& names
         "a new backup stores again what its source still has; `varve repair snapshots` makes snapshots without "
         "what is lost");
   }
-  Json object = summary(true, Json::array());
+  const int code = repository.release(output, lost == 0 ? kOk : kIncomplete);
+  Json object = summary(code, std::move(skipped));
   object.update({{"packs", std::move(list)},
                  {"blobs_lost", lost},
                  {"index_files_written", result.files_written},
                  {"index_files_removed", result.files_removed}});
   output.object(object);
-  return kOk;
+  return code;
 }
 
 void add_repair_index(Command& repair, Context& context) {

@@ -68,6 +68,17 @@ const char* outcome_name(RepairedSnapshot::Outcome outcome) {
   return "";
 }
 
+/// What it has no longer, or never will have.
+void add_losses(const RepairedSnapshot& snapshot, Json& skipped) {
+  const std::string name = "snapshot " + snapshot.id.hex();
+  const auto add = [&](std::string reason) { skipped.push_back({{"what", name}, {"reason", std::move(reason)}}); };
+  if (!snapshot.why.empty()) add(snapshot.why);
+  for (const auto& change : snapshot.changes) {
+    if (change.kind != SnapshotChange::Kind::kSizeCorrected) add(sentence(change));
+  }
+  if (snapshot.more_changes > 0) add(fmt::format("and {} more", snapshot.more_changes));
+}
+
 Json to_json(const RepairedSnapshot& snapshot) {
   std::vector<std::string> changes;
   for (const auto& change : snapshot.changes) changes.push_back(sentence(change));
@@ -87,10 +98,11 @@ void print(Output& output, const RepairedSnapshot& snapshot, bool dry_run) {
 }
 
 Result<int> repair_snapshots(Context& context, const SnapshotsArguments& arguments) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   auto& output = context.output();
   TRY_ASSIGN(auto files, repo::read_snapshot_files(*repository, repository.cancel));
   TRY_ASSIGN(files, repo::select_snapshot_files(std::move(files), arguments.names, arguments.selection.filter()));
+  TRY(repository->load_index(repository.cancel));
   auto options = arguments.options;
   options.named = !arguments.names.empty();
   TRY_ASSIGN(const auto snapshots,
@@ -102,23 +114,23 @@ Result<int> repair_snapshots(Context& context, const SnapshotsArguments& argumen
     print(output, snapshot, options.dry_run);
     list.push_back(to_json(snapshot));
     const bool left = snapshot.outcome == RepairedSnapshot::Outcome::kIrreparable;
-    if (left) skipped.push_back({{"what", "snapshot " + snapshot.id.hex()}, {"reason", snapshot.why}});
+    add_losses(snapshot, skipped);
     changed += !left && snapshot.outcome != RepairedSnapshot::Outcome::kSound;
   }
   output.line(fmt::format("{} {}", plural(changed, "snapshot"), options.dry_run ? "would be changed" : "changed"));
   if (changed > 0 && !options.forget && !options.dry_run) {
     output.line("the broken ones are still there; --forget puts the repaired ones in their place");
   }
-  const bool complete = skipped.empty();
+  const int code = repository.release(output, skipped.empty() ? kOk : kIncomplete);
   output.object({{"message_type", "summary"},
-                 {"result", complete ? "complete" : "incomplete"},
-                 {"exit_code", complete ? kOk : kIncomplete},
+                 {"result", code == kOk ? "complete" : "incomplete"},
+                 {"exit_code", code},
                  {"skipped", std::move(skipped)},
                  {"snapshot_id", nullptr},
                  {"dry_run", options.dry_run},
                  {"snapshots", std::move(list)},
                  {"snapshots_changed", changed}});
-  return complete ? kOk : kIncomplete;
+  return code;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
+#include "cli/merge_words.h"
 #include "cli/restore_files.h"
 #include "job/restore.h"
 
@@ -19,6 +20,7 @@ struct RestoreWords {
   SnapshotOptions snapshot;
   UriOptions to;
   FilterOptions filter;
+  MergeWords merge;
   RestoreFilesWords files;
   bool drop = false, no_verify = false, dry_run = false, yes = false;
   unsigned writers = 0;
@@ -114,16 +116,18 @@ nlohmann::ordered_json summary(const job::RestoreResult& result, const repo::Sna
 Result<int> run_restore(Context& context, const RestoreWords& words) {
   TRY_ASSIGN(auto uri, resolve_uri(words.to, "to restore to (--to), and no folder (--target)"));
   TRY_ASSIGN(auto filter, bson::NamespaceFilter::make(words.filter.includes, words.filter.excludes));
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
+  TRY_ASSIGN(const auto merge, merge_options(words.merge));
   auto& output = context.output();
   job::RestoreOptions options{.to = std::move(uri),
                               .filter = std::move(filter),
                               .drop = words.drop,
                               .dry_run = words.dry_run,
                               .verify = !words.no_verify,
-                              .writers = words.writers};
+                              .writers = words.writers,
+                              .merge = merge};
   if (!words.yes) options.confirm = [&output](const auto& plan) { return confirm(output, plan); };
   const auto started = system_clock().ticks();
   TRY_ASSIGN(const auto result, job::restore(backup, options, output, repository.cancel));
@@ -157,9 +161,10 @@ void add_restore(Command& app, Context& context) {
   command->add_flag("--no-verify", words->no_verify,
                     "do not read the restored documents back; unverified, so the exit code is 3");
   command->add_flag("--yes,-y", words->yes, "do not ask");
+  add_merge_options(*command, words->merge);
   add_restore_files_options(*command, words->files,
                             {"--to", "--uri-file", "--mongo-password-command", "--ns-include", "--ns-exclude", "--drop",
-                             "--writers", "--no-verify", "--yes"});
+                             "--writers", "--no-verify", "--yes", "--memory", "--spill-dir"});
   command->add_flag("--dry-run,-n", words->dry_run, "say what would be done, and do nothing");
   command->callback([&context, words] {
     context.run = [&context, words] {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/format.h"
+#include "cli/problems.h"
 #include "cli/restore_files.h"
 #include "files/paths.h"
 #include "files/restorer.h"
@@ -95,12 +96,12 @@ Status set_selection(const RestoreFilesWords& words, files::RestoreOptions& opti
   TRY_ASSIGN(const auto excludes, words.excludes.rules());
   if (!words.includes.empty()) {
     options.select = [includes](const std::string& path, bool) {
-      return files::Selection{includes.matches(path), includes.may_match_below(path)};
+      return files::Choice{includes.matches(path), includes.may_match_below(path)};
     };
   } else if (!words.excludes.empty()) {
     options.select = [excludes](const std::string& path, bool) {
       const bool taken = !excludes.matches(path);
-      return files::Selection{taken, taken};
+      return files::Choice{taken, taken};
     };
   }
   const bool only = !words.include_attributes.empty();
@@ -129,7 +130,33 @@ void print(Output& output, const files::RestoreResult& result, const RestoreFile
     text += fmt::format(", {} {}", dry_run ? "would delete" : "deleted", format_count(c.files_deleted));
   }
   output.line(text);
+  print_problems(output, result.problems, c.errors);
   if (words.verify) output.line(fmt::format("read back and compared {}", plural(result.files_verified, "file")));
+}
+
+/// What was restored is of use, though something is missing; unless there is nothing of it.
+int exit_code(const RestoreCounts& counts) {
+  if (counts.errors == 0) return kOk;
+  return counts.files_restored + counts.files_skipped > 0 ? kIncomplete : kFailed;
+}
+
+nlohmann::ordered_json summary(const files::RestoreResult& result, const repo::Snapshot& snapshot, bool dry_run,
+                               std::chrono::nanoseconds took, int code) {
+  const auto& c = result.counts;
+  nlohmann::ordered_json object = {{"message_type", "summary"},
+                                   {"seconds_elapsed", std::chrono::duration_cast<std::chrono::seconds>(took).count()}};
+  object.update(counts_json(c));
+  object.update({{"result", code == kOk ? "complete" : "incomplete"},
+                 {"exit_code", code},
+                 {"skipped", problems_json(result.problems)},
+                 {"snapshot_id", snapshot.id.hex()},
+                 {"dry_run", dry_run},
+                 {"num_errors", c.errors},
+                 {"files_verified", result.files_verified},
+                 {"without_owner", c.without_owner},
+                 {"without_xattrs", c.without_attributes},
+                 {"sockets_left_out", c.sockets}});
+  return object;
 }
 
 Result<files::RestoreResult> run(Context& context, const OpenRepository& repository, const repo::SnapshotTree& found,
@@ -181,32 +208,16 @@ Result<int> restore_files(Context& context, const SnapshotOptions& snapshot, con
                                 .owners_by_name = words.owners_by_name};
   TRY_ASSIGN(options.overwrite, parse_overwrite(words.overwrite));
   TRY(set_selection(words, options));
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto found, find_snapshot_tree(repository, snapshot));
   const auto started = system_clock().ticks();
   TRY_ASSIGN(const auto result, run(context, repository, found, words, options));
   const auto took = system_clock().ticks() - started;
   auto& output = context.output();
   print(output, result, words, dry_run, took);
-  const auto errors = result.counts.errors;
-  const int code = errors == 0 ? kOk : kFailed;
-  nlohmann::ordered_json summary = {
-      {"message_type", "summary"}, {"seconds_elapsed", std::chrono::duration_cast<std::chrono::seconds>(took).count()}};
-  summary.update(counts_json(result.counts));
-  summary.update({{"result", errors == 0 ? "complete" : "incomplete"},
-                  {"exit_code", code},
-                  {"snapshot_id", found.snapshot.id.hex()},
-                  {"dry_run", dry_run},
-                  {"num_errors", errors},
-                  {"files_verified", result.files_verified},
-                  {"without_owner", result.counts.without_owner},
-                  {"without_xattrs", result.counts.without_attributes},
-                  {"sockets_left_out", result.counts.sockets}});
-  output.object(summary);
-  if (errors == 0) return code;
-  return output.error(
-      Error(ErrorKind::kCorrupt, fmt::format("there {} {}", errors == 1 ? "was" : "were", plural(errors, "error")))
-          .hint("everything that was not named is restored"));
+  const int code = exit_code(result.counts);
+  output.object(summary(result, found.snapshot, dry_run, took, code));
+  return code;
 }
 
 }  // namespace varve::cli

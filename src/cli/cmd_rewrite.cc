@@ -33,7 +33,7 @@ Result<RewriteOptions> options_from(const RewriteWords& words) {
   options.dry_run = words.dry_run;
   options.summarise = words.summarise;
   if (!words.new_time.empty()) {
-    TRY_ASSIGN(options.new_time, parse_local_time(words.new_time));
+    TRY_ASSIGN(options.new_time, parse_moment(words.new_time));
   }
   TRY_ASSIGN(auto rules, words.exclude.rules());
   if (!rules.empty()) {
@@ -66,7 +66,8 @@ void show(Output& output, const RewriteOutcome& outcome, const RewriteOptions& o
   output.object(object);
 }
 
-int finish(Output& output, const std::vector<RewriteOutcome>& outcomes, const RewriteOptions& options) {
+int finish(Output& output, const OpenRepository& repository, const std::vector<RewriteOutcome>& outcomes,
+           const RewriteOptions& options) {
   size_t changed = 0;
   auto skipped = nlohmann::ordered_json::array();
   for (const auto& outcome : outcomes) {
@@ -74,12 +75,13 @@ int finish(Output& output, const std::vector<RewriteOutcome>& outcomes, const Re
     if (outcome.kind != Kind::kFailed) continue;
     skipped.push_back({{"what", "snapshot " + outcome.before.hex()}, {"reason", outcome.why}});
   }
-  const int code = skipped.empty() ? kOk : skipped.size() == outcomes.size() ? kFailed : kIncomplete;
   if (changed == 0) {
     output.line(options.dry_run ? "no snapshots would be modified" : "no snapshots were modified");
   } else {
     output.line((options.dry_run ? "would modify " : "modified ") + plural(changed, "snapshot"));
   }
+  const int done = skipped.empty() ? kOk : skipped.size() == outcomes.size() ? kFailed : kIncomplete;
+  const int code = repository.release(output, done);
   output.object({{"message_type", "summary"},
                  {"result", code == kOk ? "complete" : "incomplete"},
                  {"exit_code", code},
@@ -93,7 +95,7 @@ int finish(Output& output, const std::vector<RewriteOutcome>& outcomes, const Re
 Result<int> run_rewrite(Context& context, const RewriteWords& words) {
   TRY_ASSIGN(const auto options, options_from(words));
   const auto access = options.dry_run ? Access::kRead : options.forget ? Access::kExclusive : Access::kAppend;
-  TRY_ASSIGN(const auto repository, context.open(access, false));
+  TRY_ASSIGN(const auto repository, context.open(access));
   TRY_ASSIGN(const auto selected,
              repo::select_snapshots(*repository, words.snapshots, words.selection.filter(), repository.cancel));
   TRY(repository->load_index(repository.cancel));
@@ -101,8 +103,7 @@ Result<int> run_rewrite(Context& context, const RewriteWords& words) {
   const auto decided = [&](const RewriteOutcome& outcome) { show(output, outcome, options); };
   TRY_ASSIGN(const auto outcomes,
              maintenance::rewrite(*repository, selected, options, decided, output, repository.cancel));
-  if (repository.lock) TRY(repository.lock->release());
-  return finish(output, outcomes, options);
+  return finish(output, repository, outcomes, options);
 }
 
 }  // namespace

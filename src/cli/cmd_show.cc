@@ -52,7 +52,7 @@ void print(Output& output, const repo::Snapshot& snapshot, const Manifest& m) {
 }
 
 Result<int> show(Context& context, const SnapshotOptions& options) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, true));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto snapshot, find_snapshot(repository, options));
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
   if (context.output().json()) {

@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
-#include "cli/node_format.h"
+#include "cli/local_time.h"
 #include "cli/snapshot_json.h"
 #include "maintenance/group.h"
 #include "repo/select_snapshots.h"
@@ -111,7 +111,7 @@ Result<int> list(Context& context, const SnapshotsWords& words) {
   TRY_ASSIGN(const auto by, maintenance::parse_group_by(words.group_by));
   auto selection = words.selection;
   selection.hosts.insert(selection.hosts.end(), words.sources.begin(), words.sources.end());
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(auto snapshots, repo::select_snapshots(*repository, words.names, selection.filter(), repository.cancel));
   std::ranges::stable_sort(snapshots, {}, &repo::Snapshot::time);
   if (by.any()) {

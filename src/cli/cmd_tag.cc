@@ -38,7 +38,7 @@ Result<maintenance::TagChange> change_from(const TagWords& words) {
 
 Result<int> run_tag(Context& context, const TagWords& words) {
   TRY_ASSIGN(const auto change, change_from(words));
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
   TRY_ASSIGN(const auto selected,
              repo::select_snapshots(*repository, words.snapshots, words.selection.filter(), repository.cancel));
   auto& output = context.output();
@@ -51,15 +51,15 @@ Result<int> run_tag(Context& context, const TagWords& words) {
     output.object(
         {{"message_type", "changed"}, {"old_snapshot_id", snapshot.id.hex()}, {"new_snapshot_id", id->hex()}});
   }
-  TRY(repository.lock->release());
   output.line(changed == 0 ? "no snapshots were modified" : "modified " + plural(changed, "snapshot"));
+  const int code = repository.release(output, kOk);
   output.object({{"message_type", "summary"},
                  {"changed_snapshots", changed},
-                 {"result", "complete"},
-                 {"exit_code", kOk},
+                 {"result", code == kOk ? "complete" : "incomplete"},
+                 {"exit_code", code},
                  {"skipped", nlohmann::ordered_json::array()},
                  {"snapshot_id", nullptr}});
-  return kOk;
+  return code;
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace varve::cli {
 namespace {
 
 Result<int> run_unlock(Context& context, bool all) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kNoLock, false));
+  TRY_ASSIGN(const auto repository, context.open(Access::kNoLock));
   TRY_ASSIGN(const auto result, repo::unlock(*repository, all, repository.cancel));
   auto& output = context.output();
   output.line(plural(result.removed, "lock") + " removed");

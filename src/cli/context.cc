@@ -2,6 +2,9 @@
 
 #include <charconv>
 
+#include <fmt/format.h>
+
+#include "base/parse.h"
 #include "cli/command.h"
 #include "job/layout.h"
 #include "storage/storage.h"
@@ -35,11 +38,19 @@ std::string program_version() {
   return "varve " VARVE_VERSION;
 }
 
+int OpenRepository::release(Output& output, int code) const {
+  const auto released = lock ? lock->release() : Status();
+  if (released) return code;
+  const auto& error = released.error();
+  output.warning(fmt::format("{}; {}", error.message(), fmt::join(error.hints(), "; ")));
+  return code == kOk ? kIncomplete : code;
+}
+
 Result<std::string> Context::repository_location() const {
   if (!global.repo.empty()) return global.repo;
-  if (!global.repository_file.empty()) return first_line(global.repository_file);
+  if (!global.repository_file.empty()) return file_content(global.repository_file);
   if (const auto location = variable("REPOSITORY")) return *location;
-  if (const auto file = variable("REPOSITORY_FILE")) return first_line(*file);
+  if (const auto file = variable("REPOSITORY_FILE")) return file_content(*file);
   return fail(Error(ErrorKind::kInvalidInput, "no repository was named")
                   .hint("-r PLACE, or RESTIC_REPOSITORY in the environment, says where it is"));
 }
@@ -53,12 +64,12 @@ Result<Place> Context::place() const {
   return Place{std::move(location), {global.password_file, global.password_command, ""}};
 }
 
-Result<OpenRepository> Context::open(Access access, bool with_index) {
+Result<OpenRepository> Context::open(Access access) {
   TRY_ASSIGN(const auto main, place());
-  return open(main, access, with_index, cancel_);
+  return open(main, access, cancel_);
 }
 
-Result<OpenRepository> Context::open(const Place& place, Access access, bool with_index, const Cancel& parent) {
+Result<OpenRepository> Context::open(const Place& place, Access access, const Cancel& parent) {
   TRY_ASSIGN(auto storage, storage::open_storage(place.location));
   std::shared_ptr<storage::Storage> shared = std::move(storage);
   // Asked for only where there is something to open.
@@ -77,7 +88,6 @@ Result<OpenRepository> Context::open(const Place& place, Access access, bool wit
     TRY_ASSIGN(open.lock, repo::Lock::acquire_within(patience, *open.repository, mode, parent));
     open.cancel = open.lock->cancel();
   }
-  if (with_index) TRY(open.repository->load_index(open.cancel));
   return open;
 }
 
@@ -101,11 +111,11 @@ Result<Place> source_place(const SourceOptions& options) {
   if (!options.repo.empty()) {
     place.location = options.repo;
   } else if (!options.repository_file.empty()) {
-    TRY_ASSIGN(place.location, first_line(options.repository_file));
+    TRY_ASSIGN(place.location, file_content(options.repository_file));
   } else if (const auto location = variable("FROM_REPOSITORY")) {
     place.location = *location;
   } else if (const auto file = variable("FROM_REPOSITORY_FILE")) {
-    TRY_ASSIGN(place.location, first_line(*file));
+    TRY_ASSIGN(place.location, file_content(*file));
   } else {
     return fail(Error(ErrorKind::kInvalidInput, "the other repository was not named")
                     .hint("--from-repo PLACE, or RESTIC_FROM_REPOSITORY in the environment, says where it is"));
@@ -136,6 +146,11 @@ Result<codec::Compression> parse_compression(const std::string& name) {
   if (name == "max") return codec::Compression::kMax;
   return fail(Error(ErrorKind::kInvalidInput, "there is no compression '" + name + "'")
                   .hint("off, fastest, auto, better and max are known"));
+}
+
+Result<uint64_t> size_option(const std::string& option, const std::string& text) {
+  if (const auto size = parse_size(text)) return *size;
+  return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + text + "\"").hint("such as 500K, 20M or 10G"));
 }
 
 repo::SnapshotFilter SelectionOptions::filter() const {
@@ -169,7 +184,9 @@ repo::SnapshotFilter filter_of(const SnapshotOptions& options) {
 }  // namespace
 
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options) {
-  return repository->find_snapshot(options.name, filter_of(options), repository.cancel);
+  TRY_ASSIGN(auto snapshot, repository->find_snapshot(options.name, filter_of(options), repository.cancel));
+  TRY(repository->load_index(repository.cancel));
+  return snapshot;
 }
 
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options) {

@@ -31,6 +31,10 @@ struct OpenRepository {
   std::unique_ptr<repo::Lock> lock;
   Cancel cancel;  ///< stops with the program and with the lock
 
+  /// Lets go of the lock once the work is done, between what is printed of it and its summary: a lock that cannot be
+  /// removed undoes nothing, so it is a warning, and the exit code, `code` otherwise, tells that something is left.
+  int release(Output& output, int code) const;
+
   repo::Repository& operator*() const { return *repository; }
   repo::Repository* operator->() const { return repository.get(); }
 };
@@ -62,10 +66,11 @@ class Context {
 
   Result<std::string> repository_location() const;
   Result<std::string> password(const std::string& prompt) const;
-  /// Opens, locks and, if asked for, loads the index.
-  Result<OpenRepository> open(Access access, bool with_index);
+  /// Opens and locks. The index is loaded by whoever needs it, and not before the snapshots were listed: what a backup
+  /// adds in between would be missed. find_snapshot and find_snapshot_tree do it so.
+  Result<OpenRepository> open(Access access);
   /// The same for a repository beside it, or for the main one if its work must end with that of another: `parent`.
-  Result<OpenRepository> open(const Place& place, Access access, bool with_index, const Cancel& parent);
+  Result<OpenRepository> open(const Place& place, Access access, const Cancel& parent);
   /// What -r and its relatives name.
   Result<Place> place() const;
 
@@ -83,6 +88,8 @@ struct FilterOptions {
 void add_filter_options(Command& command, FilterOptions& options);
 void add_uri_secrets(Command& command, UriOptions& options);
 Result<codec::Compression> parse_compression(const std::string& name);
+/// A number of bytes, such as 20M; the error names the option.
+Result<uint64_t> size_option(const std::string& option, const std::string& text);
 /// --host, --path and --tag, which select snapshots as in restic.
 struct SelectionOptions {
   std::vector<std::string> hosts, paths, tags;
@@ -97,8 +104,9 @@ struct SnapshotOptions {
   SelectionOptions selection;
 };
 void add_snapshot_options(Command& command, SnapshotOptions& options);
+/// Both load the index, after the snapshot was found.
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
-/// `S:FOLDER` too. The index must be loaded.
+/// `S:FOLDER` too.
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options);
 
 /// --from-repo and its relatives: the repository that another one is made like or filled from.

@@ -1,9 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/context.h"
@@ -72,6 +75,26 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, varve::cli::O
       varve::Error(varve::ErrorKind::kInvalidInput, what).hint("`varve COMMAND --help` shows what it takes"));
 }
 
+/// One that is closed would be given to the next file that is opened: what is printed would go into the repository.
+/// Each is opened the wrong way round, so that using it stays an error.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) < 0 && errno == EBADF) {
+      (void)::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+  }
+}
+
+/// The exit code.
+int run_command(Context& context) {
+  try {
+    const auto result = context.run();
+    return result ? *result : context.output().error(result.error());
+  } catch (const std::exception& exception) {  // locks are released by now
+    return context.output().error(varve::exception_error(exception));
+  }
+}
+
 int run(std::vector<std::string> arguments, bool passwords_hidden) {
   const auto cancel = varve::cli::cancel_on_signals();
   varve::cli::Output output;
@@ -88,7 +111,7 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    return usage_error(app, error, output);
+    return output.finish(usage_error(app, error, output));
   }
   output.set_json(context.global.json);
   output.set_quiet(context.global.quiet);
@@ -97,14 +120,13 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
         "a password in an argument can be read by others on this machine for a moment; "
         "@FILE, --uri-file or VARVE_MONGO_PASSWORD_FILE keep it out of sight");
   }
-  const auto result = context.run();
-  if (!result) return output.error(result.error());
-  return *result;
+  return output.finish(run_command(context));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_streams();
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const bool hidden = varve::cli::hide_passwords(argc, argv);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them

@@ -1,10 +1,9 @@
 #include "cli/node_format.h"
 
-#include <ctime>
-
 #include <fmt/format.h>
 
 #include "cli/format.h"
+#include "cli/local_time.h"
 #include "repo/go_time.h"
 #include "repo/json_object.h"
 #include "repo/node_type.h"
@@ -38,14 +37,6 @@ std::string mode_text(uint32_t mode) {
   if (text.empty()) text = "-";
   for (size_t i = 0; i < kPermissions.size(); ++i) text += (mode & 1u << (8 - i)) != 0 ? kPermissions[i] : '-';
   return text;
-}
-
-std::string local_time_text(Time time) {
-  const std::time_t moment = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-  std::tm local{};
-  if (time == repo::kGoZeroTime || localtime_r(&moment, &local) == nullptr) return "0001-01-01 00:00:00";
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday,
-                     local.tm_hour, local.tm_min, local.tm_sec);
 }
 
 std::string node_line(const std::string& path, const Node& node, bool details, bool human) {

@@ -8,8 +8,6 @@ namespace varve::cli {
 
 /// "drwxr-xr-x", as Go prints a file mode.
 std::string mode_text(uint32_t mode);
-/// "2026-11-21 10:15:02" in this machine's zone.
-std::string local_time_text(Time time);
 /// The path, or with `details` what restic's `ls -l` has before it.
 std::string node_line(const std::string& path, const repo::Node& node, bool details, bool human);
 /// restic's objects of `ls --json` and of a match of `find --json`, without a line end.

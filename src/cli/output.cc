@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/format.h"
+#include "cli/signals.h"
 
 namespace varve::cli {
 
@@ -22,15 +24,25 @@ size_t terminal_width() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-void print(FILE* to, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), to);
-  std::fputc('\n', to);
-  std::fflush(to);
+/// False, with errno set, if it could not be written.
+bool print(FILE* to, std::string_view text) {
+  return std::fwrite(text.data(), 1, text.size(), to) == text.size() && std::fputc('\n', to) != EOF &&
+         std::fflush(to) == 0;
+}
+
+/// A line that nobody can be told of if it is lost.
+void complain(std::string_view text) {
+  (void)print(stderr, text);
 }
 
 /// Names may hold any byte; what cannot be UTF-8 is replaced rather than thrown upon.
 std::string dump(const nlohmann::ordered_json& object) {
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// As restic says it of one thing of many.
+std::string item_error(std::string_view during, std::string_view item, std::string_view reason) {
+  return dump({{"message_type", "error"}, {"error", {{"message", reason}}}, {"during", during}, {"item", item}});
 }
 
 /// Control characters out of a database must not steer the terminal.
@@ -107,12 +119,12 @@ void Output::progress(const Progress& progress, const std::function<nlohmann::or
                                    {"seconds_elapsed", std::chrono::duration_cast<seconds>(now - started_).count()},
                                    {"percent_done", fraction(progress)}};
   status.update(fields());
-  print(stdout, dump(status));
+  print_result(dump(status));
 }
 
 void Output::draw(const Progress& progress, Ticks now) {
   auto text = live_line(progress, now);
-  if (!terminal_) return print(stderr, text);
+  if (!terminal_) return complain(text);
   if (const size_t width = terminal_width(); text.size() >= width) text.resize(width - 1);
   std::fprintf(stderr, "\r\033[K%s", text.c_str());
   std::fflush(stderr);
@@ -138,7 +150,7 @@ std::string Output::live_line(const Progress& p, Ticks now) const {
   return text;
 }
 
-void Output::status_object(const Progress& p, Ticks now) const {
+void Output::status_object(const Progress& p, Ticks now) {
   nlohmann::ordered_json status = {
       {"message_type", "status"},
       {"action", p.action},
@@ -154,7 +166,7 @@ void Output::status_object(const Progress& p, Ticks now) const {
     status["files_done"] = p.files;
   }
   if (p.errors > 0) status["error_count"] = p.errors;
-  print(stdout, dump(status));
+  print_result(dump(status));
 }
 
 void Output::clear_locked() {
@@ -172,29 +184,28 @@ void Output::note(std::string_view sentence) {
   if (quiet_ || json_) return;
   std::lock_guard lock(mutex_);
   clear_locked();
-  print(stderr, printable(sentence));
+  complain(printable(sentence));
 }
 
 void Output::warning(std::string_view sentence) {
   std::lock_guard lock(mutex_);
   clear_locked();
-  if (json_) return print(stdout, dump({{"message_type", "warning"}, {"message", sentence}}));
-  print(stderr, "warning: " + printable(sentence));
+  if (json_) return print_result(dump({{"message_type", "warning"}, {"message", sentence}}));
+  complain("warning: " + printable(sentence));
 }
 
 /// restic prints these to standard error, in JSON too.
 void Output::item_failed(std::string_view during, std::string_view item, std::string_view reason) {
   if (!json_) return warning(std::string(item) + ": " + std::string(reason));
   std::lock_guard lock(mutex_);
-  print(stderr,
-        dump({{"message_type", "error"}, {"error", {{"message", reason}}}, {"during", during}, {"item", item}}));
+  complain(item_error(during, item, reason));
 }
 
 void Output::line(std::string_view text) {
   if (json_) return;
   std::lock_guard lock(mutex_);
   clear_locked();
-  print(stdout, printable(text));
+  print_result(printable(text));
 }
 
 void Output::row(std::string_view text) {
@@ -204,26 +215,40 @@ void Output::row(std::string_view text) {
 void Output::raw(std::string_view bytes) {
   std::lock_guard lock(mutex_);
   if (drawn_) clear_locked();
-  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) note_loss();
+}
+
+Status Output::write(std::string_view bytes) {
+  raw(bytes);
+  if (lost()) return fail(ErrorKind::kUnavailable, "standard output takes no more");
+  return {};
+}
+
+bool Output::lost() {
+  std::lock_guard lock(mutex_);
+  return lost_ != 0;
+}
+
+void Output::print_result(std::string_view line) {
+  if (!print(stdout, line)) note_loss();
+}
+
+void Output::note_loss() {
+  if (lost_ == 0) lost_ = errno != 0 ? errno : EIO;
 }
 
 void Output::object(const nlohmann::ordered_json& object) {
   if (!json_) return;
   std::lock_guard lock(mutex_);
-  print(stdout, dump(object));
+  print_result(dump(object));
 }
 
 void Output::problem(std::string_view during, std::string_view item, const Error& error) {
   std::lock_guard lock(mutex_);
   clear_locked();
-  if (json_) {
-    return print(stderr, dump({{"message_type", "error"},
-                               {"error", {{"message", error.message()}}},
-                               {"during", during},
-                               {"item", item}}));
-  }
-  print(stderr, "error: " + printable(item) + ": " + printable(error.message()));
-  for (const auto& hint : error.hints()) print(stderr, "  " + printable(hint));
+  if (json_) return complain(item_error(during, item, error.message()));
+  complain("error: " + printable(item) + ": " + printable(error.message()));
+  for (const auto& hint : error.hints()) complain("  " + printable(hint));
 }
 
 int Output::error(const Error& error) {
@@ -233,12 +258,31 @@ int Output::error(const Error& error) {
   if (json_) {
     nlohmann::ordered_json object = {{"message_type", "exit_error"}, {"code", code}, {"message", error.message()}};
     if (!error.hints().empty()) object["hints"] = error.hints();
-    print(stderr, dump(object));
+    complain(dump(object));
     return code;
   }
-  print(stderr, "error: " + printable(error.message()));
-  for (const auto& hint : error.hints()) print(stderr, "  " + printable(hint));
+  complain("error: " + printable(error.message()));
+  for (const auto& hint : error.hints()) complain("  " + printable(hint));
   return code;
+}
+
+int Output::finish(int code) {
+  int lost = 0;
+  {
+    std::lock_guard lock(mutex_);
+    clear_locked();
+    if (std::fflush(stdout) != 0) note_loss();
+    const int copy = dup(STDOUT_FILENO);
+    if (copy >= 0 && close(copy) != 0) note_loss();  // some file systems tell only now
+    lost = lost_;
+  }
+  if (lost == 0) return code;
+  if (lost == EPIPE) {
+    if (code > kIncomplete) return code;
+    end_by_broken_pipe();
+  }
+  const int failed = error(system_error("cannot write to standard output", lost));
+  return code == kOk || code == kIncomplete ? failed : code;
 }
 
 }  // namespace varve::cli

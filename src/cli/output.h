@@ -51,12 +51,19 @@ class Output final : public Reporter {
   void row(std::string_view text);
   /// Bytes of standard output as they are, in either mode.
   void raw(std::string_view bytes);
+  /// The same; an error if what was written so far is lost, so that nobody makes more of it. finish() says it.
+  Status write(std::string_view bytes);
+  /// Whether a part of the result could not be written.
+  bool lost();
   /// What went wrong with one thing while the rest goes on; on standard error, in JSON too, as restic does.
   void problem(std::string_view during, std::string_view item, const Error& error);
   /// The error that ends the program, with its hints; gives the exit code.
   int error(const Error& error);
   /// Takes the live line away, before the result is printed.
   void clear();
+  /// The last word of the program: `code`, unless the result could not all be written. That is an error; but where the
+  /// reader of a pipe has left, the program is ended by SIGPIPE, as others are.
+  int finish(int code);
 
  private:
   using Ticks = std::chrono::steady_clock::time_point;
@@ -66,7 +73,9 @@ class Output final : public Reporter {
   void draw(const Progress& progress, Ticks now);
   void clear_locked();
   std::string live_line(const Progress& progress, Ticks now) const;
-  void status_object(const Progress& progress, Ticks now) const;
+  void status_object(const Progress& progress, Ticks now);
+  void print_result(std::string_view line);
+  void note_loss();
 
   std::mutex mutex_;
   bool json_ = false, quiet_ = false;
@@ -74,6 +83,7 @@ class Output final : public Reporter {
   bool drawn_ = false;
   const Ticks started_;
   Ticks last_{};
+  int lost_ = 0;  ///< why standard output takes no more; 0 if it does
 };
 
 }  // namespace varve::cli

@@ -21,7 +21,4 @@ struct PatternOptions {
 void add_pattern_options(Command& command, PatternOptions& options, const std::string& verb,
                          const std::string& meaning);
 
-/// A text file, "-" for standard input, in UTF-8 or, if it begins with a byte order mark, UTF-16; without the mark.
-Result<std::string> read_text(const std::string& path);
-
 }  // namespace varve::cli

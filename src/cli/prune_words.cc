@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "base/parse.h"
 #include "cli/format.h"
 
 namespace varve::cli {
@@ -14,11 +13,6 @@ namespace {
 using maintenance::PruneOptions;
 using maintenance::PruneResult;
 using maintenance::PruneStats;
-
-Result<uint64_t> size_option(const std::string& option, const std::string& text) {
-  if (const auto size = parse_size(text)) return *size;
-  return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + text + "\"").hint("such as 500K, 20M or 10G"));
-}
 
 nlohmann::ordered_json blobs_json(const PruneStats& stats) {
   const auto& b = stats.blobs;
@@ -146,7 +140,7 @@ Result<OpenRepository> open_to_remove(Context& context, bool dry_run) {
     return fail(Error(ErrorKind::kInvalidInput, "what removes things needs the lock")
                     .hint("--no-lock can be given together with --dry-run"));
   }
-  return context.open(context.global.no_lock ? Access::kNoLock : Access::kExclusive, false);
+  return context.open(context.global.no_lock ? Access::kNoLock : Access::kExclusive);
 }
 
 Result<int> prune(Context& context, const OpenRepository& repository, const PruneOptions& options) {
@@ -159,8 +153,8 @@ Result<int> prune(Context& context, const OpenRepository& repository, const Prun
     output.warning("pack " + id.short_hex() + " was in the index but not in the repository; nothing needs it");
   }
   for (const auto& why : result.left) output.warning("cannot remove a pack that nobody needs: " + why);
-  const int code = result.left.empty() ? kOk : kIncomplete;
   print_text(output, result, options.dry_run);
+  const int code = repository.release(output, result.left.empty() ? kOk : kIncomplete);
   print_object(output, result, options.dry_run, code);
   return code;
 }

@@ -19,7 +19,7 @@ struct PruneWords {
 void add_prune_options(Command& command, PruneWords& words);
 Result<maintenance::PruneOptions> prune_options(const PruneWords& words);
 
-/// Prunes and prints the summary; gives the exit code. The lock is the caller's.
+/// Prunes, lets go of the lock and prints the summary; gives the exit code.
 Result<int> prune(Context& context, const OpenRepository& repository, const maintenance::PruneOptions& options);
 
 /// Opens for a command that removes things: exclusively, or without a lock for a dry run with --no-lock.

@@ -4,13 +4,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <string_view>
 
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include "cli/text_file.h"
+#include "codec/utf8.h"
 
 namespace varve::cli {
 
@@ -51,8 +53,14 @@ class EchoOff {
 Result<std::string> mongo_password(const std::string& command) {
   if (!command.empty()) return command_output(command);
   if (const char* value = std::getenv("VARVE_MONGO_PASSWORD"); value && *value) return std::string(value);
-  if (const char* file = std::getenv("VARVE_MONGO_PASSWORD_FILE"); file && *file) return first_line(file);
+  if (const char* file = std::getenv("VARVE_MONGO_PASSWORD_FILE"); file && *file) return file_content(file);
   return std::string();
+}
+
+/// The first line that holds anything: what follows a URI may be remarks.
+Result<std::string> uri_in(const std::string& path) {
+  TRY_ASSIGN(const auto content, file_content(path));
+  return std::string(codec::trimmed(std::string_view(content).substr(0, content.find('\n'))));
 }
 
 }  // namespace
@@ -65,18 +73,11 @@ std::optional<std::string> variable(const std::string& name) {
   return std::nullopt;
 }
 
-Result<std::string> first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  errno = 0;
-  if (!file || !std::getline(file, line)) {
-    if (file.eof() && errno == 0) return fail(ErrorKind::kInvalidInput, path + " is empty");
-    return fail(system_error("cannot read " + path, errno ? errno : EIO));
-  }
-  // As restic does: white space around it is none of it.
-  const auto begin = line.find_first_not_of(" \t\r");
-  if (begin == std::string::npos) return fail(ErrorKind::kInvalidInput, path + " begins with an empty line");
-  return line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
+Result<std::string> file_content(const std::string& path) {
+  TRY_ASSIGN(const auto text, read_text_file(path));
+  const auto content = codec::trimmed(text);
+  if (content.empty()) return fail(ErrorKind::kInvalidInput, path + " is empty");
+  return std::string(content);
 }
 
 Result<std::string> command_output(const std::string& command) {
@@ -90,8 +91,7 @@ Result<std::string> command_output(const std::string& command) {
     return fail(ErrorKind::kInvalidInput, "the password command failed with exit code " +
                                               std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -1));
   }
-  while (output.ends_with('\n') || output.ends_with('\r')) output.pop_back();
-  return output;
+  return std::string(codec::trimmed(output));
 }
 
 Result<std::string> ask(const std::string& prompt) {
@@ -109,9 +109,9 @@ Result<std::string> ask(const std::string& prompt) {
 }
 
 Result<std::string> repository_password(const PasswordOptions& options, const std::string& prompt) {
-  if (!options.file.empty()) return first_line(options.file);
+  if (!options.file.empty()) return file_content(options.file);
   if (!options.command.empty()) return command_output(options.command);
-  if (const auto file = variable(options.prefix + "PASSWORD_FILE")) return first_line(*file);
+  if (const auto file = variable(options.prefix + "PASSWORD_FILE")) return file_content(*file);
   if (const auto command = variable(options.prefix + "PASSWORD_COMMAND")) return command_output(*command);
   if (const auto password = variable(options.prefix + "PASSWORD")) return *password;
   auto asked = ask(prompt);
@@ -125,9 +125,9 @@ Result<std::string> repository_password(const PasswordOptions& options, const st
 Result<mongo::Uri> resolve_uri(const UriOptions& options, const std::string& purpose) {
   std::string text = options.given;
   if (text.starts_with('@')) {
-    TRY_ASSIGN(text, first_line(text.substr(1)));
+    TRY_ASSIGN(text, uri_in(text.substr(1)));
   } else if (text.empty() && !options.file.empty()) {
-    TRY_ASSIGN(text, first_line(options.file));
+    TRY_ASSIGN(text, uri_in(options.file));
   } else if (const char* from_environment = std::getenv("VARVE_URI"); text.empty() && from_environment) {
     text = from_environment;
   }

@@ -13,9 +13,10 @@ namespace varve::cli {
 /// A variable of the environment, VARVE_<name> before RESTIC_<name>; nothing if unset or empty.
 std::optional<std::string> variable(const std::string& name);
 
-/// The first line of a file, without its line end.
-Result<std::string> first_line(const std::string& path);
-/// What a command prints, without the last line end. kInvalidInput if it fails.
+/// What a file holds, without the white space around it, as restic reads passwords and places of repositories.
+/// kInvalidInput if that is nothing.
+Result<std::string> file_content(const std::string& path);
+/// What a command prints, without the white space around it. kInvalidInput if it fails.
 Result<std::string> command_output(const std::string& command);
 /// Asks on the terminal without echo; kInvalidInput if there is none.
 Result<std::string> ask(const std::string& prompt);

@@ -8,9 +8,16 @@
 
 namespace varve::cli {
 
+namespace {
+
+bool broken_pipes_ignored = false;  // before us
+
+}  // namespace
+
 Cancel cancel_on_signals() {
   static std::stop_source source;
-  std::signal(SIGPIPE, SIG_IGN);
+  broken_pipes_ignored = std::signal(SIGPIPE, SIG_IGN) == SIG_IGN;
+  std::signal(SIGCHLD, SIG_DFL);  // where it was ignored nobody could tell how our children end
   static sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -26,6 +33,12 @@ Cancel cancel_on_signals() {
     _exit(130);
   }).detach();
   return Cancel(source.get_token());
+}
+
+void end_by_broken_pipe() {
+  if (broken_pipes_ignored) return;
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
 }
 
 }  // namespace varve::cli

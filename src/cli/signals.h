@@ -5,7 +5,11 @@
 namespace varve::cli {
 
 /// SIGINT and SIGTERM stop the Cancel that this gives; a second one ends the process at once with exit code 130.
-/// SIGPIPE becomes an error of the write. To be called once, before any thread is started.
+/// SIGPIPE becomes an error of the write, and how children end is told to us. To be called once, before any thread is
+/// started.
 Cancel cancel_on_signals();
+
+/// Ends the program as SIGPIPE would have ended it, without a word. Returns if whoever started it had that ignored.
+void end_by_broken_pipe();
 
 }  // namespace varve::cli

@@ -1,7 +1,6 @@
 #include "cli/writer_options.h"
 
-#include <charconv>
-
+#include "base/parse.h"
 #include "cli/command.h"
 #include "cli/context.h"
 
@@ -28,12 +27,11 @@ Result<repo::WriterOptions> writer_options(const WriterWords& words) {
   repo::WriterOptions options;
   TRY_ASSIGN(options.compression, parse_compression(chosen(words.compression, "COMPRESSION", "auto")));
   const auto size = chosen(words.pack_size, "PACK_SIZE", "16");
-  uint64_t mebibytes = 0;
-  const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), mebibytes);
-  if (error != std::errc{} || end != size.data() + size.size() || mebibytes < 4 || mebibytes > 128) {
+  const auto mebibytes = parse_number<uint64_t>(size);
+  if (!mebibytes || *mebibytes < 4 || *mebibytes > 128) {
     return fail(ErrorKind::kInvalidInput, "the size of packs is 4 to 128 (MiB), not \"" + size + "\"");
   }
-  options.pack_size = mebibytes << 20;
+  options.pack_size = *mebibytes << 20;
   return options;
 }
 

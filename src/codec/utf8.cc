@@ -1,5 +1,6 @@
 #include "codec/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace varve::codec {
@@ -17,6 +18,22 @@ size_t announced_size(uint8_t first) {
   if (first < 0xe0) return 2;
   if (first < 0xf0) return 3;
   return first < 0xf5 ? 4 : 0;
+}
+
+bool is_space(char32_t rune) {
+  return (rune >= '\t' && rune <= '\r') || rune == ' ' || rune == 0x85 || rune == 0xa0 || rune == 0x1680 ||
+         (rune >= 0x2000 && rune <= 0x200a) || rune == 0x2028 || rune == 0x2029 || rune == 0x202f || rune == 0x205f ||
+         rune == 0x3000;
+}
+
+/// The last code point, as decode_rune gives the first.
+Rune decode_last_rune(std::string_view text) {
+  const size_t longest = std::min<size_t>(text.size(), 4);
+  for (size_t size = longest; size > 1; --size) {
+    const Rune rune = decode_rune(text.substr(text.size() - size));
+    if (rune.size == size) return rune;
+  }
+  return decode_rune(text.substr(text.size() - 1));
 }
 
 }  // namespace
@@ -49,6 +66,20 @@ void append_rune(std::string& out, char32_t rune) {
   constexpr uint8_t kLead[] = {0, 0, 0xc0, 0xe0, 0xf0};
   out.push_back(static_cast<char>(kLead[size] | rune >> (6 * (size - 1))));
   for (size_t i = size - 1; i-- > 0;) out.push_back(static_cast<char>(0x80 | (rune >> (6 * i) & 0x3f)));
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty()) {
+    const Rune first = decode_rune(text);
+    if (!is_space(first.value)) break;
+    text.remove_prefix(first.size);
+  }
+  while (!text.empty()) {
+    const Rune last = decode_last_rune(text);
+    if (!is_space(last.value)) break;
+    text.remove_suffix(last.size);
+  }
+  return text;
 }
 
 }  // namespace varve::codec

@@ -23,4 +23,7 @@ bool is_valid_rune(char32_t rune);
 /// Appends a valid code point.
 void append_rune(std::string& out, char32_t rune);
 
+/// Without the white space at both ends, Unicode's too: what Go's strings.TrimSpace leaves.
+std::string_view trimmed(std::string_view text);
+
 }  // namespace varve::codec

@@ -61,6 +61,7 @@ Result<BackupResult> back_up(repo::Repository& repository, const BackupOptions& 
 
   const Time time = options.details.time.value_or(made.started);
   TRY_ASSIGN(made.parent, find_parent(repository, options, made.paths, time, cancel));
+  TRY(repository.load_index(cancel));  // after the snapshots were listed: all that the parent needs is in it
   reporter.note(made.parent ? "using parent snapshot " + made.parent->id.short_hex()
                             : std::string("no parent snapshot, so every file is read"));
   const auto parent_tree = made.parent ? std::optional(made.parent->tree) : std::nullopt;

@@ -37,9 +37,9 @@ struct BackupResult {
   std::vector<Problem> problems;  ///< the first thousand; none for exit 0
 };
 
-/// Backs files and folders up into a snapshot of the repository (whose index must be loaded, under a lock that `cancel`
-/// follows), as restic's backup does. Nothing is visible in the repository before everything is durable. A path that
-/// does not exist is a problem; an error if there is none left.
+/// Backs files and folders up into a snapshot of the repository (under a lock that `cancel` follows), as restic's
+/// backup does. Loads the index, once the parent is chosen. Nothing is visible in the repository before everything is
+/// durable. A path that does not exist is a problem; an error if there is none left.
 Result<BackupResult> back_up(repo::Repository& repository, const BackupOptions& options, Reporter& reporter,
                              const Cancel& cancel, const Clock& clock = system_clock());
 

@@ -300,6 +300,20 @@ TEST_F(BackUp, EndsWithTheStoragesErrorWhenItFails) {
             20u);
 }
 
+TEST_F(BackUp, AParentThatSomebodyElseSavedSinceIsReadWhole) {
+  write("a/b", "same");
+  const auto memory = std::make_shared<MemoryStorage>();
+  repository_ = make_repository(memory);
+  ASSERT_TRUE(repository_->load_index({}));
+  const auto other = *open_repository(memory);
+  const auto first = files::back_up(*other, options(), listener_, Cancel());
+  ASSERT_TRUE(first);
+  const auto second = back_up();
+  EXPECT_EQ(second.parent, first->snapshot);
+  EXPECT_EQ(second.problem_count, 0u);
+  EXPECT_EQ(second.summary.files_unmodified, 1u);
+}
+
 TEST_F(BackUp, SurvivesPowerCutsAtEveryWrite) {
   Files files = {{"same", sample_noise(900'000, 7)}, {"changed", "one"}, {"b/c/d", sample_text(700'000, 8)}};
   for (const auto& [name, content] : files) write(name, content);

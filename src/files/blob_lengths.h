@@ -6,9 +6,7 @@
 
 namespace varve::files {
 
-/// The plain length of a blob that lies there. kCorrupt if no blob can have it.
-Result<uint32_t> plain_length(const repo::BlobLocation& at);
-/// Of every blob of a file, from which their offsets follow. kNotFound names one that no pack holds.
+/// The plain length of every blob of a file, from which their offsets follow. kCorrupt names one that no pack holds.
 Result<std::vector<uint32_t>> blob_lengths(const repo::Repository& repository, const repo::Node& file);
 
 }  // namespace varve::files

@@ -36,7 +36,7 @@ class SpawnSetup {
     sigset_t ours;
     sigemptyset(&none);
     sigemptyset(&ours);
-    for (const int signal : {SIGPIPE, SIGINT, SIGTERM}) sigaddset(&ours, signal);
+    for (const int signal : {SIGPIPE, SIGINT, SIGTERM, SIGCHLD}) sigaddset(&ours, signal);
     posix_spawnattr_setsigmask(&attributes_, &none);
     posix_spawnattr_setsigdefault(&attributes_, &ours);
     posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -60,21 +60,29 @@ class SpawnSetup {
   posix_spawnattr_t attributes_{};
 };
 
-/// What the child left behind; nothing while it runs.
-std::optional<int> ended(pid_t pid) {
+/// What the child left behind, an error if that cannot be known; nothing while it runs.
+std::optional<Result<int>> ended(pid_t pid) {
   int status = 0;
   pid_t got = 0;
   do got = waitpid(pid, &status, WNOHANG);
   while (got < 0 && errno == EINTR);
   if (got == 0) return std::nullopt;
-  return got == pid ? status : 0;
+  if (got < 0) return fail(system_error("nobody can tell how it ended", errno));
+  return status;
 }
 
-Status judge(const std::string& name, int status) {
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  const auto how = WIFSIGNALED(status)
-                       ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)))
-                       : fmt::format("failed with status {}", WEXITSTATUS(status));
+/// How it failed; empty if it did not.
+std::string failure_in(const Result<int>& status) {
+  if (!status) return "may have failed: " + status.error().message();
+  if (WIFSIGNALED(*status)) {
+    return fmt::format("was ended by signal {} ({})", WTERMSIG(*status), strsignal(WTERMSIG(*status)));
+  }
+  return *status == 0 ? "" : fmt::format("failed with status {}", WEXITSTATUS(*status));
+}
+
+Status judge(const std::string& name, const Result<int>& status) {
+  const auto how = failure_in(status);
+  if (how.empty()) return {};
   return fail(Error(ErrorKind::kInconsistent, fmt::format("the command {} {}", name, how))
                   .hint("no snapshot was made, since its output may not be whole"));
 }

@@ -4,9 +4,8 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "files/blob_lengths.h"
-#include "files/paths.h"
 #include "repo/index.h"
+#include "repo/pack.h"
 #include "repo/walk_trees.h"
 
 namespace varve::files {
@@ -74,7 +73,7 @@ class Comparison {
   Result<DiffResult> run(const Id& before, const Id& after) {
     blobs_.add(BlobSides::kBefore, BlobType::kTree, before);
     blobs_.add(BlobSides::kAfter, BlobType::kTree, after);
-    if (before != after) todo_.push_back({Task::kCompare, "/", before, after});
+    if (before != after) todo_.push_back({Task::kCompare, path_.size(), before, after});
     while (!todo_.empty()) {
       TRY(cancel_.check());
       Task task = std::move(todo_.back());
@@ -91,7 +90,7 @@ class Comparison {
   /// entry after it.
   struct Task {
     enum Kind : uint8_t { kCompare, kRemoved, kAdded, kEntries } kind;
-    std::string path;
+    size_t path_size;  ///< so much of path_ is that of the place: deeper ones only add to it
     Id before{}, after{};
     std::vector<std::pair<std::optional<Node>, std::optional<Node>>> entries{};  ///< the next one last
   };
@@ -103,10 +102,10 @@ class Comparison {
     if (!read) {
       if (!repo::is_damage(read.error())) return read;
       ++result_.errors;
-      listener_.problem(task.path, read.error());
+      listener_.problem(path_, read.error());
       return {};
     }
-    Task next{Task::kEntries, task.path, {}, {}, paired(std::move(before), std::move(after))};
+    Task next{Task::kEntries, task.path_size, {}, {}, paired(std::move(before), std::move(after))};
     std::ranges::reverse(next.entries);
     todo_.push_back(std::move(next));
     return {};
@@ -137,33 +136,35 @@ class Comparison {
     if (task.entries.empty()) return {};
     const auto [before, after] = std::move(task.entries.back());
     task.entries.pop_back();
-    const std::string path = task.path;
+    path_.resize(task.path_size);
     todo_.push_back(std::move(task));
     if (before) blobs_.add(BlobSides::kBefore, *before);
     if (after) blobs_.add(BlobSides::kAfter, *after);
     if (before && after) {
-      both(path, *before, *after);
+      both(*before, *after);
     } else if (before) {
-      one(path, *before, Task::kRemoved, result_.removed);
+      one(*before, Task::kRemoved, result_.removed);
     } else {
-      one(path, *after, Task::kAdded, result_.added);
+      one(*after, Task::kAdded, result_.added);
     }
     return {};
   }
 
-  static std::string path_of(const std::string& folder, const Node& node) {
-    return join_path(folder, node.name) + (node.type == NodeType::kDir ? "/" : "");
+  /// From the folder that holds it.
+  void go_to(const Node& node) {
+    path_ += node.name;
+    if (node.type == NodeType::kDir) path_ += '/';
   }
 
-  void one(const std::string& folder, const Node& node, Task::Kind kind, DiffSide& side) {
-    const auto path = path_of(folder, node);
-    listener_.change(kind == Task::kAdded ? "+" : "-", path);
+  void one(const Node& node, Task::Kind kind, DiffSide& side) {
+    go_to(node);
+    listener_.change(kind == Task::kAdded ? "+" : "-", path_);
     count(side, node);
-    if (node.type == NodeType::kDir) todo_.push_back({kind, path, *node.subtree, *node.subtree});
+    if (node.type == NodeType::kDir) todo_.push_back({kind, path_.size(), *node.subtree, *node.subtree});
   }
 
-  void both(const std::string& folder, const Node& before, const Node& after) {
-    const auto path = path_of(folder, after);
+  void both(const Node& before, const Node& after) {
+    go_to(after);
     std::string marks = before.type != after.type ? "T" : "";
     const bool files = before.type == NodeType::kFile && after.type == NodeType::kFile;
     if (files && before.content != after.content) {
@@ -174,12 +175,12 @@ class Comparison {
                !(same_metadata(before, after) && before.content == after.content && before.subtree == after.subtree)) {
       marks += "U";
     }
-    if (!marks.empty()) listener_.change(marks, path);
+    if (!marks.empty()) listener_.change(marks, path_);
     if (before.type != NodeType::kDir || after.type != NodeType::kDir) return;
     if (*before.subtree == *after.subtree) {
       common_.push_back(*before.subtree);
     } else {
-      todo_.push_back({Task::kCompare, path, *before.subtree, *after.subtree});
+      todo_.push_back({Task::kCompare, path_.size(), *before.subtree, *after.subtree});
     }
   }
 
@@ -209,7 +210,7 @@ class Comparison {
       ++(type == BlobType::kData ? sums.data_blobs : sums.tree_blobs);
       const auto places = repository_.index().find(type, id);
       const auto length = places.empty() ? Result<uint32_t>(fail(ErrorKind::kNotFound, "it is in no pack"))
-                                         : plain_length(places.front());
+                                         : repo::plain_length(places.front());
       if (length) {
         sums.bytes += *length;
       } else {
@@ -224,6 +225,7 @@ class Comparison {
   const DiffOptions& options_;
   const DiffListener& listener_;
   const Cancel& cancel_;
+  std::string path_ = "/";  ///< where it is; of a folder with the slash behind it
   std::vector<Task> todo_;
   std::vector<Id> common_;
   BlobSides blobs_;

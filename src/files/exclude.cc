@@ -138,14 +138,6 @@ bool ExcludeRules::may_match_below(std::string_view folder) const {
 
 namespace {
 
-constexpr std::string_view kBlank = " \t\r\v\f";
-
-std::string_view trimmed(std::string_view line) {
-  const size_t first = line.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return line.substr(first, line.find_last_not_of(kBlank) - first + 1);
-}
-
 /// The name of a variable in front of `text`, and how much of it that takes: 0 if none begins there.
 std::pair<std::string_view, size_t> variable_name(std::string_view text) {
   constexpr std::string_view kOneCharacter = "*#$@!?-0123456789";
@@ -185,7 +177,7 @@ std::vector<std::string> lines_in(std::string_view text) {
   std::vector<std::string> lines;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
-    const auto line = trimmed(text.substr(0, end));
+    const auto line = codec::trimmed(text.substr(0, end));
     if (!line.empty() && line[0] != '#') lines.emplace_back(line);
     text.remove_prefix(std::min(end + 1, text.size()));
   }

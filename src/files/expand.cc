@@ -2,7 +2,6 @@
 
 #include "files/open_source.h"
 #include "files/paths.h"
-#include "files/sources.h"
 #include "files/wildcard.h"
 
 namespace varve::files {
@@ -15,7 +14,7 @@ std::string below(const std::string& folder, std::string_view name) {
 
 std::vector<std::string> matching(const std::string& folder, const Wildcard& wildcard) {
   std::vector<std::string> paths;
-  const auto names = names_in(folder.empty() ? "." : folder);
+  const auto names = storage::posix::names_in(folder.empty() ? "." : folder);
   if (!names) return paths;
   for (const auto& name : *names) {
     if (wildcard.matches(name)) paths.push_back(below(folder, name));

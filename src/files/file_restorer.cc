@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "files/blob_lengths.h"
+#include "files/local_node.h"
 #include "files/write_at.h"
 #include "repo/parallel.h"
 #include "repo/read_blobs.h"
@@ -27,15 +28,25 @@ using repo::Index;
 constexpr size_t kMaxFiles = 1u << 15;
 constexpr size_t kMaxBlobs = 1u << 17;
 constexpr size_t kMaxOpen = 128;
+constexpr uint64_t kMaxUnsettled = 512u << 20;  // bytes: a disk's second or few, and few waits
 
 void set_bit(std::vector<bool>& bits, size_t number) {
   if (number >= bits.size()) bits.resize(std::max(number + 1, bits.size() * 2));
   bits[number] = true;
 }
 
+unsigned cores() {
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+/// What is in somebody else's file may not come to have the snapshot's owner and mode.
+Error replaced() {
+  return Error(ErrorKind::kExists, "somebody put another file in its place");
+}
+
 /// Not the fault of one file, and not better with the next.
 bool ends_all(const Error& error) {
-  return error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled;
+  return error.kind() == ErrorKind::kNoSpace || is_stop(error);
 }
 
 }  // namespace
@@ -52,12 +63,12 @@ Status FileRestorer::add(FolderPtr folder, repo::Node node, size_t number, const
 }
 
 Status FileRestorer::flush(const Cancel& cancel) {
-  const unsigned threads = std::max(1u, std::thread::hardware_concurrency());
-  TRY(repo::parallel_for(files_.size(), threads, cancel, [&](size_t i, const Cancel& inner) -> Status {
+  TRY(repo::parallel_for(files_.size(), cores(), cancel, [&](size_t i, const Cancel& inner) -> Status {
     auto prepared = prepare(files_[i], inner);
     return prepared ? Status() : lose(files_[i], prepared.error());
   }));
   TRY(write(make_plan(), cancel));
+  TRY(settle(cancel));
   files_.clear();
   blobs_ = 0;
   return {};
@@ -82,7 +93,8 @@ Status FileRestorer::prepare(File& file, const Cancel& cancel) {
   TRY(measure(file));
   if (info && S_ISREG(info->st_mode)) TRY(compare(file, **folder, *info, cancel));
   if (file.in_place && file.missing == 0 && static_cast<uint64_t>(info->st_size) == file.size) {
-    return leave_unchanged(file, **folder);
+    leave_unchanged(file, *info);
+    return {};
   }
   return begin(file, cancel);
 }
@@ -98,12 +110,12 @@ Status FileRestorer::measure(File& file) const {
 /// Whether what is there stays, by the rule for overwriting.
 Result<bool> FileRestorer::is_kept(const File& file, const struct stat& info) const {
   if (options_.overwrite == Overwrite::kNever) return true;
-  return options_.overwrite == Overwrite::kIfNewer && file.node.mtime <= modification_time(info);
+  return options_.overwrite == Overwrite::kIfNewer && file.node.mtime <= modified_at(info);
 }
 
 /// Finds out which blobs a regular file that is there has already.
 Status FileRestorer::compare(File& file, const Fd& folder, const struct stat& info, const Cancel& cancel) const {
-  const bool trusted = options_.overwrite == Overwrite::kIfChanged && modification_time(info) == file.node.mtime &&
+  const bool trusted = options_.overwrite == Overwrite::kIfChanged && modified_at(info) == file.node.mtime &&
                        static_cast<uint64_t>(info.st_size) == file.size;
   std::vector<bool> present(file.lengths.size(), trusted);
   if (!trusted) {
@@ -121,12 +133,12 @@ Status FileRestorer::compare(File& file, const Fd& folder, const struct stat& in
   return {};
 }
 
-Status FileRestorer::leave_unchanged(File& file, const Fd& folder) {
-  log_.skipped(path_of(file), file.node.size);
-  if (options_.dry_run) return {};
-  TRY_ASSIGN(const auto lacking, metadata_.restore(file.node, folder));
-  note(file, lacking);
-  return {};
+void FileRestorer::leave_unchanged(File& file, const struct stat& info) {
+  if (options_.dry_run) return log_.skipped(path_of(file), file.node.size);
+  file.unchanged = true;
+  file.durable = modified_at(info) == file.node.mtime;
+  file.identity = {info.st_dev, info.st_ino};
+  await_disk(file);
 }
 
 Status FileRestorer::begin(File& file, const Cancel& cancel) {
@@ -141,8 +153,8 @@ Status FileRestorer::begin(File& file, const Cancel& cancel) {
     if (file.present[i]) log_.bytes(path_of(file), file.lengths[i]);
   }
   if (file.missing > 0) return {};
-  TRY_ASSIGN(const auto fd, open(file, cancel));
-  return finish(file, cancel);
+  TRY(open(file, cancel));
+  return finish(file);
 }
 
 FileRestorer::Plan FileRestorer::make_plan() {
@@ -183,7 +195,8 @@ Status FileRestorer::write(const Plan& plan, const Cancel& cancel) {
         TRY(lose(file, done.error()));
       }
       if (--file.missing > 0) continue;
-      if (auto done = finish(file, cancel); !done) TRY(lose(file, done.error()));
+      if (auto done = finish(file); !done) TRY(lose(file, done.error()));
+      if (many_await_disk()) TRY(settle(cancel));
     }
     return {};
   };
@@ -206,6 +219,11 @@ Result<std::shared_ptr<const Fd>> FileRestorer::open(File& file, const Cancel& c
   if (file.fd) return file.fd;
   TRY_ASSIGN(const auto folder, target_.open(file.folder));
   TRY_ASSIGN(auto fd, file.opened_before || file.in_place ? reopen(file, *folder) : create(file, *folder, cancel));
+  struct stat info;
+  if (::fstat(fd.get(), &info) != 0) return fail(system_error("cannot look at it", errno));
+  const std::pair identity(info.st_dev, info.st_ino);
+  if (file.opened_before && file.identity != identity) return fail(replaced());
+  file.identity = identity;
   file.opened_before = true;
   file.fd = std::make_shared<const Fd>(std::move(fd));
   return file.fd;
@@ -262,11 +280,7 @@ void FileRestorer::keep_open(File& file) {
 }
 
 /// All of its blobs are done.
-Status FileRestorer::finish(File& file, const Cancel& cancel) {
-  std::shared_ptr<const Fd> fd;
-  if (!file.lost) {
-    TRY_ASSIGN(fd, open(file, cancel));
-  }
+Status FileRestorer::finish(File& file) {
   {
     std::lock_guard lock(file.mutex);
     file.fd.reset();
@@ -280,31 +294,82 @@ Status FileRestorer::finish(File& file, const Cancel& cancel) {
     return fail(ErrorKind::kCorrupt, fmt::format("the snapshot says that it has {} bytes, but its content has {}",
                                                  file.node.size, file.size));
   }
-  TRY_ASSIGN(const auto lacking, metadata_.restore_open(file.node, *fd));
-  note(file, lacking);
-  log_.done(file.in_place ? RestoreAction::kUpdated : RestoreAction::kRestored, path_of(file), file.size);
+  await_disk(file);
+  return {};
+}
+
+/// Its content is there.
+void FileRestorer::await_disk(File& file) {
+  std::lock_guard lock(mutex_);
+  unsettled_.push_back(&file);
+  if (!file.durable) unsettled_bytes_ += file.size;
+}
+
+bool FileRestorer::many_await_disk() {
+  std::lock_guard lock(mutex_);
+  return unsettled_bytes_ >= kMaxUnsettled;
+}
+
+/// The content of all that wait reaches the disk; then they get their metadata.
+Status FileRestorer::settle(const Cancel& cancel) {
+  std::vector<File*> files;
+  {
+    std::lock_guard lock(mutex_);
+    files.swap(unsettled_);
+    unsettled_bytes_ = 0;
+  }
+  if (!std::ranges::all_of(files, &File::durable)) TRY(target_.sync());
+  return repo::parallel_for(files.size(), cores(), cancel,
+                            [&](size_t i, const Cancel&) { return complete(*files[i]); });
+}
+
+/// A file that has its content but not all of its metadata is no lost one.
+Status FileRestorer::complete(const File& file) {
+  const auto folder = target_.open(file.folder);
+  const auto given = folder ? give_metadata(file, **folder) : Status(fail(folder.error()));
+  if (!given) TRY(report(file, given.error()));
+  if (file.unchanged) {
+    log_.skipped(path_of(file), file.node.size);
+    return {};
+  }
+  if (given) log_.done(file.in_place ? RestoreAction::kUpdated : RestoreAction::kRestored, path_of(file), file.size);
   std::lock_guard lock(mutex_);
   set_bit(written_, file.number);
   return {};
 }
 
-void FileRestorer::note(const File& file, const MetadataRestorer::Lacking& lacking) {
+Status FileRestorer::give_metadata(const File& file, const Fd& folder) {
+  const auto fd = open_regular(folder, file.node.name, O_RDONLY);  // faster than by name, where it can be had
+  struct stat info;
+  if (fd && (::fstat(fd->get(), &info) != 0 || file.identity != std::pair(info.st_dev, info.st_ino))) {
+    return fail(replaced());
+  }
+  TRY_ASSIGN(const auto lacking, fd ? metadata_.restore_open(file.node, *fd) : metadata_.restore(file.node, folder));
   if (lacking.owner) log_.without_owner(path_of(file));
   if (lacking.attributes) log_.without_attributes(path_of(file));
+  return {};
 }
 
-/// Says it once for each file, and goes on unless the next would fare no better.
+/// It does not have all of its content; said once for each file.
 Status FileRestorer::lose(File& file, const Error& error) {
+  if (ends_all(error)) return report(file, error);
+  if (file.lost.exchange(true)) return {};
+  {
+    std::lock_guard lock(mutex_);
+    set_bit(failed_, file.number);
+  }
+  return report(file, error);
+}
+
+/// Names it, and goes on unless the next would fare no better.
+Status FileRestorer::report(const File& file, const Error& error) {
+  if (is_stop(error)) return fail(error);
   if (ends_all(error)) {
-    if (error.kind() == ErrorKind::kCancelled) return fail(error);
     return fail(Error(error)
                     .within(path_of(file))
                     .hint("make room and restore again: --overwrite if-changed goes on where this ended"));
   }
-  if (file.lost.exchange(true)) return {};
   log_.problem(path_of(file), error);
-  std::lock_guard lock(mutex_);
-  set_bit(failed_, file.number);
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "files/restore_metadata.h"
@@ -15,8 +16,9 @@
 namespace varve::files {
 
 /// Puts regular files in place, some ten thousand at a time: looks at what is there, reads all the blobs that are
-/// missing in the order of their packs, each once, and writes them wherever they belong, on several threads. add and
-/// flush are called by one thread.
+/// missing in the order of their packs, each once, and writes them wherever they belong, on several threads. A file
+/// gets the snapshot's time when its content has reached the disk and not before: after a power cut none may look like
+/// a good one that is not. add and flush are called by one thread.
 class FileRestorer {
  public:
   FileRestorer(repo::Repository& repository, Target& target, MetadataRestorer& metadata, const RestoreOptions& options,
@@ -28,7 +30,7 @@ class FileRestorer {
   /// Writes what has gathered.
   Status flush(const Cancel& cancel);
 
-  /// Whether content was written and is all there.
+  /// Whether content was written and is all there, as far as the disk says.
   bool written(size_t number) const { return number < written_.size() && written_[number]; }
   /// Whether it misses content.
   bool failed(size_t number) const { return number < failed_.size() && failed_[number]; }
@@ -45,6 +47,9 @@ class FileRestorer {
     std::vector<bool> present{};      ///< which of them the file that is there has already; empty: none
     uint64_t size = 0;                ///< the sum of the lengths: what it says itself may be wrong
     bool in_place = false;            ///< the file that is there is kept and changed
+    bool unchanged = false;           ///< not even that
+    bool durable = false;             ///< it has the snapshot's time, so its content is on disk
+    std::pair<dev_t, ino_t> identity{};
     std::atomic<uint32_t> missing = 0;
     std::atomic<bool> lost = false;        ///< it has not all of its content
     std::atomic<bool> unwritable = false;  ///< and cannot have more
@@ -68,7 +73,7 @@ class FileRestorer {
   Status measure(File& file) const;
   Result<bool> is_kept(const File& file, const struct stat& info) const;
   Status compare(File& file, const Fd& folder, const struct stat& info, const Cancel& cancel) const;
-  Status leave_unchanged(File& file, const Fd& folder);
+  void leave_unchanged(File& file, const struct stat& info);
   Status begin(File& file, const Cancel& cancel);
   Plan make_plan();
   Status write(const Plan& plan, const Cancel& cancel);
@@ -77,9 +82,14 @@ class FileRestorer {
   Result<Fd> reopen(const File& file, const Fd& folder) const;
   Result<Fd> create(const File& file, const Fd& folder, const Cancel& cancel) const;
   void keep_open(File& file);
-  Status finish(File& file, const Cancel& cancel);
-  void note(const File& file, const MetadataRestorer::Lacking& lacking);
+  Status finish(File& file);
+  void await_disk(File& file);
+  bool many_await_disk();
+  Status settle(const Cancel& cancel);
+  Status complete(const File& file);
+  Status give_metadata(const File& file, const Fd& folder);
   Status lose(File& file, const Error& error);
+  Status report(const File& file, const Error& error);
 
   repo::Repository& repository_;
   Target& target_;
@@ -91,6 +101,8 @@ class FileRestorer {
   size_t blobs_ = 0;  ///< in `files_`
   std::mutex mutex_;  ///< of what follows
   std::list<File*> open_;
+  std::vector<File*> unsettled_;  ///< their content is written and perhaps not on disk yet
+  uint64_t unsettled_bytes_ = 0;
   std::vector<bool> written_, failed_;
 };
 

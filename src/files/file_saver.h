@@ -17,7 +17,7 @@ struct FileJob {
   std::string path;
   std::string name;  ///< in the snapshot
   std::optional<repo::Node> previous;
-  Entry entry;
+  PendingEntry entry;
 };
 
 /// Reads files and hands their chunks to the writer. A file that cannot be read to its end is a problem and left out.

@@ -4,12 +4,6 @@
 
 namespace varve::files {
 
-namespace {
-
-constexpr size_t kRememberedProblems = 1000;
-
-}  // namespace
-
 void Ledger::problem(const std::string& item, const Error& error) {
   {
     std::lock_guard lock(mutex_);

@@ -6,16 +6,12 @@
 #include <vector>
 
 #include "base/reporter.h"
+#include "files/problem.h"
 #include "repo/snapshot.h"
 #include "repo/tree.h"
 #include "repo/writer.h"
 
 namespace varve::files {
-
-/// Something that is not in the backup, or not as it should be.
-struct Problem {
-  std::string item, reason;
-};
 
 /// What a backup has done so far: its counters, as restic counts, and its problems. Tells the reporter. Thread-safe.
 class Ledger {

@@ -49,6 +49,7 @@ void RestoreLog::problem(const std::string& path, const Error& error) {
   {
     std::lock_guard lock(mutex_);
     ++counts_.errors;
+    if (problems_.size() < kRememberedProblems) problems_.push_back({path, error.message()});
   }
   listener_.problem(path, error);
 }
@@ -71,6 +72,11 @@ void RestoreLog::socket() {
 RestoreCounts RestoreLog::counts() const {
   std::lock_guard lock(mutex_);
   return counts_;
+}
+
+std::vector<Problem> RestoreLog::problems() const {
+  std::lock_guard lock(mutex_);
+  return problems_;
 }
 
 void RestoreLog::summarise() const {

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "files/problem.h"
 
 namespace varve::files {
 
@@ -54,6 +56,8 @@ class RestoreLog {
   void socket();
 
   RestoreCounts counts() const;
+  /// The first thousand.
+  std::vector<Problem> problems() const;
   /// What could not be kept and is no error, in a sentence for each kind.
   void summarise() const;
 
@@ -61,6 +65,7 @@ class RestoreLog {
   RestoreListener& listener_;
   mutable std::mutex mutex_;
   RestoreCounts counts_;
+  std::vector<Problem> problems_;
   std::string first_without_owner_, first_without_attributes_;
 };
 

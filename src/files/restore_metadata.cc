@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <vector>
 
 #include <fcntl.h>
@@ -94,23 +95,35 @@ class AttributePlace {
   const std::string path_;
 };
 
-/// False if the file system or the user's rights do not allow it.
+/// One attribute is too much for the file system's room in one file: that does not make the disk full.
+Error attribute_error(const std::string& what, int error_number) {
+  auto error = system_error(what, error_number);
+  if (error.kind() != ErrorKind::kNoSpace && error_number != E2BIG) return error;
+  return Error(ErrorKind::kUnsupported, error.message()).hint("the file system has no room for it in one file");
+}
+
+/// False if the file system or the user's rights do not allow it. What goes wrong with one does not keep the others
+/// away.
 Result<bool> restore_attributes(const Node& node, const AttributePlace& place,
                                 const std::function<bool(const std::string&)>& select) {
   const auto selected = [&](const std::string& name) { return !select || select(name); };
+  std::optional<Error> first;
+  const auto note = [&](const std::string& what) {
+    auto error = attribute_error(what, errno);
+    if (!first) first = std::move(error);
+  };
   for (const auto& [name, value] : node.extended_attributes) {
     if (!selected(name) || place.set(name, value) == 0) continue;
     if (lacks_support() || lacks_rights()) return false;
-    return fail(system_error("cannot set its extended attribute " + name, errno));
+    note("cannot set its extended attribute " + name);
   }
   for (const auto& name : place.names()) {
     const bool wanted =
         std::ranges::any_of(node.extended_attributes, [&](const auto& pair) { return pair.first == name; });
     if (wanted || !selected(name) || name == kSecurityLabel || place.remove(name) == 0) continue;
-    if (errno != ENODATA && !lacks_rights() && !lacks_support()) {
-      return fail(system_error("cannot remove the extended attribute " + name, errno));
-    }
+    if (errno != ENODATA && !lacks_rights() && !lacks_support()) note("cannot remove the extended attribute " + name);
   }
+  if (first) return fail(*first);
   return true;
 }
 
@@ -136,11 +149,12 @@ Result<MetadataRestorer::Lacking> MetadataRestorer::restore_open(const Node& nod
     if (!lacks_rights()) return fail(system_error("cannot set its owner", errno));
     lacking.owner = true;
   }
-  TRY_ASSIGN(const bool has_attributes, restore_attributes(node, AttributePlace(file), options_.select_attribute));
-  lacking.attributes = !has_attributes;
+  const auto attributes = restore_attributes(node, AttributePlace(file), options_.select_attribute);
   const std::array times = {timespec_of(node.atime), timespec_of(node.mtime)};
   if (::futimens(file.get(), times.data()) != 0) return fail(system_error("cannot set its times", errno));
   if (::fchmod(file.get(), permissions_of(node)) != 0) return fail(system_error("cannot set its mode", errno));
+  TRY_ASSIGN(const bool has_attributes, attributes);
+  lacking.attributes = !has_attributes;
   return lacking;
 }
 
@@ -152,9 +166,7 @@ Result<MetadataRestorer::Lacking> MetadataRestorer::restore(const Node& node, co
     if (!lacks_rights()) return fail(system_error("cannot set its owner", errno));
     lacking.owner = true;
   }
-  TRY_ASSIGN(const bool has_attributes,
-             restore_attributes(node, AttributePlace(folder, node.name), options_.select_attribute));
-  lacking.attributes = !has_attributes;
+  const auto attributes = restore_attributes(node, AttributePlace(folder, node.name), options_.select_attribute);
   const std::array times = {timespec_of(node.atime), timespec_of(node.mtime)};
   if (::utimensat(folder.get(), name, times.data(), AT_SYMLINK_NOFOLLOW) != 0) {
     return fail(system_error("cannot set its times", errno));
@@ -163,6 +175,8 @@ Result<MetadataRestorer::Lacking> MetadataRestorer::restore(const Node& node, co
       ::fchmodat(folder.get(), name, permissions_of(node), AT_SYMLINK_NOFOLLOW) != 0) {
     return fail(system_error("cannot set its mode", errno));
   }
+  TRY_ASSIGN(const bool has_attributes, attributes);
+  lacking.attributes = !has_attributes;
   return lacking;
 }
 

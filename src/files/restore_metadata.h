@@ -11,7 +11,8 @@
 namespace varve::files {
 
 /// Gives entries of the target what a snapshot keeps of them besides content: owner, extended attributes, times, mode,
-/// in an order in which none undoes another. Thread-safe.
+/// in an order in which none undoes another. An attribute that cannot be given is an error when all else is.
+/// Thread-safe.
 class MetadataRestorer {
  public:
   struct Options {

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "files/file_restorer.h"
+#include "files/local_node.h"
 #include "files/restore_metadata.h"
 #include "files/restore_verify.h"
 #include "files/target.h"
 #include "files/walk.h"
-#include "files/write_at.h"
 #include "repo/node_type.h"
 
 namespace varve::files {
@@ -64,10 +64,10 @@ class Pass : public WalkVisitor {
   Result<bool> enter(const Entry& entry) final {
     const bool is_folder = entry.node.type == NodeType::kDir;
     const auto& select = restore_.options.select;
-    const Selection selection = select ? select(entry.path, is_folder) : Selection();
-    if (is_folder) return enter_folder(entry, selection);
-    if (!selection.taken) return false;
-    for (auto& level : levels_) level.restored = true;
+    const Choice choice = select ? select(entry.path, is_folder) : Choice();
+    if (is_folder) return enter_folder(entry, choice);
+    if (!choice.taken) return false;
+    mark_restored();
     if (entry.node.type == NodeType::kFile) {
       TRY(file(entry, files_++));
     } else {
@@ -94,9 +94,9 @@ class Pass : public WalkVisitor {
   /// The problem of one entry; only what spoils all others too ends the restore.
   Status carry_on(const std::string& path, const Status& status) {
     if (status) return {};
-    const auto kind = status.error().kind();
-    if (kind == ErrorKind::kNoSpace) return fail(Error(status.error()).within(path));
-    if (kind == ErrorKind::kCancelled) return fail(status.error());
+    const auto& error = status.error();
+    if (error.kind() == ErrorKind::kNoSpace) return fail(Error(error).within(path));
+    if (is_stop(error)) return fail(error);
     restore_.log.problem(path, status.error());
     return {};
   }
@@ -105,17 +105,20 @@ class Pass : public WalkVisitor {
   std::vector<Level> levels_;
 
  private:
-  Result<bool> enter_folder(const Entry& entry, const Selection& selection) {
-    if ((!selection.taken && !selection.below) || restore_.lost_folders.contains(entry.path)) return false;
-    if (selection.taken) {
-      for (auto& level : levels_) level.restored = true;
-    }
-    auto made = std::make_shared<const Folder>(Folder{levels_.back().folder, entry.node.name});
-    levels_.push_back({.folder = std::move(made), .taken = selection.taken});
-    if (selection.taken) TRY(folder(entry));
+  Result<bool> enter_folder(const Entry& entry, const Choice& choice) {
+    if ((!choice.taken && !choice.below) || restore_.lost_folders.contains(entry.path)) return false;
+    if (choice.taken) mark_restored();
+    auto made = std::make_shared<const TargetFolder>(levels_.back().folder, entry.node.name);
+    levels_.push_back({.folder = std::move(made), .taken = choice.taken});
+    if (choice.taken) TRY(folder(entry));
     if (!restore_.lost_folders.contains(entry.path)) return true;
     levels_.pop_back();
     return false;
+  }
+
+  /// The folders on the way here; above one that is marked all are.
+  void mark_restored() {
+    for (auto level = levels_.rbegin(); level != levels_.rend() && !level->restored; ++level) level->restored = true;
   }
 
   size_t files_ = 0;
@@ -167,10 +170,11 @@ class ContentPass final : public Pass {
     return carry_on(entry.path, make_folders());
   }
 
-  /// Every folder down to here.
+  /// Every folder down to here; above one that is made all are.
   Status make_folders() {
-    for (size_t i = 0; i < levels_.size(); ++i) {
-      if (levels_[i].made) continue;
+    size_t first = levels_.size();
+    while (!levels_[first - 1].made) --first;
+    for (size_t i = first; i < levels_.size(); ++i) {
       if (!restore_.options.dry_run) TRY(make_folder(levels_[i - 1].folder, levels_[i].folder->name));
       levels_[i].made = true;
     }
@@ -283,8 +287,8 @@ class MetadataPass final : public Pass {
     TRY_ASSIGN(found.folder, std::move(folder));
     TRY_ASSIGN(found.info, look_at(*found.folder, entry.node.name));
     const auto rule = restore_.options.overwrite;
-    found.kept = found.info && !may_replace(rule) &&
-                 (rule == Overwrite::kNever || entry.node.mtime <= modification_time(*found.info));
+    found.kept =
+        found.info && !may_replace(rule) && (rule == Overwrite::kNever || entry.node.mtime <= modified_at(*found.info));
     if (found.kept) restore_.log.skipped(entry.path, 0);
     return found;
   }
@@ -385,6 +389,7 @@ Result<RestoreResult> restore(repo::Repository& repository, const Id& tree, cons
   TRY(shared.files.flush(cancel));
   MetadataPass metadata(shared);
   TRY(walk(repository, tree, "/", metadata, cancel));
+  if (!options.dry_run) TRY(shared.target->sync());
   RestoreResult result;
   if (options.verify) {
     FileVerifier verifier(repository, *shared.target, log, cancel);
@@ -394,6 +399,7 @@ Result<RestoreResult> restore(repo::Repository& repository, const Id& tree, cons
   }
   log.summarise();
   result.counts = log.counts();
+  result.problems = log.problems();
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "files/restorer.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -8,12 +9,31 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "files/file_restorer.h"
+#include "files/local_node.h"
 #include "repo/testing/small_backup.h"
 #include "storage/fault.h"
 #include "storage/memory.h"
 #include "storage/testing/helpers.h"
+
+namespace {
+
+/// What becomes of syncfs, by which a restore waits for the disk.
+struct Disk {
+  int error = 0;
+  std::function<void()> on_sync{};
+} disk;
+
+}  // namespace
+
+/// Stands before the C library's: no test waits, and some look on.
+extern "C" int syncfs(int) noexcept {
+  if (disk.on_sync) disk.on_sync();
+  errno = disk.error;
+  return disk.error == 0 ? 0 : -1;
+}
 
 namespace varve::files {
 namespace {
@@ -48,6 +68,8 @@ class Told final : public RestoreListener {
 
 class Restoring : public ::testing::Test {
  protected:
+  ~Restoring() override { disk = {}; }
+
   void back_up(const Files& files, size_t blob_size = 64u << 10) {
     auto repository = repo::testing::make_repository(storage_);
     repo::testing::BackupOptions options;
@@ -75,6 +97,15 @@ class Restoring : public ::testing::Test {
   static void write(const std::string& path, const std::string& content) {
     fs::create_directories(fs::path(path).parent_path());
     std::ofstream(path, std::ios::binary) << content;
+  }
+
+  /// How many of the files have the time that the snapshot gives them all.
+  size_t with_their_time(const Files& files) const {
+    const Time theirs = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21);
+    return static_cast<size_t>(std::ranges::count_if(files, [&](const auto& file) {
+      struct stat info;
+      return ::stat(at(file.first).c_str(), &info) == 0 && modified_at(info) == theirs;
+    }));
   }
 
   Id pack_of(const std::string& content) {
@@ -222,6 +253,34 @@ TEST_F(Restoring, StopsWhenAsked) {
   EXPECT_EQ(result.error().kind(), ErrorKind::kCancelled);
 }
 
+TEST_F(Restoring, GivesFilesTheirTimeOnceTheirContentIsOnDisk) {
+  Files files = {{"empty", ""}, {"was there", "the same"}};
+  for (int i = 0; i < 50; ++i) files["f" + std::to_string(i)] = sample_text(200'000, 20 + i);
+  back_up(files);
+  write(at("was there"), "the same");
+  std::vector<size_t> seen;
+  disk.on_sync = [&] { seen.push_back(with_their_time(files)); };
+  ASSERT_TRUE(restore());
+  EXPECT_EQ(seen, (std::vector<size_t>{0, files.size()}));  // the second time for all that is not content
+}
+
+TEST_F(Restoring, ADiskThatFailsEndsItAndNoFileLooksGood) {
+  const Files files = {{"a/file", sample_noise(300'000, 11)}, {"b", "x"}};
+  back_up(files);
+  disk.error = EIO;
+  const auto result = restore();
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().message().find(target()), std::string::npos) << result.error().message();
+  EXPECT_EQ(with_their_time(files), 0u);
+}
+
+TEST_F(Restoring, ADryRunLeavesTheDiskAlone) {
+  back_up({{"file", "x"}});
+  disk.error = EIO;
+  EXPECT_TRUE(restore({.dry_run = true}));
+  EXPECT_FALSE(fs::exists(target()));
+}
+
 TEST_F(Restoring, WritesOnlyWhatDiffers) {
   const auto content = sample_noise(1u << 20, 9);
   back_up({{"file", content}, {"same", "same"}});
@@ -245,9 +304,7 @@ TEST_F(Restoring, WritesOnlyWhatDiffers) {
 TEST_F(Restoring, TakesOnlyWhatIsSelectedAndTheFoldersOnTheWay) {
   back_up({{"a/b/wanted", "x"}, {"a/other", "y"}, {"c/other", "z"}});
   RestoreOptions options;
-  options.select = [](const std::string& path, bool is_folder) {
-    return Selection{path.ends_with("wanted"), is_folder};
-  };
+  options.select = [](const std::string& path, bool is_folder) { return Choice{path.ends_with("wanted"), is_folder}; };
   const auto result = restore(options);
   ASSERT_TRUE(result);
   EXPECT_EQ(read(at("a/b/wanted")), "x");
@@ -287,6 +344,14 @@ TEST_F(Restoring, DeepFoldersNeedNoDeepStackOfOpenOnes) {
   ASSERT_TRUE(result) << result.error().message();
   EXPECT_EQ(result->counts.errors, 0u);
   EXPECT_EQ(read(at(path + "file")), "at the bottom");
+}
+
+TEST(TargetFolder, LongPathsAreLetGoOfWithoutADeepStack) {
+  auto folder = std::make_shared<const TargetFolder>();
+  for (int i = 0; i < 300'000; ++i) folder = std::make_shared<const TargetFolder>(folder, "d");
+  std::weak_ptr<const TargetFolder> parent = folder->parent;
+  folder.reset();
+  EXPECT_TRUE(parent.expired());
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ class Scanner {
       if (++files_ % kTellEvery == 0) tell();
     }
     if (!S_ISDIR(file->stat.st_mode)) return;
-    const auto names = names_in(path);
+    const auto names = storage::posix::names_in(path);
     if (!names) return;
     for (const auto& name : *names) scan(join_path(path, name), false);
   }

@@ -1,14 +1,9 @@
 #include "files/sources.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <memory>
 #include <set>
+#include <span>
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "files/paths.h"
 #include "storage/posix.h"
@@ -16,6 +11,8 @@
 namespace varve::files {
 
 namespace {
+
+using storage::posix::names_in;
 
 /// While paths are added: from which root a first name comes, so that those of different roots do not fall together.
 struct Root {
@@ -99,33 +96,7 @@ Status unroll(Source& source) {
   return {};
 }
 
-struct CloseFolder {
-  void operator()(DIR* folder) const { closedir(folder); }
-};
-
 }  // namespace
-
-Result<std::vector<std::string>> names_in(int folder_fd) {
-  const int own = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, CloseFolder> folder(own < 0 ? nullptr : fdopendir(own));
-  if (!folder) return fail(system_error("cannot list the folder", errno));
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = readdir(folder.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-    errno = 0;
-  }
-  if (errno != 0) return fail(system_error("cannot list the folder", errno));
-  std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());  // broken file systems name things twice
-  return names;
-}
-
-Result<std::vector<std::string>> names_in(const std::string& folder) {
-  TRY_ASSIGN(const auto fd, storage::posix::open_file(folder, O_RDONLY | O_DIRECTORY));
-  return names_in(fd.get());
-}
 
 Result<Source> arrange_sources(const std::vector<std::string>& paths) {
   Roots roots;

@@ -24,8 +24,4 @@ struct Source {
 /// The root. Looks into folders where it must: for `.`, and where a path lies below another one.
 Result<Source> arrange_sources(const std::vector<std::string>& paths);
 
-/// The names in a folder, ascending by bytes, without `.` and `..`.
-Result<std::vector<std::string>> names_in(int folder_fd);
-Result<std::vector<std::string>> names_in(const std::string& folder);
-
 }  // namespace varve::files

@@ -1,5 +1,7 @@
 #include "files/stream_backup.h"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include "codec/sha256.h"
@@ -105,9 +107,12 @@ Result<BackupResult> back_up_stream(repo::Repository& repository, const StreamOp
                                     const Cancel& cancel, const Clock& clock) {
   NewSnapshot made{.started = clock.now()};
   const auto path = absolute_path(options.name, "/");
-  if (options.name.empty() || path == "/") {
+  const auto names = split_path(std::string_view(path).substr(1));
+  const bool too_long = std::ranges::any_of(names, [](const auto& name) { return name.size() > repo::kMaxName; });
+  if (options.name.empty() || path == "/" || too_long) {
     return fail(ErrorKind::kInvalidInput, "'" + options.name + "' cannot be the name of a file");
   }
+  TRY(repository.load_index(cancel));
   repo::Writer writer(repository, options.writer, cancel);
   Ledger ledger(writer, reporter);
   ledger.starts(path);

@@ -15,8 +15,8 @@ struct StreamOptions {
   SnapshotDetails details{};
 };
 
-/// Backs a stream up as the one file of a snapshot, as restic's backup --stdin does. A command that fails, and a stream
-/// without a single byte, are errors: there is no snapshot then.
+/// Backs a stream up as the one file of a snapshot, as restic's backup --stdin does. Loads the index. A command that
+/// fails, and a stream without a single byte, are errors: there is no snapshot then.
 Result<BackupResult> back_up_stream(repo::Repository& repository, const StreamOptions& options, Reporter& reporter,
                                     const Cancel& cancel, const Clock& clock = system_clock());
 

@@ -1,5 +1,6 @@
 #include "files/stream_backup.h"
 
+#include <csignal>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -75,6 +76,16 @@ TEST_F(BackUpStream, MakesNoSnapshotOfAFailedCommand) {
   const auto missing = run({"/no/such/program"});
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().message().find("/no/such/program"), std::string::npos);
+  EXPECT_EQ(snapshots(), 0u);
+}
+
+TEST_F(BackUpStream, TakesNoCommandForGoodWhoseEndNobodyKnows) {
+  const auto before = std::signal(SIGCHLD, SIG_IGN);  // so the kernel forgets how children end
+  const auto result = run_shell("echo half; exit 7");
+  std::signal(SIGCHLD, before);
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().message().find("the command sh may have failed"), std::string::npos)
+      << result.error().message();
   EXPECT_EQ(snapshots(), 0u);
 }
 

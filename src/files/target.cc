@@ -1,11 +1,9 @@
 #include "files/target.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <vector>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -41,9 +39,16 @@ Status make_target(const std::string& path) {
 
 }  // namespace
 
-std::string path_of(const Folder& folder) {
+TargetFolder::~TargetFolder() {
+  while (parent && parent.use_count() == 1) {
+    FolderPtr above = parent->parent;
+    parent = std::move(above);  // its former value goes, and is not the last that holds this one
+  }
+}
+
+std::string path_of(const TargetFolder& folder) {
   std::vector<const std::string*> names;
-  for (const Folder* at = &folder; at->parent; at = at->parent.get()) names.push_back(&at->name);
+  for (const TargetFolder* at = &folder; at->parent; at = at->parent.get()) names.push_back(&at->name);
   std::string path;
   for (auto name = names.rbegin(); name != names.rend(); ++name) path += "/" + **name;
   return path.empty() ? "/" : path;
@@ -53,14 +58,31 @@ Result<std::unique_ptr<Target>> Target::open(const std::string& path, bool make)
   std::unique_ptr<Target> target(new Target(path));
   if (make) TRY(make_target(path));
   TRY_ASSIGN(auto fd, open_target(path));
-  if (fd) target->root_fd_ = std::make_shared<const Fd>(std::move(*fd));
+  if (!fd) return target;
+  target->root_fd_ = std::make_shared<const Fd>(std::move(*fd));
+  target->note_file_system(target->root_fd_);
   return target;
 }
 
-std::string Target::path_of(const Folder& folder, const std::string& name) const {
+std::string Target::path_of(const TargetFolder& folder, const std::string& name) const {
   const std::string within = files::path_of(folder);
   return (path_.ends_with('/') ? path_.substr(0, path_.size() - 1) : path_) + (within == "/" ? "" : within) + "/" +
          name;
+}
+
+void Target::note_file_system(const std::shared_ptr<const Fd>& folder) {
+  struct stat info;
+  if (::fstat(folder->get(), &info) == 0) file_systems_.try_emplace(info.st_dev, folder);
+}
+
+Status Target::sync() {
+  std::map<dev_t, std::shared_ptr<const Fd>> all;
+  {
+    std::lock_guard lock(mutex_);
+    all = file_systems_;
+  }
+  for (const auto& [device, folder] : all) TRY(storage::posix::sync_file_system(*folder, path_));
+  return {};
 }
 
 void Target::remember(const FolderPtr& folder, std::shared_ptr<const Fd> fd) {
@@ -96,6 +118,7 @@ Result<std::shared_ptr<const Fd>> Target::open(const FolderPtr& folder) {
     }
     fd = std::make_shared<const Fd>(std::move(*opened));
     remember(*below, fd);
+    note_file_system(fd);
   }
   return fd;
 }
@@ -112,24 +135,6 @@ Result<Fd> open_folder(const Fd& parent, const std::string& name) {
   if (fd >= 0) return Fd(fd);
   if (errno == ELOOP || errno == ENOTDIR) return fail(ErrorKind::kNotFound, "it is not a folder");
   return fail(system_error("cannot open the folder", errno));
-}
-
-Result<std::vector<std::string>> names_in(const Fd& folder) {
-  const int copy = ::openat(folder.get(), ".", kFolderFlags);  // with a position of its own
-  DIR* stream = copy < 0 ? nullptr : ::fdopendir(copy);
-  if (stream == nullptr) return fail(system_error("cannot list the folder", errno));
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(stream)) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-    errno = 0;
-  }
-  const int problem = errno;
-  ::closedir(stream);
-  if (problem != 0) return fail(system_error("cannot list the folder", problem));
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 Status remove_entry(const Fd& folder, const std::string& name, bool with_content, const Cancel& cancel) {

@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t kManyComplete = 64;
 
-std::string encode(const Folder& folder) {
+std::string encode(const PendingFolder& folder) {
   std::vector<std::string_view> nodes;
   nodes.reserve(folder.entries.size());
   for (const auto& entry : folder.entries) {
@@ -19,12 +19,12 @@ std::string encode(const Folder& folder) {
 
 }  // namespace
 
-void TreeSaver::fill(const Entry& entry, const repo::Node& node) {
+void TreeSaver::fill(const PendingEntry& entry, const repo::Node& node) {
   *entry.encoded = repo::encode_node(node, repo::TimeZone::kLocal);
   let_go(entry.folder);
 }
 
-void TreeSaver::let_go(const std::shared_ptr<Folder>& folder) {
+void TreeSaver::let_go(const std::shared_ptr<PendingFolder>& folder) {
   if (--folder->holders > 0) return;
   std::lock_guard lock(mutex_);
   complete_.push_back(folder);
@@ -37,7 +37,7 @@ Status TreeSaver::wait_for_room(const Cancel& cancel) {
   return cancel.check();
 }
 
-std::shared_ptr<Folder> TreeSaver::take(const Cancel& cancel) {
+std::shared_ptr<PendingFolder> TreeSaver::take(const Cancel& cancel) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, cancel.token(), [&] { return ended_ || !complete_.empty(); });
   if (complete_.empty()) return nullptr;
@@ -52,7 +52,7 @@ Status TreeSaver::run(const Cancel& cancel) {
   return cancel.check();
 }
 
-Status TreeSaver::save(const std::shared_ptr<Folder>& folder) {
+Status TreeSaver::save(const std::shared_ptr<PendingFolder>& folder) {
   const bool is_empty = std::ranges::all_of(folder->entries, &std::string::empty);
   if (!folder->entry.folder && is_empty) {
     end(std::nullopt);
@@ -64,7 +64,7 @@ Status TreeSaver::save(const std::shared_ptr<Folder>& folder) {
                       [this, folder](const Id& tree) { saved(folder, tree); });
 }
 
-void TreeSaver::saved(const std::shared_ptr<Folder>& folder, const Id& tree) {
+void TreeSaver::saved(const std::shared_ptr<PendingFolder>& folder, const Id& tree) {
   if (!folder->entry.folder) return end(tree);
   folder->node.subtree = tree;
   ledger_.count(folder->previous, folder->node);

@@ -26,7 +26,7 @@ std::optional<Id> tree_of(const std::optional<Node>& node) {
 }  // namespace
 
 Status Walker::walk(const Source& root, const std::optional<Id>& parent_tree, const Cancel& cancel) {
-  const auto folder = std::make_shared<Folder>();
+  const auto folder = std::make_shared<PendingFolder>();
   auto& previous = folder->previous.emplace();
   previous.type = NodeType::kDir;
   previous.subtree = parent_tree;
@@ -34,7 +34,7 @@ Status Walker::walk(const Source& root, const std::optional<Id>& parent_tree, co
 }
 
 /// A folder of which only some things are taken, and which was not named itself.
-Status Walker::walk_below(const Source& source, const std::shared_ptr<Folder>& folder, const Cancel& cancel) {
+Status Walker::walk_below(const Source& source, const std::shared_ptr<PendingFolder>& folder, const Cancel& cancel) {
   TRY_ASSIGN(auto parent, ParentFolder::load(parts_.repository, tree_of(folder->previous), parts_.ledger, cancel));
   for (const auto& [name, below] : source.below) {
     TRY(cancel.check());
@@ -52,7 +52,7 @@ Status Walker::walk_below(const Source& source, const std::shared_ptr<Folder>& f
 
 /// Described as what it points to if it is a link. Whether its extended attributes may be read is nobody's concern.
 Status Walker::save_folder_above(const std::string& name, const Source& source, Previous previous,
-                                 const std::shared_ptr<Folder>& into, const Cancel& cancel) {
+                                 const std::shared_ptr<PendingFolder>& into, const Cancel& cancel) {
   LocalFile file{source.folder, {}, -1};
   const bool found = ::stat(file.path.c_str(), &file.stat) == 0;
   if (!found || !S_ISDIR(file.stat.st_mode)) {
@@ -70,7 +70,7 @@ Status Walker::save_folder_above(const std::string& name, const Source& source, 
 }
 
 Status Walker::save(const std::string& name, const Place& place, bool is_named, Previous previous,
-                    const std::shared_ptr<Folder>& into, const Cancel& cancel) {
+                    const std::shared_ptr<PendingFolder>& into, const Cancel& cancel) {
   if (!is_named && !selection_.takes_path(place.absolute)) return {};
   const auto file = look_at(place.path);
   if (!file) {
@@ -92,7 +92,7 @@ Status Walker::save(const std::string& name, const Place& place, bool is_named, 
 }
 
 Status Walker::save_file(const std::string& name, const LocalFile& file, Previous previous,
-                         const std::shared_ptr<Folder>& into, const Cancel& cancel) {
+                         const std::shared_ptr<PendingFolder>& into, const Cancel& cancel) {
   if (previous && is_unmodified(file, *previous) && has_content(file, *previous)) {
     auto node = describe(file, name);
     if (!node) return {};
@@ -122,13 +122,13 @@ bool Walker::has_content(const LocalFile& file, const Node& previous) {
 }
 
 Status Walker::save_folder(const std::string& name, const Place& place, Previous previous,
-                           const std::shared_ptr<Folder>& into, const Cancel& cancel) {
+                           const std::shared_ptr<PendingFolder>& into, const Cancel& cancel) {
   TRY(parts_.trees.wait_for_room(cancel));
   std::vector<std::string> names;
-  std::shared_ptr<Folder> folder;
+  std::shared_ptr<PendingFolder> folder;
   {
     const auto opened = open_source(place.path, O_DIRECTORY);
-    auto listed = opened ? names_in(opened->fd.get()) : Result<std::vector<std::string>>(fail(opened.error()));
+    auto listed = opened ? names_in(opened->fd) : Result<std::vector<std::string>>(fail(opened.error()));
     if (!listed) {
       parts_.ledger.problem(place.path, listed.error());
       return {};
@@ -147,7 +147,7 @@ Status Walker::save_folder(const std::string& name, const Place& place, Previous
   return {};
 }
 
-Status Walker::save_other(const std::string& name, const LocalFile& file, const std::shared_ptr<Folder>& into) {
+Status Walker::save_other(const std::string& name, const LocalFile& file, const std::shared_ptr<PendingFolder>& into) {
   if (const auto node = describe(file, name)) parts_.trees.fill(add_entry(into), *node);
   return {};
 }
@@ -161,8 +161,9 @@ std::optional<Node> Walker::describe(const LocalFile& file, const std::string& n
   return std::nullopt;
 }
 
-std::shared_ptr<Folder> Walker::open_folder(Node node, Previous previous, const std::shared_ptr<Folder>& into) {
-  auto folder = std::make_shared<Folder>();
+std::shared_ptr<PendingFolder> Walker::open_folder(Node node, Previous previous,
+                                                   const std::shared_ptr<PendingFolder>& into) {
+  auto folder = std::make_shared<PendingFolder>();
   folder->entry = add_entry(into);
   folder->node = std::move(node);
   folder->previous = std::move(previous);

@@ -37,22 +37,23 @@ class Walker {
  private:
   using Previous = std::optional<repo::Node>;
 
-  Status walk_below(const Source& source, const std::shared_ptr<Folder>& folder, const Cancel& cancel);
+  Status walk_below(const Source& source, const std::shared_ptr<PendingFolder>& folder, const Cancel& cancel);
   Status save_folder_above(const std::string& name, const Source& source, Previous previous,
-                           const std::shared_ptr<Folder>& into, const Cancel& cancel);
+                           const std::shared_ptr<PendingFolder>& into, const Cancel& cancel);
   Status save(const std::string& name, const Place& place, bool is_named, Previous previous,
-              const std::shared_ptr<Folder>& into, const Cancel& cancel);
+              const std::shared_ptr<PendingFolder>& into, const Cancel& cancel);
   Status save_file(const std::string& name, const LocalFile& file, Previous previous,
-                   const std::shared_ptr<Folder>& into, const Cancel& cancel);
+                   const std::shared_ptr<PendingFolder>& into, const Cancel& cancel);
   Status save_folder(const std::string& name, const Place& place, Previous previous,
-                     const std::shared_ptr<Folder>& into, const Cancel& cancel);
-  Status save_other(const std::string& name, const LocalFile& file, const std::shared_ptr<Folder>& into);
+                     const std::shared_ptr<PendingFolder>& into, const Cancel& cancel);
+  Status save_other(const std::string& name, const LocalFile& file, const std::shared_ptr<PendingFolder>& into);
 
   bool is_unmodified(const LocalFile& file, const repo::Node& previous) const;
   bool has_content(const LocalFile& file, const repo::Node& previous);
   /// Nothing, and a problem, if it cannot be described.
   std::optional<repo::Node> describe(const LocalFile& file, const std::string& name);
-  std::shared_ptr<Folder> open_folder(repo::Node node, Previous previous, const std::shared_ptr<Folder>& into);
+  std::shared_ptr<PendingFolder> open_folder(repo::Node node, Previous previous,
+                                             const std::shared_ptr<PendingFolder>& into);
 
   const Parts parts_;
   const ArchiveOptions& options_;

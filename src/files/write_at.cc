@@ -93,8 +93,4 @@ Result<std::vector<bool>> matching_blobs(const Fd& file, const std::vector<Id>& 
   return matches;
 }
 
-Time modification_time(const struct stat& info) {
-  return Time(std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec));
-}
-
 }  // namespace varve::files

@@ -6,7 +6,6 @@
 
 #include "base/bytes.h"
 #include "base/cancel.h"
-#include "base/clock.h"
 #include "storage/posix.h"
 
 namespace varve::files {
@@ -23,7 +22,5 @@ Status write_around_zeros(const Fd& file, ByteView bytes, uint64_t offset);
 /// Which of the blobs, laid one after the other, the file holds.
 Result<std::vector<bool>> matching_blobs(const Fd& file, const std::vector<Id>& content,
                                          const std::vector<uint32_t>& lengths, const Cancel& cancel);
-
-Time modification_time(const struct stat& info);
 
 }  // namespace varve::files

@@ -42,9 +42,9 @@ struct BackupResult {
   Time started{}, ended{};
 };
 
-/// Backs one replica set or standalone up into one snapshot of the repository (whose index must be loaded, under a lock
-/// that `cancel` follows). Nothing is visible in the repository before everything is durable. Writes nothing to the
-/// server.
+/// Backs one replica set or standalone up into one snapshot of the repository, under a lock that `cancel` follows.
+/// Loads the index, once the snapshots were listed. Nothing is visible in the repository before everything is durable.
+/// Writes nothing to the server.
 Result<BackupResult> backup(repo::Repository& repository, const BackupOptions& options, Reporter& reporter,
                             const Cancel& cancel, const Clock& clock = system_clock());
 

@@ -55,11 +55,12 @@ Error another_set(const std::string& name, const collection::Manifest& then, con
 Result<std::optional<Parent>> find_parent(repo::Repository& repository, const BackupOptions& options,
                                           const mongo::Source& source, const Cancel& cancel) {
   TRY_ASSIGN(const auto snapshots, repository.snapshots(cancel));
+  TRY(repository.load_index(cancel));
   const auto path = snapshot_path(options.source);
   for (auto it = snapshots.rbegin(); it != snapshots.rend(); ++it) {
     if (it->hostname != options.source || it->paths != std::vector{path} || it->has_tag(kOplogTag)) continue;
     auto manifest = first_manifest(repository, *it, cancel);
-    if (!manifest && manifest.error().kind() == ErrorKind::kCancelled) return fail(manifest.error());
+    if (!manifest && is_stop(manifest.error())) return fail(manifest.error());
     // A parent only saves work; one that cannot be read is check's business.
     if (!manifest || !*manifest) continue;
     if (is_another(**manifest, source)) {

@@ -17,7 +17,7 @@ struct Parent {
 };
 
 /// The newest snapshot of the source, if there is one and it can be read. kInvalidInput if it is of another replica set
-/// and `options` does not accept that (RULES 23).
+/// and `options` does not accept that (RULES 23). Loads the index, after the snapshots were listed.
 Result<std::optional<Parent>> find_parent(repo::Repository& repository, const BackupOptions& options,
                                           const mongo::Source& source, const Cancel& cancel);
 

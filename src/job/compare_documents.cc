@@ -42,23 +42,6 @@ struct Remembered {
 };
 using Memory = std::unordered_map<std::string, Remembered>;  // by raw `_id` element
 
-/// A chain: the hash of everything before and the document's own.
-Result<codec::UInt128> chain(const DocumentSource& source, const Cancel& cancel) {
-  codec::UInt128 hash;
-  Bytes scratch;
-  Bytes link;
-  TRY(source(
-      [&](ByteView document) -> Status {
-        const auto own = codec::xxh3_128(bson::as_stored(document, scratch));
-        link.clear();
-        for (const uint64_t part : {hash.low, hash.high, own.low, own.high}) append_le(link, part);
-        hash = codec::xxh3_128(link);
-        return {};
-      },
-      cancel));
-  return hash;
-}
-
 std::string shown(const std::string& raw_id) {
   const auto bytes = as_bytes(raw_id);
   Bytes document;
@@ -146,10 +129,22 @@ Status compare_documents(const DocumentSource& backup, const DocumentSource& ser
   return Comparison(backup, server, named, difference).run(cancel);
 }
 
-Result<bool> same_order(const DocumentSource& backup, const DocumentSource& server, const Cancel& cancel) {
-  TRY_ASSIGN(const auto ours, chain(backup, cancel));
-  TRY_ASSIGN(const auto theirs, chain(server, cancel));
-  return ours == theirs;
+void OrderHash::add(ByteView document) {
+  const auto own = codec::xxh3_128(bson::as_stored(document, scratch_));
+  link_.clear();
+  for (const uint64_t part : {hash_.low, hash_.high, own.low, own.high}) append_le(link_, part);
+  hash_ = codec::xxh3_128(link_);
+}
+
+Result<OrderHash> order_of(const DocumentSource& source, const Cancel& cancel) {
+  OrderHash hash;
+  TRY(source(
+      [&](ByteView document) -> Status {
+        hash.add(document);
+        return {};
+      },
+      cancel));
+  return hash;
 }
 
 }  // namespace varve::job

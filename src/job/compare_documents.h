@@ -1,5 +1,6 @@
 #pragma once
 
+#include "codec/hash.h"
 #include "job/document_sources.h"
 #include "job/verify.h"
 
@@ -11,7 +12,18 @@ namespace varve::job {
 Status compare_documents(const DocumentSource& backup, const DocumentSource& server, size_t named,
                          Difference& difference, const Cancel& cancel);
 
-/// True if both sides give the same documents in the same order, as a capped collection's must be (RULES 12).
-Result<bool> same_order(const DocumentSource& backup, const DocumentSource& server, const Cancel& cancel);
+/// Stands for documents in their order, as a capped collection's must be (RULES 12): each link is the hash of all before
+/// and of the document as a server stores it.
+class OrderHash {
+ public:
+  void add(ByteView document);
+  bool operator==(const OrderHash& other) const { return hash_ == other.hash_; }
+
+ private:
+  codec::UInt128 hash_;
+  Bytes scratch_, link_;
+};
+
+Result<OrderHash> order_of(const DocumentSource& source, const Cancel& cancel);
 
 }  // namespace varve::job

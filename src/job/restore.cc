@@ -35,7 +35,8 @@ class Restore {
 
   Result<RestoreResult> run(const Cancel& cancel) {
     TRY_ASSIGN(connection_, mongo::Connection::open(options_.to, cancel));
-    TRY_ASSIGN(plan(), plan_restore(backup_, options_, *connection_, cancel));
+    TRY_ASSIGN(result_.moment, BackupMoment::open(backup_, options_.filter, options_.merge, cancel));
+    TRY_ASSIGN(plan(), plan_restore(*result_.moment, options_, *connection_, cancel));
     if (!options_.drop) TRY(refuse_existing(plan()));
     tell_about_moment();
     if (options_.dry_run) return std::move(result_);
@@ -56,7 +57,7 @@ class Restore {
 
   Status write(const Cancel& cancel) {
     TRY(create_collections(cancel));
-    TRY_ASSIGN(const auto loaded, load_collections(backup_, plan(), options_.to, options_.writers, reporter_, cancel));
+    TRY_ASSIGN(const auto loaded, load_collections(*result_.moment, plan(), options_.to, options_.writers, reporter_, cancel));
     result_.written = true;
     for (size_t i = 0; i < loaded.size(); ++i) count(plan().items[i], loaded[i]);
     TRY(build_indexes(cancel));
@@ -68,17 +69,9 @@ class Restore {
     return mongo::barrier(*connection_, plan().target, cancel);
   }
 
-  /// What was read over a window is exact only with the window's operations, which stock tools can apply today.
   void tell_about_moment() {
     const auto& m = backup_.manifest();
-    if (m.oplog_changes > 0) {
-      result_.shortfalls.push_back(fmt::format(
-          "the documents were read over a window ({} to {}) in which {} operations changed them; these operations are "
-          "in the "
-          "backup but are not applied by this version, so the result is not of one moment. For the exact moment use "
-          "`varve export` and `mongorestore --oplogReplay`",
-          m.t0.text(), m.t1.text(), m.oplog_changes));
-    }
+    for (const auto& missing : result_.moment->missing()) result_.shortfalls.push_back(missing);
     if (m.consistency == "inconsistent") {
       result_.shortfalls.push_back("the backup is of a standalone server that was written to while it was read");
     }
@@ -171,39 +164,36 @@ class Restore {
     }
     return for_each_item([](const auto& item) { return item.entry->type == "collection"; },
                          [&](mongo::Connection& connection, size_t index, const Cancel& stop) {
-                           return verify_one(connection, index, loaded[index].as_stored, stop);
+                           return verify_one(connection, index, loaded[index], stop);
                          },
                          cancel);
   }
 
-  Status verify_one(mongo::Connection& connection, size_t index, const bson::Digest& expected, const Cancel& cancel) {
+  Status verify_one(mongo::Connection& connection, size_t index, const Loaded& loaded, const Cancel& cancel) {
     const auto& item = plan().items[index];
+    const auto& expected = loaded.as_stored;
     reporter_.progress({.action = "restore",
                         .item = item.entry->ns.text() + " (verifying)",
                         .bytes = result_.bytes,
                         .bytes_total = plan().bytes});
-    TRY_ASSIGN(const auto found, digest_on_server(connection, item.load_into, {}, cancel));
-    if (found == expected) return verify_order(connection, index, cancel);
+    OrderHash order;  // of a capped collection, where it is part of the content (RULES 12)
+    const auto visit = [&](ByteView document) -> Status {
+      order.add(document);
+      return {};
+    };
+    TRY_ASSIGN(const auto found, digest_on_server(connection, item.load_into,
+                                                  loaded.order ? visit : std::function<Status(ByteView)>{}, cancel));
+    if (found == expected && (!loaded.order || order == *loaded.order)) return {};
     std::lock_guard lock(mutex_);
     differs_[index] = true;
+    if (found == expected) {
+      result_.shortfalls.push_back(item.entry->ns.text() + ": the target holds its documents in another order");
+      return {};
+    }
     result_.shortfalls.push_back(
         fmt::format("{}: the target holds {} documents ({} bytes), {} ({} bytes) were restored{}",
                     item.entry->ns.text(), found.documents, found.bytes, expected.documents, expected.bytes,
                     found.documents == expected.documents ? ", and their contents differ" : ""));
-    return {};
-  }
-
-  /// A capped collection's order is part of its content (RULES 12).
-  Status verify_order(mongo::Connection& connection, size_t index, const Cancel& cancel) {
-    const auto& item = plan().items[index];
-    if (!item.entry->options.view().truthy("capped")) return {};
-    TRY_ASSIGN(const auto file, backup_.data(*item.entry, cancel));
-    TRY_ASSIGN(const bool same,
-               same_order(documents_of(backup_, file), documents_of(connection, item.load_into), cancel));
-    if (same) return {};
-    std::lock_guard lock(mutex_);
-    differs_[index] = true;
-    result_.shortfalls.push_back(item.entry->ns.text() + ": the target holds its documents in another order");
     return {};
   }
 
@@ -277,9 +267,8 @@ class Restore {
 
   Status restore_users(const Cancel& cancel) {
     if (!plan().users) return {};
-    TRY_ASSIGN(const auto users, small_collection(backup_, kUsers, cancel));
-    TRY_ASSIGN(const auto roles, small_collection(backup_, kRoles, cancel));
-    TRY_ASSIGN(result_.auth, mongo::merge_users_and_roles(*connection_, plan().target, users, roles, cancel));
+    TRY_ASSIGN(result_.auth, mongo::merge_users_and_roles(*connection_, plan().target, plan().user_documents,
+                                                          plan().role_documents, cancel));
     return {};
   }
 

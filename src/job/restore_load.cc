@@ -12,6 +12,15 @@ namespace {
 
 // A collection of more blobs than this is loaded by several writers.
 constexpr size_t kBlobsATask = 32;
+constexpr uint64_t kReportEach = 1u << 20;
+
+/// One collection on its way.
+struct Load {
+  std::unique_ptr<CollectionReading> reading;
+  std::atomic<size_t> tasks_left{0};
+  std::mutex mutex;  // guards the one below
+  Loaded loaded;
+};
 
 struct Task {
   size_t item = 0;
@@ -20,14 +29,8 @@ struct Task {
 
 class Loader {
  public:
-  Loader(const BackupReader& backup, const RestorePlan& plan, const mongo::Uri& to, Reporter& reporter)
-      : backup_(backup),
-        plan_(plan),
-        to_(to),
-        reporter_(reporter),
-        read_(plan.items.size()),
-        stored_(plan.items.size()),
-        met_twice_(plan.items.size()) {}
+  Loader(BackupMoment& moment, const RestorePlan& plan, const mongo::Uri& to, Reporter& reporter)
+      : moment_(moment), plan_(plan), to_(to), reporter_(reporter), loads_(plan.items.size()) {}
 
   Result<std::vector<Loaded>> run(unsigned writers, const Cancel& cancel) {
     TRY(make_tasks(cancel));
@@ -35,65 +38,77 @@ class Loader {
       return load(connection, tasks_[index], stop);
     };
     TRY(for_each_connected(to_, writers, tasks_.size(), step, cancel));
-    return check();
+    std::vector<Loaded> loaded;
+    for (auto& load : loads_) loaded.push_back(std::move(load.loaded));
+    return loaded;
   }
 
  private:
+  /// Largest first. An empty collection has one task too: the window's operations may fill it.
   Status make_tasks(const Cancel& cancel) {
-    files_.resize(plan_.items.size());
     std::vector<size_t> order(plan_.items.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::ranges::stable_sort(order, std::greater{}, [&](size_t i) { return plan_.items[i].entry->as_read.bytes; });
     for (const size_t i : order) {
-      const auto& entry = *plan_.items[i].entry;
-      if (entry.type != "collection") continue;
-      TRY_ASSIGN(files_[i], backup_.data(entry, cancel));
-      const size_t blobs = files_[i].content.size();
-      const size_t step = keep_order(entry) ? std::max<size_t>(blobs, 1) : kBlobsATask;
-      for (size_t first = 0; first < blobs; first += step) tasks_.push_back({i, first, std::min(first + step, blobs)});
+      const auto& item = plan_.items[i];
+      if (item.entry->type != "collection") continue;
+      TRY_ASSIGN(loads_[i].reading, CollectionReading::open(moment_, item.index, cancel));
+      if (loads_[i].reading->in_order()) loads_[i].loaded.order.emplace();
+      add_tasks(i);
     }
     return {};
   }
 
-  static bool keep_order(const collection::CollectionEntry& entry) { return entry.options.view().truthy("capped"); }
+  void add_tasks(size_t item) {
+    auto& load = loads_[item];
+    const size_t blobs = load.reading->blobs();
+    const size_t step = load.reading->in_order() ? std::max<size_t>(blobs, 1) : kBlobsATask;
+    for (size_t first = 0; first == 0 || first < blobs; first += step) {
+      tasks_.push_back({item, first, std::min(first + step, blobs)});
+      ++load.tasks_left;
+    }
+  }
 
+  /// One task; the last one of a collection does what comes after all of its parts too.
   Status load(mongo::Connection& connection, const Task& task, const Cancel& cancel) {
     const auto& item = plan_.items[task.item];
-    mongo::Inserter inserter(connection, item.load_into, keep_order(*item.entry));
-    bson::Digest read;
-    bson::Digest stored;
+    auto& load = loads_[task.item];
+    mongo::Inserter inserter(connection, item.load_into, load.reading->in_order());
+    Loaded mine;
     Bytes scratch;
-    // A document that was deleted and inserted again while the collection was read may have been met in both places.
-    // Either serves until the window's operations are applied; without a window it would be damage.
-    uint64_t met_twice = 0;
-    if (backup_.manifest().oplog_changes > 0 && !keep_order(*item.entry)) {
-      inserter.on_duplicate([&](ByteView document) {
-        bson::Digest refused;
-        refused.add(document);
-        stored -= refused;
-        ++met_twice;
-      });
-    }
+    let_pass_duplicates(inserter, load, mine);
     uint64_t reported = 0;
     const auto insert = [&](ByteView document) -> Status {
-      read.add(document);
-      stored.add(bson::as_stored(document, scratch));
+      mine.as_stored.add(bson::as_stored(document, scratch));
+      if (load.loaded.order) load.loaded.order->add(document);  // by this thread alone
       TRY(inserter.add(document, cancel));
-      if (read.bytes - reported > (1u << 20)) {
-        report(item, read.documents, read.bytes - reported);
-        reported = read.bytes;
+      if (mine.as_stored.bytes - reported > kReportEach) {
+        report(item, mine.as_stored.documents, mine.as_stored.bytes - reported);
+        reported = mine.as_stored.bytes;
       }
       return {};
     };
-    TRY(backup_.each_document(files_[task.item], task.first, task.last, insert, cancel));
+    TRY(load.reading->part(task.first, task.last, insert, cancel));
+    if (--load.tasks_left == 0) TRY(load.reading->finish(insert, cancel));
     TRY(inserter.flush(cancel));
-    report(item, 0, read.bytes - reported);
-    std::lock_guard lock(mutex_);
-    read_[task.item] += read;
-    stored_[task.item] += stored;
-    met_twice_[task.item] += met_twice;
-    documents_ += read.documents;
+    report(item, 0, mine.as_stored.bytes - reported);
+    documents_ += mine.as_stored.documents;
+    std::lock_guard lock(load.mutex);
+    load.loaded.as_stored += mine.as_stored;
+    load.loaded.met_twice += mine.met_twice;
     return {};
+  }
+
+  /// A document that was deleted and inserted again while a standalone's collection was read may have been met in both
+  /// places. Where there is an oplog, it decides; anywhere else it would be damage.
+  void let_pass_duplicates(mongo::Inserter& inserter, const Load& load, Loaded& mine) {
+    if (moment_.backup().manifest().consistency != "inconsistent" || load.reading->in_order()) return;
+    inserter.on_duplicate([&mine](ByteView document) {
+      bson::Digest refused;
+      refused.add(document);
+      mine.as_stored -= refused;
+      ++mine.met_twice;
+    });
   }
 
   void report(const RestorePlan::Item& item, uint64_t underway, uint64_t bytes) {
@@ -107,37 +122,20 @@ class Loader {
     reporter_.progress(progress);
   }
 
-  Result<std::vector<Loaded>> check() {
-    std::vector<Loaded> loaded;
-    for (size_t i = 0; i < plan_.items.size(); ++i) {
-      const auto& entry = *plan_.items[i].entry;
-      if (entry.type == "collection" && read_[i] != entry.as_read) {
-        return fail(Error(ErrorKind::kCorrupt,
-                          "the backup's documents of " + entry.ns.text() + " are not those that its manifest describes")
-                        .hint("`varve check --read-data` tells what is damaged"));
-      }
-      loaded.push_back({stored_[i], met_twice_[i]});
-    }
-    return loaded;
-  }
-
-  const BackupReader& backup_;
+  BackupMoment& moment_;
   const RestorePlan& plan_;
   const mongo::Uri& to_;
   Reporter& reporter_;
-  std::vector<repo::Node> files_;
+  std::vector<Load> loads_;  // of the plan's items
   std::vector<Task> tasks_;
   std::atomic<uint64_t> bytes_{0}, documents_{0};
-  std::mutex mutex_;  // guards the three below
-  std::vector<bson::Digest> read_, stored_;
-  std::vector<uint64_t> met_twice_;
 };
 
 }  // namespace
 
-Result<std::vector<Loaded>> load_collections(const BackupReader& backup, const RestorePlan& plan, const mongo::Uri& to,
+Result<std::vector<Loaded>> load_collections(BackupMoment& moment, const RestorePlan& plan, const mongo::Uri& to,
                                              unsigned writers, Reporter& reporter, const Cancel& cancel) {
-  return Loader(backup, plan, to, reporter).run(writers, cancel);
+  return Loader(moment, plan, to, reporter).run(writers, cancel);
 }
 
 }  // namespace varve::job

@@ -41,7 +41,7 @@ Result<TreeBuilder::ParentNodes> TreeBuilder::parent_nodes(const std::optional<I
   auto loaded = repository_.load_tree(*tree, cancel);
   // The parent only saves work: one that stock tools pruned or that is damaged is done without. check reports damage.
   if (!loaded) {
-    if (loaded.error().kind() == ErrorKind::kCancelled) return fail(loaded.error());
+    if (is_stop(loaded.error())) return fail(loaded.error());
     return nodes;
   }
   for (auto& node : *loaded) nodes.emplace(node.name, std::move(node));

@@ -29,25 +29,28 @@ class Verify {
 
   Result<VerifyResult> run(const Cancel& cancel) {
     TRY_ASSIGN(auto connection, mongo::Connection::open(options_.against, cancel));
+    TRY_ASSIGN(moment_, BackupMoment::open(backup_, options_.filter, options_.merge, cancel));
     TRY_ASSIGN(const auto catalog, mongo::list_catalog(connection, cancel));
     for (const auto& info : catalog.collections) server_[info.ns] = &info;
-    for (const auto& entry : backup_.manifest().collections) {
-      if (taken(entry.ns)) entries_.push_back(&entry);
+    for (size_t i = 0; i < moment_->collections().size(); ++i) {
+      if (taken(entry(i).ns)) indexes_.push_back(i);
     }
-    if (entries_.empty()) {
+    if (indexes_.empty()) {
       return fail(Error(ErrorKind::kInvalidInput, "there is nothing in this backup to compare")
                       .hint("`varve show SNAPSHOT` lists its collections"));
     }
-    std::ranges::stable_sort(entries_, std::greater{}, [](const auto* entry) { return entry->as_read.bytes; });
-    for (const auto* entry : entries_) bytes_total_ += entry->as_read.bytes;
+    std::ranges::stable_sort(indexes_, std::greater{}, [this](size_t i) { return entry(i).as_read.bytes; });
+    for (const size_t i : indexes_) bytes_total_ += entry(i).as_read.bytes;
     TRY(compare_all(cancel));
     find_extra();
-    tell_about_moment();
+    for (const auto& missing : moment_->missing()) result_.remarks.push_back(missing);
     std::ranges::sort(result_.differences, {}, &Difference::ns);
     return std::move(result_);
   }
 
  private:
+  const collection::CollectionEntry& entry(size_t index) const { return moment_->collections()[index].entry; }
+
   /// Users and roles are merged, never replaced, so they are not compared.
   bool taken(const bson::Namespace& ns) const {
     return !is_of_the_server(ns) && options_.filter.takes(bson::logical(ns));
@@ -55,12 +58,13 @@ class Verify {
 
   Status compare_all(const Cancel& cancel) {
     const auto step = [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
-      return compare(connection, *entries_[index], stop);
+      return compare(connection, indexes_[index], stop);
     };
-    return for_each_connected(options_.against, options_.readers, entries_.size(), step, cancel);
+    return for_each_connected(options_.against, options_.readers, indexes_.size(), step, cancel);
   }
 
-  Status compare(mongo::Connection& connection, const collection::CollectionEntry& entry, const Cancel& cancel) {
+  Status compare(mongo::Connection& connection, size_t index, const Cancel& cancel) {
+    const auto& entry = this->entry(index);
     Difference difference;
     difference.ns = entry.ns;
     bson::Digest digest;
@@ -71,7 +75,7 @@ class Verify {
     } else {
       compare_catalog(entry, *on_server->second, difference);
       if (entry.type == "collection") {
-        TRY_ASSIGN(digest, compare_data(connection, entry, difference, cancel));
+        TRY_ASSIGN(digest, compare_data(connection, index, difference, cancel));
       }
     }
     report(entry, digest);
@@ -81,26 +85,36 @@ class Verify {
     return {};
   }
 
-  Result<bson::Digest> compare_data(mongo::Connection& connection, const collection::CollectionEntry& entry,
-                                    Difference& difference, const Cancel& cancel) {
-    TRY_ASSIGN(const auto found, digest_on_server(connection, entry.ns, {}, cancel));
-    const bool ordered = entry.options.view().truthy("capped");
-    if (found == entry.as_read && !ordered) return found;
-    TRY_ASSIGN(const auto file, backup_.data(entry, cancel));
-    const auto ours = documents_of(backup_, file);
-    const auto theirs = documents_of(connection, entry.ns);
-    if (found != entry.as_read) {
+  Result<bson::Digest> compare_data(mongo::Connection& connection, size_t index, Difference& difference,
+                                    const Cancel& cancel) {
+    const auto& ns = entry(index).ns;
+    TRY_ASSIGN(const auto expected, digest_of_moment(index, cancel));
+    TRY_ASSIGN(const auto found, digest_on_server(connection, ns, {}, cancel));
+    const bool ordered = entry(index).options.view().truthy("capped");
+    if (found == expected && !ordered) return found;
+    const auto ours = documents_of(backup_, ns, options_.merge);
+    const auto theirs = documents_of(connection, ns);
+    if (found != expected) {
       TRY(compare_documents(ours, theirs, options_.named_per_collection, difference, cancel));
-      // Documents that the backup met twice have no `_id` of their own to be named by.
-      if (difference.agrees() && found.documents != entry.as_read.documents) {
+      // Documents that a standalone's backup met twice have no `_id` of their own to be named by.
+      if (difference.agrees() && found.documents != expected.documents) {
         difference.what.push_back(fmt::format("has {} documents on the server and {} in the backup", found.documents,
-                                              entry.as_read.documents));
+                                              expected.documents));
       }
       return found;
     }
-    TRY_ASSIGN(const bool same, same_order(ours, theirs, cancel));
-    if (!same) difference.what.emplace_back("is a capped collection and holds the same documents in another order");
+    TRY_ASSIGN(const auto our_order, order_of(ours, cancel));
+    TRY_ASSIGN(const auto their_order, order_of(theirs, cancel));
+    if (our_order == their_order) return found;
+    difference.what.emplace_back("is a capped collection and holds the same documents in another order");
     return found;
+  }
+
+  Result<bson::Digest> digest_of_moment(size_t index, const Cancel& cancel) {
+    if (moment_->collections()[index].untouched) return entry(index).as_read;
+    TRY_ASSIGN(const auto reading, CollectionReading::open(*moment_, index, cancel));
+    TRY(read_collection(*reading, [](ByteView) { return Status(); }, cancel));
+    return reading->digest();
   }
 
   void report(const collection::CollectionEntry& entry, const bson::Digest& digest) {
@@ -119,8 +133,10 @@ class Verify {
   void find_extra() {
     std::set<std::string> databases;
     std::set<bson::Namespace> in_backup;
-    for (const auto* entry : entries_) databases.insert(entry->ns.db);
-    for (const auto& entry : backup_.manifest().collections) in_backup.insert(entry.ns);
+    for (const size_t i : indexes_) {
+      databases.insert(entry(i).ns.db);
+      in_backup.insert(entry(i).ns);
+    }
     for (const auto& [ns, info] : server_) {
       if (!databases.contains(ns.db) || in_backup.contains(ns) || !taken(ns) || ns != bson::logical(ns)) continue;
       Difference difference;
@@ -130,20 +146,12 @@ class Verify {
     }
   }
 
-  void tell_about_moment() {
-    const auto& m = backup_.manifest();
-    if (m.oplog_changes == 0 || result_.differences.empty()) return;
-    result_.remarks.push_back(
-        fmt::format("{} operations came in while the backup was read ({} to {}); documents that they "
-                    "changed may differ by that alone",
-                    m.oplog_changes, m.t0.text(), m.t1.text()));
-  }
-
   const BackupReader& backup_;
   VerifyOptions options_;
   Reporter& reporter_;
   std::map<bson::Namespace, const mongo::CollectionInfo*> server_;
-  std::vector<const collection::CollectionEntry*> entries_;
+  std::unique_ptr<BackupMoment> moment_;
+  std::vector<size_t> indexes_;  // in the moment's collections
   uint64_t bytes_total_ = 0;
   std::mutex mutex_;  // guards result_
   VerifyResult result_;

@@ -5,7 +5,7 @@
 
 #include "base/reporter.h"
 #include "bson/namespace.h"
-#include "job/backup_reader.h"
+#include "job/backup_moment.h"
 #include "mongo/uri.h"
 
 namespace varve::job {
@@ -15,6 +15,7 @@ struct VerifyOptions {
   bson::NamespaceFilter filter;
   unsigned readers = 0;              ///< 0: 2
   size_t named_per_collection = 20;  ///< differing documents named by _id; the rest is counted
+  MergeOptions merge{};
 };
 
 /// How one collection of the server differs from the backup.
@@ -35,7 +36,7 @@ struct VerifyResult {
   uint64_t collections = 0, documents = 0, bytes = 0;
 };
 
-/// Compares a server with a backup: every collection's documents, options and indexes, every view. Documents by digest;
+/// Compares a server with a backup as of its moment: every collection's documents, options and indexes, every view. Documents by digest;
 /// where that differs, by `_id`. Reads the server only.
 Result<VerifyResult> verify(const BackupReader& backup, const VerifyOptions& options, Reporter& reporter,
                             const Cancel& cancel);

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "codec/utf8.h"
+
 namespace varve::maintenance {
 
 namespace {
@@ -23,17 +25,11 @@ uint32_t* unit_of(Duration& duration, char letter) {
   }
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 }  // namespace
 
 Result<Duration> parse_duration(std::string_view text) {
   Duration duration;
-  std::string_view rest = trimmed(text);
+  std::string_view rest = codec::trimmed(text);
   while (!rest.empty()) {
     uint32_t number = 0;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);

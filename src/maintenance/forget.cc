@@ -45,6 +45,8 @@ Result<std::vector<ForgetGroup>> plan_forget(std::vector<repo::Snapshot> selecte
 Result<Forgotten> remove_snapshots(repo::Repository& repository, const std::vector<Id>& snapshots,
                                    const Cancel& cancel) {
   Forgotten result;
+  if (snapshots.empty()) return result;
+  TRY(repository.confirm_locks(cancel));
   std::mutex mutex;
   const auto remove_one = [&](size_t i, const Cancel& inner) -> Status {
     auto removed = repository.storage().remove({storage::FileType::kSnapshot, snapshots[i]}, inner);

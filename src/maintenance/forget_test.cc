@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "maintenance/testing/garbage.h"
+#include "repo/lock.h"
 #include "repo/testing/power_cuts.h"
 #include "repo/testing/small_backup.h"
+#include "repo/unlock.h"
 #include "storage/fault.h"
 
 namespace varve::maintenance {
@@ -79,6 +81,19 @@ TEST(Forget, TellsWhatItCouldNotRemoveAndRemovesTheRest) {
   EXPECT_EQ(repository->snapshots(Cancel())->size(), 1u);
 }
 
+TEST(Forget, RemovesNothingUnderALockThatIsGone) {
+  const auto storage = repository_of({"a"}, 4);
+  const auto repository = *open_repository(storage);
+  const auto lock = repo::Lock::acquire(*repository, repo::LockMode::kExclusive, Cancel());
+  ASSERT_TRUE(lock);
+  ASSERT_TRUE(repo::unlock(*repository, true, Cancel()));  // somebody who should not have
+  std::vector<Id> ids;
+  const auto snapshots = *repository->snapshots(Cancel());
+  for (const auto& snapshot : snapshots) ids.push_back(snapshot.id);
+  EXPECT_EQ(remove_snapshots(*repository, ids, Cancel()).error().kind(), ErrorKind::kLocked);
+  EXPECT_EQ(repository->snapshots(Cancel())->size(), 4u);
+}
+
 TEST(Forget, SurvivesPowerCuts) {
   const auto prepared = repository_of({"a", "bb"}, 3);
   const auto is_old = [](const repo::Snapshot& snapshot) { return snapshot.time < kStart + 48h; };
@@ -95,8 +110,8 @@ TEST(Forget, SurvivesPowerCuts) {
     TRY_ASSIGN(const auto result, remove_snapshots(*repository, ids, Cancel()));
     if (!result.failed.empty()) return fail(result.failed[0].second);
     SilentReporter reporter;
-    TRY(prune(*repository, {}, reporter, Cancel()));
-    return {};
+    TRY_ASSIGN(const auto pruned, prune(*repository, {}, reporter, Cancel()));
+    return pruned.left.empty() ? Status() : fail(ErrorKind::kUnavailable, pruned.left.front());
   };
   test.after = [&](const std::shared_ptr<storage::Storage>& storage) {
     EXPECT_TRUE(test.operation(storage)) << "the next one does the rest";

@@ -1,5 +1,6 @@
-// Repositories that somebody who knows the password has made to do harm: nothing crashes, runs for ever, takes memory
-// that the repository's size does not explain, or gives wrong bytes.
+// Repositories that somebody who knows the password has made to do harm: nothing crashes, runs for ever, gives wrong
+// bytes, or takes memory out of proportion: a tree's or snapshot's JSON, however well it was compressed, takes a few
+// times its own size and no more, and a walk no more than the trees that there are.
 #include <atomic>
 
 #include <gtest/gtest.h>
@@ -9,6 +10,7 @@
 #include "maintenance/repair_index.h"
 #include "maintenance/repair_snapshots.h"
 #include "maintenance/testing/damaged_repository.h"
+#include "repo/testing/peak_memory.h"
 #include "repo/walk_trees.h"
 
 namespace varve::maintenance {
@@ -153,6 +155,135 @@ TEST_F(Hostile, TimesFarOff) {
   ASSERT_TRUE(snapshots);
   EXPECT_EQ(snapshots->size(), 4u);
   for (const auto& snapshot : *snapshots) EXPECT_FALSE(format_utc(snapshot.time).empty());
+}
+
+/// `text` so often that it fills so many bytes, with commas between.
+std::string repeated(const std::string& text, size_t size) {
+  std::string out = text;
+  out.reserve(size + text.size() + 1);
+  while (out.size() < size) out.append(1, ',').append(text);
+  return out;
+}
+
+/// What is made of a text takes a few times its size; and a little for the rest.
+void expect_modest(const PeakMemory& memory, size_t text, size_t times) {
+  constexpr size_t kLittle = 1536u << 10;
+  EXPECT_LT(memory.bytes(), times * text + kLittle) << "of " << text;
+}
+
+TEST_F(Hostile, TreesOfVeryManyThingsThatSayNothing) {
+  if (!PeakMemory::works()) GTEST_SKIP() << "nobody counts the memory";
+  constexpr size_t kSize = 512u << 10;
+  const std::string id = std::string(64, '1');
+  const auto with = [](const std::string& members) {
+    return R"({"name":"a","type":"file","content":[])" + members + "}";
+  };
+  const std::string trees[] = {
+      with(R"(,"extended_attributes":[)" + repeated("{}", kSize) + "]"),
+      repeated(with(R"(,"extended_attributes":[)" + repeated("{}", 25'000) + "]"), kSize),
+      repeated(with(R"(,"extended_attributes":[)" + repeated(R"({"name":"b"})", 60'000) + "]"), kSize),
+      with(R"(,"content":[)" + repeated("null", kSize) + "]"),
+      with(R"(,"content":[)" + repeated('"' + id + '"', kSize) + "]"),
+      repeated(with(""), kSize),
+      repeated("{}", kSize),
+      repeated("1", kSize),
+      R"({"name":")" + std::string(kSize, 'n') + R"(","type":"file","content":[]})",
+      R"({"name":"a","type":"file","content":[],"user":")" + std::string(kSize, '\xff') + "\"}",
+      "{" + repeated(R"("x":1)", kSize) + "}",
+  };
+  for (const auto& entries : trees) {
+    SCOPED_TRACE(entries.substr(0, 60));
+    const auto json = join_tree({entries});
+    const Id tree = save_blob(BlobType::kTree, json);
+    save_snapshot(tree);
+    const auto repository = reopen();
+    {
+      const PeakMemory memory;
+      (void)repository->load_tree(tree, Cancel());
+      expect_modest(memory, json.size(), 10);
+    }
+    {
+      const PeakMemory memory;
+      (void)RawNode::parse(entries);
+      expect_modest(memory, json.size(), 8);
+    }
+  }
+  SilentReporter reporter;
+  const auto files = *repo::read_snapshot_files(*repository_, Cancel());
+  const auto repository = reopen();
+  const PeakMemory memory;
+  EXPECT_TRUE(repair_snapshots(*repository, files, {.dry_run = true}, reporter, Cancel()));
+  expect_modest(memory, kSize, 12);
+}
+
+TEST_F(Hostile, LargeTreesThatProgramsWriteAreRead) {
+  if (!PeakMemory::works()) GTEST_SKIP() << "nobody counts the memory";
+  // As short as a program's entries get: Go leaves no time and no owner out.
+  const auto entry = [](size_t number) {
+    const std::string time = R"("0001-01-01T00:00:00Z")";
+    return R"({"name":")" + std::to_string(number) + R"(","type":"file","mtime":)" + time + R"(,"atime":)" + time +
+           R"(,"ctime":)" + time + R"(,"uid":0,"gid":0,"content":[]})";
+  };
+  std::vector<std::string> entries;
+  for (size_t i = 100'000; i < 130'000; ++i) entries.push_back(entry(i));
+  const auto json = join_tree(entries);
+  const PeakMemory memory;
+  const auto nodes = repo::decode_tree(json);
+  ASSERT_TRUE(nodes) << nodes.error().message();
+  EXPECT_EQ(nodes->size(), entries.size());
+  expect_modest(memory, json.size(), 4);
+}
+
+TEST_F(Hostile, SnapshotsOfVeryManyPathsThatSayNothing) {
+  if (!PeakMemory::works()) GTEST_SKIP() << "nobody counts the memory";
+  const auto save = [&](const std::string& paths) {
+    const std::string json = R"({"time":"2026-11-21T10:15:02Z","tree":")" + std::string(64, '1') + R"(","paths":[)" +
+                             paths + R"(],"tags":[)" + paths + "]}";
+    return *repository_->save_file(FileType::kSnapshot, json, Cancel());
+  };
+  const auto find = [&](const Id& id) { return repository_->find_snapshot(id.hex(), {}, Cancel()); };
+  constexpr size_t kSize = 2u << 20;
+  const Id nothing = save(repeated(R"("")", kSize));
+  const Id large = save(repeated(R"("/a/path/as/they/are")", 5u << 20));
+  for (const Id& id : {nothing, large}) {
+    const PeakMemory memory;
+    EXPECT_EQ(find(id).error().kind(), ErrorKind::kCorrupt);
+    expect_modest(memory, 2 * kSize, 8);
+  }
+  const PeakMemory memory;
+  const auto usual = find(save(repeated(R"("/a/path/as/they/are")", kSize)));
+  ASSERT_TRUE(usual) << usual.error().message();
+  EXPECT_GT(usual->paths.size(), kSize / 30);
+  EXPECT_EQ(usual->paths.back(), "/a/path/as/they/are");
+}
+
+TEST_F(Hostile, DeepAndWideFoldersTakeNoMoreThanTheirTrees) {
+  if (!PeakMemory::works()) GTEST_SKIP() << "nobody counts the memory";
+  const std::string name(100, 'n');
+  Id tree = save_tree({});
+  {
+    repo::Writer writer(*repository_, {}, Cancel());
+    const auto save = [&](const std::vector<std::string>& entries) {
+      const auto json = join_tree(entries);
+      EXPECT_TRUE(writer.save(BlobType::kTree, to_bytes(as_bytes(json)), [](const Id&) {}));
+      return codec::sha256(as_bytes(json));
+    };
+    for (int depth = 0; depth < 500; ++depth) {
+      // Those beside the way down wait until its end was reached.
+      const Id other = save({file(std::to_string(depth), "")});
+      std::vector<std::string> entries = {folder("a" + name, tree)};
+      for (char beside = 'b'; beside < 'z'; ++beside) entries.push_back(folder(beside + name, other));
+      tree = save(entries);
+    }
+    ASSERT_TRUE(writer.finish());
+  }
+  save_snapshot(tree);
+  const auto repository = reopen();
+  const PeakMemory memory;
+  const auto checked = repo::check(*repository, {}, {}, Cancel());
+  ASSERT_TRUE(checked);
+  EXPECT_TRUE(checked->ok());
+  EXPECT_LT(memory.bytes(), 8u << 20);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "maintenance/read_back.h"
 #include "repo/pack.h"
 
 namespace varve::maintenance {
@@ -33,16 +34,10 @@ Status IndexReplacement::rewrite(const Id& file, const std::function<bool(const 
   return {};
 }
 
-/// What replaces another file must be readable from where it was stored.
-Status IndexReplacement::verify(const Id& file, const Cancel& cancel) {
-  auto packs = read_index_file(repository_, file, cancel);
-  if (packs) return {};
-  return fail(std::move(packs).error().within("a new index file cannot be read back, so the old ones stay"));
-}
-
 Status IndexReplacement::finish(const Cancel& cancel) {
   TRY(writer_.finish(cancel));
-  for (const Id& file : writer_.files()) TRY(verify(file, cancel));
+  TRY(read_back_index(repository_, writer_.files(), cancel));
+  if (!old_.empty()) TRY(repository_.confirm_locks(cancel));
   for (const Id& file : old_) {
     const auto removed = repository_.storage().remove({FileType::kIndex, file}, cancel);
     if (!removed && removed.error().kind() != ErrorKind::kNotFound) return removed;

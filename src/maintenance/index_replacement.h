@@ -27,8 +27,6 @@ class IndexReplacement {
   uint64_t files_removed() const { return old_.size(); }
 
  private:
-  Status verify(const Id& file, const Cancel& cancel);
-
   repo::Repository& repository_;
   repo::IndexWriter writer_;
   std::vector<Id> old_;

@@ -40,7 +40,7 @@ Result<KeyList> list_keys(repo::Repository& repository, const Cancel& cancel) {
   KeyList list;
   for (const auto& file : files) {
     auto key = repo::load_key(repository.storage(), file.id, file.size, cancel);
-    if (!key && key.error().kind() == ErrorKind::kCancelled) return fail(key.error());
+    if (!key && is_stop(key.error())) return fail(key.error());
     if (key) {
       list.keys.push_back({file.id, file.id == repository.key_id(), std::move(*key)});
     } else {
@@ -73,13 +73,15 @@ Status remove_key(repo::Repository& repository, const Id& id, const Cancel& canc
     return fail(Error(ErrorKind::kInvalidInput, "key " + id.short_hex() + " is the one in use and is not removed")
                     .hint("open the repository with another password to remove it, or change it: `varve key passwd`"));
   }
+  TRY(repository.confirm_locks(cancel));
   return repository.storage().remove({FileType::kKey, id}, cancel);
 }
 
 Result<Id> change_password(repo::Repository& repository, std::string_view password, const NewKey& details,
                            const Cancel& cancel) {
   TRY_ASSIGN(const Id added, add_key(repository, password, details, cancel));
-  auto removed = repository.storage().remove({FileType::kKey, repository.key_id()}, cancel);
+  auto removed = repository.confirm_locks(cancel);
+  if (removed) removed = repository.storage().remove({FileType::kKey, repository.key_id()}, cancel);
   if (!removed) {
     return fail(std::move(removed)
                     .error()

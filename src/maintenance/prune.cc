@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "maintenance/index_replacement.h"
 #include "maintenance/prune_plan.h"
+#include "maintenance/read_back.h"
 #include "maintenance/used_blobs.h"
 #include "repo/pack.h"
 #include "repo/parallel.h"
@@ -22,7 +23,6 @@ namespace {
 using storage::FileType;
 
 constexpr size_t kBlobsAtOnce = 1u << 16;  // listed for reading; bounds the memory
-constexpr size_t kMaxNamed = 5;
 
 /// Carries out a plan.
 class Pruning {
@@ -46,6 +46,8 @@ class Pruning {
  private:
   /// What cannot be removed is garbage that harms nobody.
   Status remove_packs(const std::vector<Id>& packs, std::string_view doing) {
+    if (packs.empty()) return {};
+    TRY(repository_.confirm_locks(cancel_));
     std::atomic<uint64_t> done = 0;
     const auto remove_one = [&](size_t i, const Cancel& inner) -> Status {
       const auto removed = repository_.storage().remove({FileType::kPack, packs[i]}, inner);
@@ -65,6 +67,7 @@ class Pruning {
     for (const uint32_t row : plan.to_copy) bytes_to_copy_ += rows_[row].length;
     auto writing = options_.writer;
     writing.tell_index = false;  // the rows must stay valid
+    writing.read_back = true;    // the old packs go for the new ones
     repo::Writer writer(repository_, writing, cancel_);
     const auto copy = [&](const repo::PackedBlob& blob, ByteView unit, Result<Bytes> plain) {
       return copy_blob(writer, blob, unit, std::move(plain));
@@ -78,8 +81,10 @@ class Pruning {
     }
     TRY(writer.finish());
     const auto stats = writer.stats();
-    if (stats.data_blobs_new + stats.tree_blobs_new == plan.to_copy.size()) return {};
-    return fail(ErrorKind::kInternal, "not every blob was copied, so no pack that is in use was removed");
+    if (stats.data_blobs_new + stats.tree_blobs_new != plan.to_copy.size()) {
+      return fail(ErrorKind::kInternal, "not every blob was copied, so no pack that is in use was removed");
+    }
+    return read_back_index(repository_, writer.index_files(), cancel_);
   }
 
   Status copy_blob(repo::Writer& writer, const repo::PackedBlob& blob, ByteView unit, Result<Bytes> plain) {
@@ -188,9 +193,9 @@ Result<MaxUnused> parse_max_unused(std::string_view text) {
 
 Result<PruneResult> prune(repo::Repository& repository, const PruneOptions& options, Reporter& reporter,
                           const Cancel& cancel) {
+  TRY_ASSIGN(const auto roots, roots_of(repository, options.without, cancel));
   TRY(repository.load_index(cancel));
   const repo::IndexRows rows(repository.index());
-  TRY_ASSIGN(const auto roots, roots_of(repository, options.without, cancel));
   TRY_ASSIGN(auto used, mark_used(repository, rows, roots, reporter, cancel));
   TRY_ASSIGN(auto plan, plan_prune(repository, rows, std::move(used), options, cancel));
   PruneResult result{plan.stats, roots.size(), plan.missing, {}};

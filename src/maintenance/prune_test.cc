@@ -33,6 +33,11 @@ using storage::MemoryStorage;
 using storage::Operation;
 using StoragePtr = std::shared_ptr<storage::Storage>;
 
+/// What is left undone is no error of a prune, but it is told.
+Status all_done(const PruneResult& result) {
+  return result.left.empty() ? Status() : fail(ErrorKind::kUnavailable, result.left.front());
+}
+
 Result<PruneResult> prune_at(const StoragePtr& storage, const PruneOptions& options = {}) {
   TRY_ASSIGN(const auto repository, open_repository(storage));
   SilentReporter reporter;
@@ -381,6 +386,32 @@ TEST(Prune, NamesPacksThatCouldNotBeRemoved) {
   testing::expect_prune_leaves_no_garbage(below);
 }
 
+/// A storage may lose what it has taken.
+TEST(Prune, RemovesNothingForWhatCannotBeReadBack) {
+  for (const FileType type : {FileType::kPack, FileType::kIndex}) {
+    const auto below = half_used();
+    const auto before = *open_repository(below);
+    const auto snapshot = before->snapshots(Cancel())->at(0);
+    const Files files = *read_back(*before, snapshot.id);
+    const auto packs = files_of(*below, FileType::kPack);
+    const auto index = files_of(*below, FileType::kIndex);
+
+    const auto storage = std::make_shared<FaultStorage>(below);
+    storage->spoil_puts(type);
+    const auto result = prune_at(storage, with_max_unused("0"));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind(), ErrorKind::kCorrupt);
+    EXPECT_NE(result.error().message().find("read back"), std::string::npos) << result.error().message();
+    for (const Id& id : packs) EXPECT_TRUE(below->stat({FileType::kPack, id}, Cancel()));
+    EXPECT_EQ(files_of(*below, FileType::kIndex), index) << "what is damaged is in nobody's way";
+    const auto after = open_repository(below);
+    ASSERT_TRUE(after) << after.error().message();
+    EXPECT_EQ(*read_back(**after, snapshot.id), files);
+    testing::expect_prune_leaves_no_garbage(below);
+    EXPECT_EQ(*read_back(**open_repository(below), snapshot.id), files);
+  }
+}
+
 /// Packs, index, then the removal of the old index and last of the old packs.
 TEST(Prune, WritesBeforeItRemoves) {
   for (const auto& shape : {half_used(), with_duplicates(), mixed_and_uncompressed(), with_small_packs()}) {
@@ -404,8 +435,8 @@ TEST(Prune, WritesBeforeItRemoves) {
 size_t survive(const std::shared_ptr<MemoryStorage>& prepared, const PruneOptions& options) {
   repo::testing::PowerCutTest test;
   test.operation = [&](const StoragePtr& storage) -> Status {
-    TRY(prune_at(storage, options));
-    return {};
+    TRY_ASSIGN(const auto result, prune_at(storage, options));
+    return all_done(result);
   };
   test.after = testing::expect_prune_leaves_no_garbage;
   return repo::testing::survive_power_cuts(*prepared, test);

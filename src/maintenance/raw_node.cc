@@ -13,6 +13,9 @@ namespace {
 
 using repo::JsonReader;
 
+constexpr size_t kMaxNulls = 10'000;
+constexpr size_t kMaxMembers = 100;  // programs write some twenty, and each is looked for among all
+
 std::string quoted(const Id& id) {
   return '"' + id.hex() + '"';
 }
@@ -33,7 +36,10 @@ Result<RawNode> RawNode::parse(std::string json) {
   JsonReader in(json);
   TRY(in.object([&](std::string_view key) -> Status {
     auto member = node.find(key);  // of equal keys the last counts
-    if (member == node.members_.end()) member = node.members_.insert(member, {std::string(key), ""});
+    if (member == node.members_.end()) {
+      if (node.members_.size() == kMaxMembers) return in.error("more members than any entry has");
+      member = node.members_.insert(member, {std::string(key), ""});
+    }
     return in.raw(member->value);
   }));
   TRY(in.end());
@@ -57,9 +63,18 @@ Status RawNode::read(const Member& member) {
   } else if (member.key == "content") {
     content_.clear();
     has_content_ = !in.take_null();
-    if (has_content_) return in.array([&] { return in.id(content_.emplace_back()); });
+    if (has_content_) return read_content(in);
   }
   return {};
+}
+
+Status RawNode::read_content(JsonReader& in) {
+  size_t nulls = 0;  // a null takes as much as an id, and a twelfth of its text
+  return in.array([&]() -> Status {
+    TRY(in.id(content_.emplace_back()));
+    nulls += content_.back().is_null();
+    return nulls <= kMaxNulls ? Status() : in.error("more null blobs than any program writes");
+  });
 }
 
 std::vector<RawNode::Member>::iterator RawNode::find(std::string_view key) {

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "repo/json_reader.h"
 
 namespace varve::maintenance {
 
@@ -35,6 +36,7 @@ class RawNode {
     std::string key, value;
   };
   Status read(const Member& member);
+  Status read_content(repo::JsonReader& in);
   std::vector<Member>::iterator find(std::string_view key);
 
   std::vector<Member> members_;

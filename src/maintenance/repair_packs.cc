@@ -10,6 +10,7 @@
 #include "codec/sha256.h"
 #include "maintenance/index_replacement.h"
 #include "repo/blob_reader.h"
+#include "repo/pack.h"
 #include "repo/packer.h"
 #include "repo/unpacked.h"
 #include "repo/walk_trees.h"
@@ -57,6 +58,7 @@ class Salvage {
 
   Result<RepairPacksResult> run() {
     list_blobs();
+    for (const Id& pack : order_) TRY(refuse_unknown(pack));
     for (const Id& pack : order_) repository_.index().drop_pack(pack);
     for (const Id& pack : order_) {
       TRY(salvage(pack));
@@ -80,6 +82,16 @@ class Salvage {
     repository_.index().for_each([&](BlobType type, const Id& id, const repo::BlobLocation& at) {
       if (doomed_.contains(at.pack)) listed_[at.pack].push_back({type, id, at});
     });
+  }
+
+  Status refuse_unknown(const Id& pack) {
+    if (listed_.contains(pack)) return {};
+    const auto size = repository_.storage().stat({FileType::kPack, pack}, cancel_);
+    if (size) return {};
+    if (size.error().kind() != ErrorKind::kNotFound) return fail(size.error());
+    return fail(Error(ErrorKind::kInvalidInput,
+                      "there is no pack " + pack.hex() + ", neither in the index nor in the repository")
+                    .hint("`varve check --read-data` names the damaged ones"));
   }
 
   Status salvage(const Id& pack) {
@@ -160,11 +172,7 @@ class Salvage {
     const Id id = codec::sha256(pack.bytes());
     const ByteView pieces[] = {pack.bytes()};
     TRY(repository_.storage().put({FileType::kPack, id}, pieces, cancel_));
-    TRY_ASSIGN(const auto again, repository_.storage().get({FileType::kPack, id}, 0, pack.size(), cancel_));
-    if (codec::sha256(again) != id) {
-      return fail(ErrorKind::kCorrupt,
-                  "new pack " + id.short_hex() + " cannot be read back as it was written, so nothing is removed");
-    }
+    TRY(repo::read_back_pack(repository_.storage(), {id, pack.size()}, cancel_));
     return replacement_.add({id, pack.place_in(id)}, cancel_);
   }
 
@@ -196,6 +204,7 @@ class Salvage {
   }
 
   Status remove_packs() {
+    TRY(repository_.confirm_locks(cancel_));
     for (const auto& outcome : result_.packs) {
       if (outcome.was_missing) continue;
       auto removed = repository_.storage().remove({FileType::kPack, outcome.pack}, cancel_);

@@ -24,6 +24,8 @@ struct RepairPacksResult {
 /// Gets a pack's bytes before it is removed; an error keeps it from being removed. What could not be read is zero.
 using KeepCopy = std::function<Status(const Id& pack, ByteView bytes)>;
 
+/// kInvalidInput for a pack that is neither stored nor in the index: it would be called repaired.
+///
 /// Brings every blob of these packs that can still be read, by the index or by the pack's own header, into new packs,
 /// unchanged; takes the packs out of the index and then away. Needs an exclusive lock and a loaded index, which is
 /// outdated afterwards. Order: copies, new packs (each read back), new index, old index files, old packs: interrupted

@@ -1,5 +1,6 @@
 #include "maintenance/repair_snapshots.h"
 
+#include "maintenance/read_back.h"
 #include "maintenance/repair_trees.h"
 #include "repo/walk_trees.h"
 
@@ -31,14 +32,17 @@ class SnapshotRepair {
   /// Every tree is durable and indexed when it ends.
   Status repair_trees(const std::vector<SnapshotFile>& snapshots) {
     std::optional<repo::Writer> writer;
-    if (!options_.dry_run) writer.emplace(repository_, repo::WriterOptions{}, cancel_);
+    // The broken ones go for what is written now.
+    if (!options_.dry_run) writer.emplace(repository_, repo::WriterOptions{.read_back = options_.forget}, cancel_);
     TreeRepair trees(repository_, writer ? &*writer : nullptr);
     for (const auto& file : snapshots) {
       TRY(repair_tree(trees, file));
       reporter_.progress(
           {.action = "repair", .item = "snapshots", .items = result_.size(), .items_total = snapshots.size()});
     }
-    return writer ? writer->finish() : Status();
+    if (!writer) return {};
+    TRY(writer->finish());
+    return options_.forget ? read_back_index(repository_, writer->index_files(), cancel_) : Status();
   }
 
   Status repair_tree(TreeRepair& trees, const SnapshotFile& file) {
@@ -65,17 +69,12 @@ class SnapshotRepair {
       repaired.original = file.id;
       repaired.tree = new_trees_[static_cast<size_t>(&outcome - result_.data())];
       if (!options_.forget && !repaired.has_tag(kTag)) repaired.tags.emplace_back(kTag);
-      TRY_ASSIGN(outcome.new_id, save(repaired));
+      TRY_ASSIGN(outcome.new_id, save_and_read_back(repository_, repaired, cancel_));
     }
     const bool goes = outcome.outcome == Outcome::kRemoved || (outcome.new_id && options_.forget);
-    return goes ? repository_.storage().remove({FileType::kSnapshot, file.id}, cancel_) : Status();
-  }
-
-  /// Read back: the old one may go for it.
-  Result<Id> save(const Snapshot& snapshot) {
-    TRY_ASSIGN(const Id id, repository_.save_snapshot(snapshot, cancel_));
-    TRY(repository_.load_file(FileType::kSnapshot, id, cancel_));
-    return id;
+    if (!goes) return {};
+    TRY(repository_.confirm_locks(cancel_));
+    return repository_.storage().remove({FileType::kSnapshot, file.id}, cancel_);
   }
 
   repo::Repository& repository_;

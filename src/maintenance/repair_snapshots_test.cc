@@ -141,15 +141,16 @@ TEST_F(RepairSnapshots, KeepsToTheByteWhatIsSound) {
                                  codec::sha256(as_bytes(join_tree({}))).hex() + R"("})";
   const std::string nonsense = R"({"name":"../e","type":"file","content":[]})";
   const std::string unknown = R"({"name":"f","type":"irregular","content":null})";
+  const std::string no_number = R"({"name":"g","type":"file","uid":"root","content":[]})";
   const Id sound = save_snapshot(save_blob(BlobType::kTree, join_tree({good})));
-  const Id broken =
-      save_snapshot(save_blob(BlobType::kTree, join_tree({good, bad, wrong_size, no_tree, nonsense, unknown, "7"})));
+  const Id broken = save_snapshot(
+      save_blob(BlobType::kTree, join_tree({good, bad, wrong_size, no_tree, nonsense, unknown, no_number, "7"})));
   for (const auto& snapshot : repair()) {
     EXPECT_EQ(snapshot.outcome, snapshot.id == broken ? Outcome::kRepaired : Outcome::kSound);
     if (snapshot.id == sound) EXPECT_TRUE(snapshot.changes.empty());
     if (snapshot.id != broken) continue;
     EXPECT_EQ(tree_json(load(*snapshot.new_id).tree), join_tree({good, fixed, right_size, empty_tree}));
-    EXPECT_EQ(snapshot.changes.size(), 6u);
+    EXPECT_EQ(snapshot.changes.size(), 7u);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "codec/sha256.h"
 #include "repo/index.h"
 #include "repo/node_type.h"
+#include "repo/pack.h"
 #include "repo/tree_text.h"
 #include "repo/walk_trees.h"
 
@@ -27,12 +28,12 @@ std::optional<std::string> fault_of(const RawNode& node) {
   return std::nullopt;
 }
 
-/// How many plain bytes the blob has; nothing if the index does not know it.
+/// How many plain bytes the blob has; nothing if the index does not know it, or knows only what cannot be.
 std::optional<uint64_t> size_of(const repo::Index& index, const Id& id) {
-  const auto places = index.find(BlobType::kData, id);
-  if (places.empty()) return std::nullopt;
-  const auto& at = places.front();
-  return at.plain_length != 0 ? at.plain_length : at.length - codec::kSealOverhead;
+  for (const auto& at : index.find(BlobType::kData, id)) {
+    if (const auto length = repo::plain_length(at)) return *length;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -46,6 +47,7 @@ Result<Id> TreeRepair::repair(const Id& root, RepairedSnapshot& snapshot, const 
   TRY_ASSIGN(const auto known, begin(root, "", cancel));
   if (known) return *known;
   while (open_.size() > 1 || open_.back().next < open_.back().entries.size()) TRY(step(cancel));
+  leave_out_unusable();
   Folder folder = std::move(open_.back());
   open_.clear();
   return finish(std::move(folder), cancel);
@@ -63,7 +65,7 @@ Result<std::optional<Id>> TreeRepair::begin(const Id& tree, std::string name, co
   }
   TRY_ASSIGN(const auto json, repository_.load_blob(BlobType::kTree, tree, cancel));
   TRY_ASSIGN(auto entries, repo::split_nodes(as_text(json)));
-  open_.push_back({tree, std::move(name), std::move(entries), 0, std::nullopt, false});
+  open_.push_back({tree, std::move(name), std::move(entries), 0, 0, std::nullopt, false});
   return std::nullopt;
 }
 
@@ -72,6 +74,7 @@ Status TreeRepair::step(const Cancel& cancel) {
   TRY(cancel.check());
   Folder& folder = open_.back();
   if (folder.next == folder.entries.size()) {
+    leave_out_unusable();
     Folder ended = std::move(folder);
     open_.pop_back();
     TRY_ASSIGN(const Id tree, finish(std::move(ended), cancel));
@@ -86,8 +89,23 @@ Status TreeRepair::step(const Cancel& cancel) {
   }
   if (node->type() == "dir") return enter(std::move(*node), cancel);
   if (node->type() == "file") repair_file(*node);
-  ++folder.next;
+  keep();
   return {};
+}
+
+/// The entry that was looked at stays.
+void TreeRepair::keep() {
+  Folder& folder = open_.back();
+  if (folder.kept != folder.next) folder.entries[folder.kept] = std::move(folder.entries[folder.next]);
+  ++folder.kept;
+  ++folder.next;
+}
+
+/// All were looked at: what was left out goes.
+void TreeRepair::end_round() {
+  Folder& folder = open_.back();
+  folder.entries.resize(folder.kept);
+  folder.kept = folder.next = 0;
 }
 
 Status TreeRepair::enter(RawNode node, const Cancel& cancel) {
@@ -121,7 +139,7 @@ void TreeRepair::take_subtree(const Id& tree) {
     folder.entries[folder.next] = node.json();
     folder.changed = true;
   }
-  ++folder.next;
+  keep();
 }
 
 void TreeRepair::leave_out(const std::string& name, std::string why) {
@@ -129,7 +147,33 @@ void TreeRepair::leave_out(const std::string& name, std::string why) {
   SnapshotChange change;
   change.why = std::move(why);
   note(Kind::kDropped, name, std::move(change));
-  folder.entries.erase(folder.entries.begin() + static_cast<ptrdiff_t>(folder.next));
+  ++folder.next;
+  folder.changed = true;
+}
+
+/// What has a name and a type can still be of no use: a member that is not of its type, more of something than anybody
+/// reads.
+void TreeRepair::leave_out_unusable() {
+  end_round();
+  Folder& folder = open_.back();
+  const auto usable = [](const std::vector<std::string>& entries) { return repo::decode_tree(join_tree(entries)); };
+  if (usable(folder.entries)) return;
+  while (folder.next < folder.entries.size()) {
+    const auto alone = usable({folder.entries[folder.next]});
+    if (alone) {
+      keep();
+    } else {
+      const auto node = RawNode::parse(folder.entries[folder.next]);
+      leave_out(node ? node->name() : "?", alone.error().message());
+    }
+  }
+  end_round();
+  const auto rest = usable(folder.entries);
+  if (rest) return;
+  SnapshotChange change;
+  change.why = rest.error().message();
+  note(Kind::kEmptied, "", std::move(change));
+  folder.entries.clear();
   folder.changed = true;
 }
 

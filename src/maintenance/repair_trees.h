@@ -25,7 +25,8 @@ class TreeRepair {
   struct Folder {
     Id id;
     std::string name;
-    std::vector<std::string> entries;  ///< as they will be
+    std::vector<std::string> entries;  ///< those that stay, as they will be, in front
+    size_t kept = 0;                   ///< how many these are
     size_t next = 0;                   ///< the first not looked at yet
     std::optional<RawNode> waiting;    ///< the folder at `next`, while it is being repaired
     bool changed = false;
@@ -40,6 +41,9 @@ class TreeRepair {
   Status step(const Cancel& cancel);
   Status enter(RawNode node, const Cancel& cancel);
   void leave_out(const std::string& name, std::string why);
+  void keep();
+  void end_round();
+  void leave_out_unusable();
   void repair_file(RawNode& node);
   void take_subtree(const Id& tree);
   Result<Id> finish(Folder folder, const Cancel& cancel);

@@ -1,10 +1,13 @@
 #include "maintenance/replace_snapshot.h"
 
+#include "maintenance/read_back.h"
+
 namespace varve::maintenance {
 
 Result<Id> replace_snapshot(repo::Repository& repository, const repo::Snapshot& changed, const Cancel& cancel) {
-  TRY_ASSIGN(const Id id, repository.save_snapshot(changed, cancel));
-  auto removed = repository.storage().remove({storage::FileType::kSnapshot, changed.id}, cancel);
+  TRY_ASSIGN(const Id id, save_and_read_back(repository, changed, cancel));
+  auto removed = repository.confirm_locks(cancel);
+  if (removed) removed = repository.storage().remove({storage::FileType::kSnapshot, changed.id}, cancel);
   if (!removed) {
     return fail(std::move(removed)
                     .error()

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "maintenance/read_back.h"
 #include "maintenance/replace_snapshot.h"
 #include "maintenance/rewrite_tree.h"
 #include "repo/go_time.h"
@@ -116,10 +117,11 @@ Result<std::vector<RewriteOutcome>> rewrite(repo::Repository& repository, const 
     Planner planner(repository, options, nullptr);
     TRY_ASSIGN(all, plan_all(planner, snapshots, reporter, cancel));
   } else {
-    repo::Writer writer(repository, {}, cancel);
+    repo::Writer writer(repository, {.read_back = options.forget}, cancel);
     Planner planner(repository, options, &writer);
     TRY_ASSIGN(all, plan_all(planner, snapshots, reporter, cancel));
     TRY(writer.finish());
+    if (options.forget) TRY(read_back_index(repository, writer.index_files(), cancel));
   }
   std::vector<RewriteOutcome> outcomes;
   for (auto& planned : all) {

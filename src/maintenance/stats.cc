@@ -10,7 +10,7 @@
 #include "codec/seal.h"
 #include "codec/sha256.h"
 #include "maintenance/depth.h"
-#include "repo/index.h"
+#include "repo/pack.h"
 #include "repo/walk_trees.h"
 
 namespace varve::maintenance {
@@ -118,7 +118,8 @@ class ByContents {
     for (const auto& id : node.content) {
       if (!file->second.insert(id).second) continue;
       TRY_ASSIGN(const auto at, place_of(repository_, BlobType::kData, id));
-      stats_.size += at.plain_length != 0 ? at.plain_length : at.length - codec::kSealOverhead;
+      TRY_ASSIGN(const uint64_t length, repo::plain_length(at));
+      stats_.size += length;
       ++stats_.blobs;
     }
     return {};
@@ -160,7 +161,8 @@ class RawData {
     ++stats_.blobs;
     stats_.size += at.length;
     if (repository_.config().version < 2) return {};
-    const uint64_t before = at.plain_length != 0 ? at.plain_length + codec::kSealOverhead : at.length;
+    TRY_ASSIGN(const uint64_t length, repo::plain_length(at));
+    const uint64_t before = length + codec::kSealOverhead;
     stats_.uncompressed_size += before;
     if (at.plain_length != 0) {
       stats_.compressed_blobs += at.length;

@@ -98,5 +98,20 @@ TEST_F(TagTest, AnOldSnapshotThatCannotBeRemovedIsNamed) {
   EXPECT_NE(id.error().message().find(backup_.short_hex()), std::string::npos);
 }
 
+TEST_F(TagTest, TheOldOneStaysIfTheNewOneCannotBeReadBack) {
+  const auto fault = std::make_shared<storage::FaultStorage>(storage_);
+  const auto repository = *open_repository(fault);
+  const auto before = *repository->find_snapshot(backup_.hex(), {}, Cancel());
+  fault->spoil_puts(storage::FileType::kSnapshot);
+  const auto id = change_tags(*repository, before, {{}, {"new"}, {}}, Cancel());
+  ASSERT_FALSE(id);
+  EXPECT_EQ(id.error().kind(), ErrorKind::kCorrupt);
+  EXPECT_NE(id.error().message().find("the old one stays"), std::string::npos) << id.error().message();
+  const auto left = repository->snapshots(Cancel());
+  ASSERT_TRUE(left) << left.error().message();
+  ASSERT_EQ(left->size(), 1u);
+  EXPECT_EQ(left->at(0).id, backup_);
+}
+
 }  // namespace
 }  // namespace varve::maintenance

@@ -139,6 +139,17 @@ Status change_option(const Element& change, bool narrow_ttl, collection::Collect
   return {};
 }
 
+/// Once one of the three was set, the server stores and shows all of them.
+void complete_validation(collection::CollectionEntry& entry) {
+  bson::Builder defaults;
+  defaults.add("validationLevel", "strict").add("validationAction", "error");
+  const auto made = defaults.finish();
+  auto missing = made.view().elements();
+  while (const auto element = missing.next()) {
+    if (!entry.options.view().find(element->name())) entry.options = with(entry.options, element->name(), *element);
+  }
+}
+
 }  // namespace
 
 Document with(View document, std::string_view name, const Element& value) {
@@ -157,7 +168,12 @@ Document with(View document, std::string_view name, const Element& value) {
 Status apply_coll_mod(View o, bool narrow_ttl, collection::CollectionEntry& entry) {
   auto changes = o.elements();
   changes.next();  // collMod: the collection
-  while (const auto change = changes.next()) TRY(change_option(*change, narrow_ttl, entry));
+  bool validation = false;
+  while (const auto change = changes.next()) {
+    TRY(change_option(*change, narrow_ttl, entry));
+    validation |= is_one_of(change->name(), {"validator", "validationLevel", "validationAction"});
+  }
+  if (validation) complete_validation(entry);
   return {};
 }
 

@@ -66,7 +66,7 @@ Status wait_for_cluster_time(Connection::State& state, const ReadSpec& spec, con
 
 /// A stop is nobody's fault.
 Error in_context(Error error, const std::string& label) {
-  return error.kind() == ErrorKind::kCancelled ? std::move(error) : std::move(error).within(label);
+  return is_stop(error) ? std::move(error) : std::move(error).within(label);
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ Status create(Connection& connection, const bson::Namespace& ns, std::span<const
 /// Trying one by one only helps where the server refused something.
 bool is_refusal(const Error& error) {
   return error.code() != 0 && error.kind() != ErrorKind::kDenied && error.kind() != ErrorKind::kUnavailable &&
-         error.kind() != ErrorKind::kCancelled;
+         !is_stop(error);
 }
 
 }  // namespace

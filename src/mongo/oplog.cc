@@ -99,7 +99,7 @@ struct OplogTail::State {
   }
 
   Error explain(Error error) const {
-    if (error.kind() == ErrorKind::kCancelled) return error;
+    if (is_stop(error)) return error;
     if (error.code() == code::kCappedPositionLost) return rolled_over(connection.host, reached);
     return std::move(error).within("local.oplog.rs");
   }

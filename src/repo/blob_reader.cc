@@ -35,7 +35,7 @@ Result<Bytes> BlobReader::load(const Index& index, BlobType type, const Id& id, 
   const std::string noun = std::string(type_noun(type)) + " " + id.short_hex();
   const auto places = index.find(type, id);
   if (places.empty()) {
-    return fail(Error(ErrorKind::kNotFound, noun + " is in no pack of the repository")
+    return fail(Error(ErrorKind::kCorrupt, noun + " is in no pack of the repository")
                     .hint("`varve check` tells which snapshots miss it"));
   }
   std::string causes;
@@ -43,8 +43,8 @@ Result<Bytes> BlobReader::load(const Index& index, BlobType type, const Id& id, 
   for (const auto& at : places) {
     auto plain = load_at(at, id, cancel);
     if (plain) return plain;
+    if (is_stop(plain.error())) return plain;
     const auto kind = plain.error().kind();
-    if (kind == ErrorKind::kCancelled) return plain;
     if (kind != ErrorKind::kCorrupt && kind != ErrorKind::kNotFound) transient = plain.error();
     if (!causes.empty()) causes += "; ";
     causes += "in pack " + at.pack.short_hex() + ": " + plain.error().message();

@@ -34,8 +34,7 @@ class BlobReader {
 
   /// From one place.
   Result<Bytes> load_at(const BlobLocation& at, const Id& id, const Cancel& cancel);
-  /// From whichever of the index's places is good. kNotFound if there is none, kCorrupt naming the packs if all are
-  /// bad.
+  /// From whichever of the index's places is good. kCorrupt if there is none, or, naming the packs, if all are bad.
   Result<Bytes> load(const Index& index, BlobType type, const Id& id, const Cancel& cancel);
   /// From bytes that were read already.
   Result<Bytes> open(ByteView unit, const BlobLocation& at, const Id& id);

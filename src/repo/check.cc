@@ -52,6 +52,7 @@ CheckResult Checker::result() {
   result_.suggest_repair_index = result_.suggest_repair_index || !repeated_.empty() || may_be_there;
   result_.suggest_prune = !mixed_.empty() || !unindexed_.empty();
   result_.packs = packs_.size();
+  result_.unindexed_packs = unindexed_.size();
   result_.blobs = index_.size();
   result_.snapshots = snapshots_.size();
   result_.packs_read = packs_read_;
@@ -68,9 +69,9 @@ Result<CheckResult> check(Repository& repository, const CheckOptions& options, c
                           const Cancel& cancel) {
   Checker checker(repository, options, cancel);
   TRY(checker.check_keys_and_locks());
+  TRY(checker.load_snapshots());
   TRY(checker.check_index());
   TRY(checker.check_packs());
-  TRY(checker.load_snapshots());
   if (options.read_data) TRY(checker.read_packs(progress));
   TRY(checker.check_trees());
   return checker.result();

@@ -38,6 +38,7 @@ struct Finding {
 struct CheckResult {
   std::vector<Finding> findings;
   uint64_t snapshots = 0, packs = 0, blobs = 0, packs_read = 0, bytes_read = 0;
+  uint64_t unindexed_packs = 0;      ///< that no index names: what is in them was not looked at
   std::vector<Id> broken_packs;      ///< `repair packs` salvages what can be read of them
   std::vector<Id> broken_snapshots;  ///< files that `repair snapshots --forget` removes
   bool suggest_repair_index = false, suggest_prune = false;

@@ -33,12 +33,13 @@ class PackReader {
   PackReader(Repository& repository, BlobReader& blobs, const IndexedPack& pack, uint64_t size, const Cancel& cancel)
       : repository_(repository), blobs_(blobs), pack_(pack), size_(size), cancel_(cancel) {}
 
-  /// Fails only where the storage does.
+  /// Fails only where the storage does not answer.
   Status run() {
     // Of a pack that is too short or too long, or of which the index is wrong, the blobs are read for what they are.
     const bool contiguous = is_contiguous(pack_.blobs);
     if (!contiguous) problem("the index leaves a gap or an overlap between its blobs");
-    whole_ = contiguous && size_ == pack_file_size(pack_.blobs);
+    const bool readable = std::none_of(pack_.blobs.begin(), pack_.blobs.end(), is_too_large);
+    whole_ = contiguous && readable && size_ == pack_file_size(pack_.blobs);
     for (size_t first = 0; first < pack_.blobs.size();) {
       const size_t last = segment_from(first);
       TRY(read_segment(first, last));
@@ -51,6 +52,7 @@ class PackReader {
   uint64_t bytes_read() const { return bytes_read_; }
 
  private:
+  static bool is_too_large(const PackedBlob& blob) { return blob.location.length > kMaxBlob; }
   static uint64_t end_of(const PackedBlob& blob) { return uint64_t{blob.location.offset} + blob.location.length; }
 
   size_t segment_from(size_t first) const {
@@ -65,27 +67,47 @@ class PackReader {
   Status read_segment(size_t first, size_t last) {
     const uint64_t begin = pack_.blobs[first].location.offset;
     const uint64_t end = end_of(pack_.blobs[last - 1]);
-    if (end > size_) {
-      bad_blob(pack_.blobs[first], "it lies beyond the pack's end");
-      return {};
+    if (end > size_) return bad_blob(pack_.blobs[first], "it lies beyond the pack's end"), Status();
+    if (is_too_large(pack_.blobs[first])) {
+      return bad_blob(pack_.blobs[first], "it claims to be larger than any blob"), Status();
     }
-    TRY_ASSIGN(const auto bytes, get(begin, end - begin));
-    if (whole_) hash_.update(bytes);
+    const auto bytes = get(begin, end - begin);
+    if (!bytes && !is_damage(bytes.error())) return fail(bytes.error());
+    if (bytes && whole_) hash_.update(*bytes);
     for (size_t i = first; i < last; ++i) {
       const auto& blob = pack_.blobs[i];
-      const auto unit = ByteView(bytes).subspan(blob.location.offset - begin, blob.location.length);
-      const auto plain = blobs_.open(unit, blob.location, blob.id);
-      if (!plain) bad_blob(blob, plain.error().message());
+      TRY(bytes ? judge(blob, ByteView(*bytes).subspan(blob.location.offset - begin, blob.location.length))
+                : read_alone(blob));
     }
+    if (!bytes) problem(bytes.error().message());
+    return {};
+  }
+
+  Status judge(const PackedBlob& blob, ByteView unit) {
+    const auto plain = blobs_.open(unit, blob.location, blob.id);
+    if (!plain) bad_blob(blob, plain.error().message());
+    return {};
+  }
+
+  /// One bad sector must not spoil what lies beside it.
+  Status read_alone(const PackedBlob& blob) {
+    whole_ = false;
+    const auto unit = get(blob.location.offset, blob.location.length);
+    if (unit) return judge(blob, *unit);
+    if (!is_damage(unit.error())) return fail(unit.error());
+    bad_blob(blob, unit.error().message());
     return {};
   }
 
   /// The header, and then the hash of it all.
   Status read_rest() {
     const uint64_t begin = end_of(pack_.blobs.back());
-    TRY_ASSIGN(const auto tail, get(begin, size_ - begin));
-    hash_.update(tail);
-    const auto listed = read_pack_header(repository_.key(), tail, pack_.pack);
+    if (size_ - begin > kMaxHeader + sizeof(uint32_t)) return problem("its header is longer than any"), Status();
+    const auto tail = get(begin, size_ - begin);
+    if (!tail && !is_damage(tail.error())) return fail(tail.error());
+    if (!tail) return problem(tail.error().message()), Status();
+    hash_.update(*tail);
+    const auto listed = read_pack_header(repository_.key(), *tail, pack_.pack);
     if (!listed) {
       problem(listed.error().message());
     } else if (encode_pack_header(*listed) != encode_pack_header(pack_.blobs)) {
@@ -139,8 +161,8 @@ Status Checker::read_pack(IndexedPack& pack, uint64_t size, const Cancel& cancel
   }
   const std::string name = "pack " + pack.pack.short_hex();
   if (!read) {
-    // A sector that cannot be read is a finding; a storage that is gone ends the check.
-    if (!is_damage(read.error()) && ++unavailable_ > kMaxUnavailable) return read;
+    // What is not answered twice is a finding; a storage that is gone ends the check.
+    if (++unavailable_ > kMaxUnavailable) return read;
     findings_.mark_pack(pack.pack, broken_pack(pack.pack, name + " cannot be read: " + read.error().message()));
     return {};
   }

@@ -1,6 +1,7 @@
 #include "repo/check.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include <gtest/gtest.h>
 
@@ -136,6 +137,79 @@ TEST_F(CheckTest, NamesOnlyTheFileThatABadBlobIsIn) {
   EXPECT_NE(found[0].advice.find("varve repair packs " + blob.pack.hex()), std::string::npos) << found[0].advice;
 }
 
+TEST_F(CheckTest, ABadSectorIsAFindingLikeAnyOther) {
+  BackupOptions options;
+  options.host = "other";
+  const Id other = *back_up(*repository_, {{"dump/other/a.bson", sample_noise(9'000, 3)}}, options);
+  const auto blob = place_of(BlobType::kData, std::string_view(users_).substr(10'000, 10'000));
+  faulty_->spoil_sector({FileType::kPack, blob.pack}, blob.offset + 20);
+  EXPECT_TRUE(errors(false).empty());
+  auto found = errors();
+  ASSERT_EQ(found.size(), 1u) << text_of(found);
+  EXPECT_NE(found[0].what.find("Input/output error"), std::string::npos) << found[0].what;
+  ASSERT_EQ(found[0].affects.size(), 1u) << "blobs beside it can be read";
+  EXPECT_EQ(text_of(found[0].affects[0]), name_ + "dump/shop/users.bson");
+
+  // A tree and a snapshot: each is named, and the rest is looked at all the same.
+  const Id tree = repository_->find_snapshot(other.hex(), {}, Cancel())->tree;
+  const auto at = repository_->index().find(BlobType::kTree, tree).at(0);
+  faulty_->spoil_sector({FileType::kPack, at.pack}, at.offset + 20);
+  found = errors();
+  EXPECT_TRUE(affects(found, "snapshot " + other.short_hex() + ": /")) << text_of(found);
+  EXPECT_TRUE(affects(found, name_ + "dump/shop/users.bson")) << text_of(found);
+  faulty_->spoil_sector({FileType::kSnapshot, other}, 20);
+  found = errors();
+  EXPECT_NE(text_of(found).find("snapshot " + other.short_hex() + " is damaged"), std::string::npos) << text_of(found);
+  EXPECT_TRUE(affects(found, name_ + "dump/shop/users.bson")) << text_of(found);
+}
+
+/// Says of one pack that it is four gigabytes large, and notes how much is read at once.
+class LargePack final : public storage::Storage {
+ public:
+  explicit LargePack(std::shared_ptr<storage::Storage> below) : below_(std::move(below)) {}
+
+  Id pack;
+  uint64_t size = 0;
+  std::atomic<uint64_t> most_read = 0;
+
+  Status create(const Cancel& cancel) override { return below_->create(cancel); }
+  Status put(const storage::Handle& handle, storage::Payload payload, const Cancel& cancel) override {
+    return below_->put(handle, payload, cancel);
+  }
+  Result<Bytes> get(const storage::Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) override {
+    most_read = std::max(most_read.load(), length);
+    if (handle.id == pack && length < (1u << 20)) return Bytes(length);
+    return below_->get(handle, offset, length, cancel);
+  }
+  Result<uint64_t> stat(const storage::Handle& handle, const Cancel& cancel) override {
+    return handle.id == pack ? size : below_->stat(handle, cancel);
+  }
+  Status list(FileType type, const std::function<Status(const storage::FileInfo&)>& visit,
+              const Cancel& cancel) override {
+    if (type == FileType::kPack) TRY(visit({pack, size}));
+    return below_->list(type, visit, cancel);
+  }
+  Status remove(const storage::Handle& handle, const Cancel& cancel) override { return below_->remove(handle, cancel); }
+  std::string location() const override { return below_->location(); }
+
+ private:
+  const std::shared_ptr<storage::Storage> below_;
+};
+
+TEST_F(CheckTest, ABlobThatIsLargerThanAnyIsNotRead) {
+  const auto large = std::make_shared<LargePack>(memory_);
+  large->pack.bytes.fill(7);
+  PackedBlob blob{BlobType::kData, {}, {large->pack, 0, 4'200'000'000u, 0}};
+  blob.id.bytes.fill(8);
+  large->size = pack_file_size({blob});
+  ASSERT_TRUE(repository_->save_file(FileType::kIndex, encode_index({{large->pack, {blob}}}), Cancel()));
+  const auto repository = *open_repository(large);
+  const auto result = check(*repository, {.read_data = true}, {}, Cancel());
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_NE(text_of(result->findings).find("larger than any blob"), std::string::npos) << text_of(result->findings);
+  EXPECT_LT(large->most_read, 1u << 20);
+}
+
 TEST_F(CheckTest, FindsMissingTruncatedAndExtendedPacks) {
   const Id pack = place_of(BlobType::kData, std::string_view(users_).substr(0, 10'000)).pack;
   const Bytes whole = *memory_->get({FileType::kPack, pack}, 0, 0, Cancel());
@@ -215,6 +289,7 @@ TEST_F(CheckTest, FindsMissingBlobs) {
   EXPECT_TRUE(affects(result.findings, name_ + "dump/shop/orders.bson"));
   EXPECT_NE(text_of(result.findings).find("is in no index, nor are 7 others"), std::string::npos);
   EXPECT_NE(text_of(result.findings).find("1 pack are in no index"), std::string::npos) << text_of(result.findings);
+  EXPECT_EQ(result.unindexed_packs, 1u);
 }
 
 TEST_F(CheckTest, FindsAnIndexThatLiesAboutAPack) {

@@ -25,61 +25,69 @@ Status Checker::load_snapshots() {
   return {};
 }
 
-/// In such an order that the first comes off the stack first.
-void Checker::push_folders(const std::vector<Node>& nodes, const Place& place, TreeNumber tree,
-                           std::vector<Place>& stack) {
-  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    if (node->type != NodeType::kDir) continue;
-    if (const auto seen = trees_.find(*node->subtree); seen != trees_.end()) {
-      holders_.emplace_back(seen->second, tree);
-    } else {
-      const std::string path = place.path.empty() ? node->name : place.path + "/" + node->name;
-      stack.push_back({*node->subtree, path, place.snapshot, tree});
-    }
+std::vector<Checker::Place> Checker::roots() {
+  std::vector<Place> roots;
+  for (uint32_t i = 0; i < snapshots_.size(); ++i) {
+    const auto [number, is_new] = trees_.meet(snapshots_[i].tree, TreeNumbers::kNone, "");
+    if (is_new) roots.push_back({snapshots_[i].tree, number, i});
   }
+  std::reverse(roots.begin(), roots.end());
+  return roots;
+}
+
+/// In such an order that the first comes off the stack first. Each tree once, wherever it stands: however many folders
+/// are said to be one and the same, no more waits than there are trees.
+void Checker::push_folders(const std::vector<Node>& nodes, const Place& place, std::vector<Place>& stack) {
+  const auto before = static_cast<std::ptrdiff_t>(stack.size());
+  const auto held = static_cast<std::ptrdiff_t>(holders_.size());
+  for (const auto& node : nodes) {
+    if (node.type != NodeType::kDir) continue;
+    const auto [number, is_new] = trees_.meet(*node.subtree, place.number, node.name);
+    if (is_new) stack.push_back({*node.subtree, number, place.snapshot});
+    if (held == std::ssize(holders_) || holders_.back().first != number) holders_.emplace_back(number, place.number);
+  }
+  std::reverse(stack.begin() + before, stack.end());
+  std::sort(holders_.begin() + held, holders_.end());
+  holders_.erase(std::unique(holders_.begin() + held, holders_.end()), holders_.end());
 }
 
 /// Depth first; as many trees are loaded at once as the storage likes.
 Status Checker::walk(const JudgeTree& judge) {
-  trees_.clear();
+  trees_ = {};
   holders_.clear();
-  std::vector<Place> stack;
-  for (size_t i = snapshots_.size(); i-- > 0;) stack.push_back({snapshots_[i].tree, "", i, kNoTree});
+  std::vector<Place> stack = roots();
   const size_t at_once = std::max(4u, repository_.storage().connections());
   while (!stack.empty()) {
-    std::vector<std::pair<Place, TreeNumber>> batch;
-    while (!stack.empty() && batch.size() < at_once) {
-      Place place = std::move(stack.back());
-      stack.pop_back();
-      const auto [tree, fresh] = trees_.try_emplace(place.tree, static_cast<TreeNumber>(trees_.size()));
-      if (place.parent != kNoTree) holders_.emplace_back(tree->second, place.parent);
-      if (fresh) batch.emplace_back(std::move(place), tree->second);
-    }
+    std::vector<Place> batch;
+    for (; !stack.empty() && batch.size() < at_once; stack.pop_back()) batch.push_back(stack.back());
     std::vector<Result<Bytes>> loaded(batch.size(), Result<Bytes>(Bytes()));
     std::vector<Result<std::vector<Node>>> decoded(batch.size(), Result<std::vector<Node>>(std::vector<Node>()));
     TRY(parallel_for(batch.size(), static_cast<unsigned>(at_once), cancel_,
                      [&](size_t i, const Cancel& inner) -> Status {
-                       loaded[i] = blobs_.load(index_, BlobType::kTree, batch[i].first.tree, inner);
+                       loaded[i] = blobs_.load(index_, BlobType::kTree, batch[i].tree, inner);
                        if (!loaded[i]) return is_damage(loaded[i].error()) ? Status() : Status(fail(loaded[i].error()));
                        decoded[i] = decode_tree(as_text(*loaded[i]));
                        return {};
                      }));
-    for (size_t i = 0; i < batch.size(); ++i) judge(batch[i].first, batch[i].second, loaded[i], decoded[i]);
+    for (size_t i = 0; i < batch.size(); ++i) judge(batch[i], loaded[i], decoded[i]);
     for (size_t i = batch.size(); i-- > 0;) {
-      if (decoded[i]) push_folders(*decoded[i], batch[i].first, batch[i].second, stack);
+      if (decoded[i]) push_folders(*decoded[i], batch[i], stack);
     }
   }
   return {};
 }
 
 Status Checker::check_trees() {
-  return walk([&](const Place& place, TreeNumber number, const Result<Bytes>& json,
-                  const Result<std::vector<Node>>& nodes) { judge_tree(place, number, json, nodes); });
+  return walk([&](const Place& place, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
+    judge_tree(place, json, nodes);
+  });
 }
 
-void Checker::affects(Findings::Number finding, const Place& place, TreeNumber tree, std::string_view name) {
-  if (touched_.empty() || touched_.back() != std::pair(finding, tree)) touched_.emplace_back(finding, tree);
-  std::string path = place.path;
+void Checker::affects(Findings::Number finding, const Place& place, std::string_view name) {
+  const std::pair touched(finding, place.number);
+  if (touched_.empty() || touched_.back() != touched) touched_.push_back(touched);
+  if (findings_.names_enough(finding)) return findings_.affects_more(finding);
+  std::string path = trees_.path(place.number);
   if (!path.empty() && !name.empty()) path += '/';
   path += name;
   findings_.affects(finding, {snapshots_[place.snapshot].id, std::move(path)});
@@ -95,32 +103,31 @@ Findings::Number Checker::judge_lost_tree(const Id& tree, const Error& why) {
                              places.front().pack.hex() + "` saves the rest");
 }
 
-void Checker::judge_tree(const Place& place, TreeNumber number, const Result<Bytes>& json,
-                         const Result<std::vector<Node>>& nodes) {
-  if (!json) {
-    const auto places = index_.find(BlobType::kTree, place.tree);
-    return affects(judge_lost_tree(place.tree, json.error()), place, number, "");
-  }
+void Checker::judge_tree(const Place& place, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
+  if (!json) return affects(judge_lost_tree(place.tree, json.error()), place, "");
   if (!nodes) {
     const auto finding =
         findings_.error("tree " + place.tree.short_hex() + " cannot be used: " + nodes.error().message(),
                         "`varve repair snapshots` makes snapshots without what nobody can use");
-    return affects(finding, place, number, "");
+    return affects(finding, place, "");
   }
   for (const auto& node : *nodes) {
-    if (node.type == NodeType::kFile) judge_file(node, place, number);
+    if (node.type == NodeType::kFile) judge_file(node, place);
   }
 }
 
-void Checker::judge_file(const Node& node, const Place& place, TreeNumber tree) {
+void Checker::judge_file(const Node& node, const Place& place) {
   const bool anything_marked = findings_.anything_marked();
+  std::optional<Findings::Number> last;  // of many blobs that are lost alike the file is named once
   for (const Id& id : node.content) {
+    std::optional<Findings::Number> finding;
     if (!index_.has(BlobType::kData, id)) {
-      affects(findings_.missing(BlobType::kData, id), place, tree, node.name);
+      finding = findings_.missing(BlobType::kData, id);
     } else if (anything_marked) {
-      const auto spoilt = findings_.spoilt_by(index_.find(BlobType::kData, id));
-      if (spoilt) affects(*spoilt, place, tree, node.name);
+      finding = findings_.spoilt_by(index_.find(BlobType::kData, id));
     }
+    if (finding && finding != last) affects(*finding, place, node.name);
+    if (finding) last = finding;
   }
 }
 
@@ -147,8 +154,7 @@ void Checker::name_snapshots() {
     }
     std::vector<Id> snapshots;
     for (const auto& snapshot : snapshots_) {
-      const auto root = trees_.find(snapshot.tree);
-      if (root != trees_.end() && reached.contains(root->second)) snapshots.push_back(snapshot.id);
+      if (reached.contains(trees_.find(snapshot.tree))) snapshots.push_back(snapshot.id);
     }
     findings_.affects(finding, std::move(snapshots));
   }
@@ -159,7 +165,7 @@ Status Checker::list_packs_of_snapshots(std::unordered_set<Id>& packs) {
   const auto take = [&](BlobType type, const Id& id) {
     for (const auto& at : index_.find(type, id)) packs.insert(at.pack);
   };
-  return walk([&](const Place& place, TreeNumber, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
+  return walk([&](const Place& place, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
     take(BlobType::kTree, place.tree);
     if (!json || !nodes) return;
     for (const auto& node : *nodes) {

@@ -7,6 +7,7 @@
 #include "repo/blob_reader.h"
 #include "repo/findings.h"
 #include "repo/snapshot_files.h"
+#include "repo/tree_numbers.h"
 #include "repo/walk_trees.h"
 #include "storage/storage.h"
 
@@ -19,11 +20,12 @@ class Checker {
       : repository_(repository), options_(options), cancel_(cancel), blobs_(repository.storage(), repository.key()) {}
 
   Status check_keys_and_locks();
+  /// Before the index, which then has all that they need, even if others save more meanwhile.
+  Status load_snapshots();
   /// Reads the index files one by one.
   Status check_index();
   /// Compares packs as they are with what the index says of them.
   Status check_packs();
-  Status load_snapshots();
   /// Reads the packs that are to be read: hash, header, every blob.
   Status read_packs(const CheckProgress& progress);
   /// Every tree once, and whether every blob of every file can be had.
@@ -39,17 +41,16 @@ class Checker {
     bool chosen = false;   ///< is to be read, and was not yet
     uint64_t real_size = 0;
   };
+  using TreeNumber = TreeNumbers::Number;
+  /// A tree, and the first snapshot that it was met in.
   struct Place {
     Id tree;
-    std::string path;
-    size_t snapshot = 0;
-    uint32_t parent = 0;  ///< number of the tree that holds it
+    TreeNumber number = 0;
+    uint32_t snapshot = 0;
   };
-  using TreeNumber = uint32_t;
-  static constexpr TreeNumber kNoTree = UINT32_MAX;
   /// The nodes are empty where the JSON could not be had.
   using JudgeTree =
-      std::function<void(const Place&, TreeNumber, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes)>;
+      std::function<void(const Place&, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes)>;
 
   void note_pack(IndexedPack pack, const Id& index_file);
   void note_file(const storage::FileInfo& file);
@@ -63,12 +64,12 @@ class Checker {
   Status read_chosen(std::vector<IndexedPack>& packs, const CheckProgress& progress, uint64_t total);
 
   Status walk(const JudgeTree& judge);
-  void push_folders(const std::vector<Node>& nodes, const Place& place, TreeNumber tree, std::vector<Place>& stack);
-  void judge_tree(const Place& place, TreeNumber number, const Result<Bytes>& json,
-                  const Result<std::vector<Node>>& nodes);
+  std::vector<Place> roots();
+  void push_folders(const std::vector<Node>& nodes, const Place& place, std::vector<Place>& stack);
+  void judge_tree(const Place& place, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes);
   Findings::Number judge_lost_tree(const Id& tree, const Error& why);
-  void judge_file(const Node& node, const Place& place, TreeNumber tree);
-  void affects(Findings::Number finding, const Place& place, TreeNumber tree, std::string_view name);
+  void judge_file(const Node& node, const Place& place);
+  void affects(Findings::Number finding, const Place& place, std::string_view name);
   void name_snapshots();
 
   Repository& repository_;
@@ -86,7 +87,7 @@ class Checker {
   std::vector<Snapshot> snapshots_;
 
   // Of the walk: trees by number, who holds whom, and which tree is touched by what was found.
-  std::unordered_map<Id, TreeNumber> trees_;
+  TreeNumbers trees_;
   std::vector<std::pair<TreeNumber, TreeNumber>> holders_;  ///< tree, the tree that holds it
   std::vector<std::pair<Findings::Number, TreeNumber>> touched_;
 

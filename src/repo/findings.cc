@@ -93,6 +93,16 @@ std::optional<Findings::Number> Findings::spoilt_by(const std::vector<BlobLocati
   return because;
 }
 
+bool Findings::names_enough(Number finding) const {
+  std::lock_guard lock(mutex_);
+  return findings_[finding].affects.size() >= kMaxAffects;
+}
+
+void Findings::affects_more(Number finding) {
+  std::lock_guard lock(mutex_);
+  ++findings_[finding].more_affected;
+}
+
 void Findings::affects(Number finding, Affected place) {
   std::lock_guard lock(mutex_);
   auto& named = findings_[finding].affects;

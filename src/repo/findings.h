@@ -31,8 +31,10 @@ class Findings {
   bool anything_marked() const;
   bool anything_missing() const;
 
-  /// What lies there depends on what was found; a finding names a few such places only.
+  /// What lies there depends on what was found; a finding names a few such places only, and counts the others.
   void affects(Number finding, Affected place);
+  bool names_enough(Number finding) const;
+  void affects_more(Number finding);
   /// Snapshots that depend on it.
   void affects(Number finding, std::vector<Id> snapshots);
 

@@ -47,6 +47,8 @@ class JsonReader {
   bool take_null();
   /// Fails unless only white space is left.
   Status end();
+  /// How much of the text lies behind: 0 to 1.
+  double part_read() const { return static_cast<double>(pos_ + 1) / static_cast<double>(text_.size() + 1); }
   /// An error at the present place.
   unexpected<Error> error(std::string_view what) const;
 

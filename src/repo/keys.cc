@@ -160,7 +160,7 @@ Status with_master_key(storage::Storage& storage, std::string_view password,
     if (tried == kMaxKeysTried) break;
     TRY(cancel.check());
     const auto key = load_key(storage, file.id, file.size, cancel);
-    if (!key && (key.error().kind() == ErrorKind::kUnavailable || key.error().kind() == ErrorKind::kCancelled)) {
+    if (!key && (key.error().kind() == ErrorKind::kUnavailable || is_stop(key.error()))) {
       return fail(key.error());
     }
     if (key) ++tried;

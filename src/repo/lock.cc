@@ -5,6 +5,8 @@
 #include <stop_token>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "repo/lock_file.h"
 
 namespace varve::repo {
@@ -20,6 +22,22 @@ constexpr auto kRetryEvery = 1min;
 constexpr auto kGiveUpAfter = 22min + 30s;  // well before 30 minutes, when others take the lock for stale
 constexpr auto kStep = 15s;                 // short, so that a machine that slept is noticed
 
+Error taken_away(const LockFile& own) {
+  return Error(ErrorKind::kLocked,
+               "our lock " + own.id.short_hex() + " was removed by somebody else, so it keeps nobody out any more")
+      .hint("what was begun was given up; run it again")
+      .hint("`unlock --remove-all` is only for when nothing is at work on the repository");
+}
+
+Error too_old(const LockFile& own, Time now, const std::string& why) {
+  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(now - own.time).count();
+  return Error(ErrorKind::kLocked,
+               fmt::format("our lock {} could not be refreshed for {} minutes, so others may take it "
+                           "for one that was left behind: {}",
+                           own.id.short_hex(), minutes, why))
+      .hint("what was begun was given up; run it again");
+}
+
 /// The file of a held lock: replaced again and again, as files are written once.
 class HeldLock final : public Lock {
  public:
@@ -27,22 +45,25 @@ class HeldLock final : public Lock {
       : repository_(repository),
         clock_(clock),
         own_(std::move(own)),
-        relay_(parent.token(), [this] { lost_.request_stop(); }),
-        refresher_([this](std::stop_token stop) { refresh_until(Cancel(std::move(stop))); }) {}
+        relay_(parent.token(), [this, parent] { end_work(parent.check().error()); }),
+        refresher_([this](std::stop_token stop) { refresh_until(Cancel(std::move(stop))); }) {
+    repository_.add_lock(this, [this](const Cancel& cancel) { return confirm(cancel); });
+  }
   ~HeldLock() override { (void)release(); }
 
-  Cancel cancel() const override { return Cancel(lost_.get_token()); }
+  Cancel cancel() const override { return Cancel(stopped_.get_token(), reason_); }
 
   Status release() override {
+    repository_.drop_lock(this);
     refresher_.request_stop();
     if (refresher_.joinable()) refresher_.join();
     if (released_) return {};
     // Not under the parent's Cancel: who was interrupted must clean up too.
-    auto removed = repository_.storage().remove({FileType::kLock, own_.id}, Cancel());
+    auto removed = repository_.storage().remove({FileType::kLock, own().id}, Cancel());
     if (!removed && removed.error().kind() != ErrorKind::kNotFound) {
       return fail(std::move(removed)
                       .error()
-                      .within("cannot remove our lock " + own_.id.short_hex())
+                      .within("cannot remove our lock " + own().id.short_hex())
                       .hint("`varve unlock` or `restic unlock` removes it"));
     }
     released_ = true;
@@ -51,39 +72,72 @@ class HeldLock final : public Lock {
 
  private:
   void refresh_until(const Cancel& stop) {
-    Time next = own_.time + kRefreshEvery;
+    Time next = own().time + kRefreshEvery;
+    std::string why = "this machine was asleep, or had too much to do";
     while (clock_.sleep(kStep, stop)) {
       const Time now = clock_.now();
-      if (now - own_.time >= kGiveUpAfter) return lose();
+      if (now - own().time >= kGiveUpAfter) return end_work(too_old(own(), now, why));
       if (now < next) continue;
       const auto refreshed = refresh(now, stop);
       if (stop.stopped()) return;
-      if (!refreshed && refreshed.error().kind() == ErrorKind::kNotFound) return lose();
+      if (!refreshed && refreshed.error().kind() == ErrorKind::kNotFound) return end_work(taken_away(own()));
+      if (!refreshed) why = refreshed.error().message();
       next = now + (refreshed ? std::chrono::nanoseconds(kRefreshEvery) : std::chrono::nanoseconds(kRetryEvery));
     }
   }
 
-  void lose() { lost_.request_stop(); }
+  void end_work(Error why) {
+    reason_->say(std::move(why));
+    stopped_.request_stop();
+  }
 
   /// kNotFound if our file is gone: somebody took the lock away and relies on it.
   Status refresh(Time now, const Cancel& stop) {
     auto& storage = repository_.storage();
-    TRY(storage.stat({FileType::kLock, own_.id}, stop));
-    LockFile renewed = own_;
+    LockFile renewed = own();
+    const Id old = renewed.id;
+    TRY(storage.stat({FileType::kLock, old}, stop));
     renewed.time = now;
     TRY_ASSIGN(renewed.id, put_lock(repository_, renewed, stop));
-    const Id old = own_.id;
-    own_ = renewed;
+    {
+      std::lock_guard lock(mutex_);
+      own_ = renewed;
+    }
     // The new one holds already; an old one that stays is stale in half an hour.
     (void)storage.remove({FileType::kLock, old}, Cancel());
     return {};
   }
 
+  /// Between two looks of the refresher much can happen.
+  Status confirm(const Cancel& cancel) {
+    while (true) {
+      TRY(this->cancel().check());
+      const LockFile looked_for = own();
+      if (const Time now = clock_.now(); now - looked_for.time >= kGiveUpAfter) {
+        end_work(too_old(looked_for, now, "this machine was asleep, or had too much to do"));
+        continue;
+      }
+      auto there = repository_.storage().stat({FileType::kLock, looked_for.id}, cancel);
+      if (there) return {};
+      if (there.error().kind() != ErrorKind::kNotFound) {
+        return fail(std::move(there).error().within("nobody can tell whether our lock still holds"));
+      }
+      if (own().id == looked_for.id) end_work(taken_away(looked_for));  // and was not just refreshed
+    }
+  }
+
+  LockFile own() const {
+    std::lock_guard lock(mutex_);
+    return own_;
+  }
+
   Repository& repository_;
   const Clock& clock_;
+  mutable std::mutex mutex_;  ///< over own_
   LockFile own_;
   bool released_ = false;
-  std::stop_source lost_;
+  const std::shared_ptr<StopReason> reason_ = std::make_shared<StopReason>();
+  std::stop_source stopped_;
   std::stop_callback<std::function<void()>> relay_;
   std::jthread refresher_;  // last: uses what stands above
 };

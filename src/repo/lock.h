@@ -13,7 +13,7 @@ enum class LockMode : uint8_t { kShared, kExclusive };
 
 /// Holds a restic lock for as long as it lives: refreshed every five minutes by a thread of its own, removed in release
 /// or the destructor. If it cannot be refreshed for 22.5 minutes, or vanishes, `cancel()` stops and all work under
-/// it must end.
+/// it must end. The repository asks it, too, before anything is changed that others must be kept out of for.
 class Lock {
  public:
   /// Follows restic's protocol: look, write, wait, look again. kLocked (with who, where, since when, and how to remove
@@ -29,7 +29,8 @@ class Lock {
                                                       const Clock& clock = system_clock());
   virtual ~Lock() = default;
 
-  /// Stops when the parent stops or when the lock is lost. What runs under the lock takes this one.
+  /// Stops when the parent stops, or, with kLocked and a sentence, when the lock is lost. What runs under the lock
+  /// takes this one.
   virtual Cancel cancel() const = 0;
   /// Removes the lock file; an error tells that it may still be there.
   virtual Status release() = 0;

@@ -39,7 +39,7 @@ Result<std::optional<LockFile>> read_lock(Repository& repository, const FileInfo
                                           const Clock& clock) {
   auto lock = read_once(repository, file, cancel);
   for (const auto delay : kRetries) {
-    if (lock || lock.error().kind() == ErrorKind::kCancelled) return lock;
+    if (lock || is_stop(lock.error())) return lock;
     if (!clock.sleep(delay, cancel)) return fail(cancel.check().error());
     lock = read_once(repository, file, cancel);
   }
@@ -47,7 +47,7 @@ Result<std::optional<LockFile>> read_lock(Repository& repository, const FileInfo
   return fail(
       Error(ErrorKind::kLocked, "lock " + file.id.short_hex() +
                                     " cannot be read, so nobody can tell whom it excludes: " + lock.error().message())
-          .hint("if nothing else is working on the repository, `restic unlock --remove-all` removes it"));
+          .hint("if nothing else is working on the repository, `varve unlock --remove-all` removes it"));
 }
 
 }  // namespace

@@ -17,6 +17,14 @@ unexpected<Error> bad_header(const Id& pack, std::string_view why) {
 
 }  // namespace
 
+Result<uint32_t> plain_length(const BlobLocation& at) {
+  if (at.length < codec::kSealOverhead || at.length > kMaxBlob || at.plain_length > kMaxBlob) {
+    return fail(ErrorKind::kCorrupt,
+                "the index gives a blob in pack " + at.pack.short_hex() + " a length that no blob can have");
+  }
+  return at.plain_length != 0 ? at.plain_length : at.length - static_cast<uint32_t>(codec::kSealOverhead);
+}
+
 Bytes encode_pack_header(const std::vector<PackedBlob>& blobs) {
   Bytes out;
   out.reserve(blobs.size() * kLargestEntry);
@@ -114,6 +122,37 @@ Result<std::vector<PackedBlob>> load_pack_header(storage::Storage& storage, cons
   TRY_ASSIGN(auto blobs, read_pack_header(key, tail, pack));
   if (pack_file_size(blobs) != size) return bad_header(pack, "what it lists does not fill the pack");
   return blobs;
+}
+
+namespace {
+
+Status hash_pack(storage::Storage& storage, const storage::FileInfo& pack, const Cancel& cancel) {
+  constexpr uint64_t kPiece = 16u << 20;
+  const storage::Handle handle{storage::FileType::kPack, pack.id};
+  TRY_ASSIGN(const uint64_t size, storage.stat(handle, cancel));
+  if (size != pack.size) {
+    return fail(ErrorKind::kCorrupt, "it has " + std::to_string(size) + " bytes, not the " + std::to_string(pack.size) +
+                                         " that were written");
+  }
+  codec::Sha256 hash;
+  for (uint64_t at = 0; at < size; at += kPiece) {
+    TRY_ASSIGN(const auto piece, storage.get(handle, at, std::min(kPiece, size - at), cancel));
+    hash.update(piece);
+  }
+  if (hash.finish() != pack.id) return fail(ErrorKind::kCorrupt, "its content does not match its name");
+  return {};
+}
+
+}  // namespace
+
+Status read_back_pack(storage::Storage& storage, const storage::FileInfo& pack, const Cancel& cancel) {
+  auto same = hash_pack(storage, pack, cancel);
+  if (same) return same;
+  if (same.error().kind() == ErrorKind::kCorrupt) {
+    (void)storage.remove({storage::FileType::kPack, pack.id}, Cancel());
+  }
+  return fail(std::move(same).error().within("new pack " + pack.id.short_hex() +
+                                             " cannot be read back as it was written, so nothing is removed for it"));
 }
 
 Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,

@@ -12,10 +12,14 @@ namespace varve::repo {
 ///   unit(blob) ... unit(header) u32le(length of the header unit)
 using PackedBlob = Index::PackedBlob;
 
-/// No blob, plain or sealed, may be larger: what is larger is damage or malice, or a caller's defect.
+/// No blob, plain or sealed, may be larger: what is larger is damage or malice, or a caller's defect. The largest that
+/// are no malice are trees: a folder of a million files has one of 400 MB.
 inline constexpr uint64_t kMaxBlob = 1u << 30;
 /// restic reads no header that is longer.
 inline constexpr uint64_t kMaxHeader = 16u << 20;
+
+/// The plain length of a blob that lies there. kCorrupt if no blob can have it.
+Result<uint32_t> plain_length(const BlobLocation& at);
 
 /// What a pack takes beside its blobs and their entries in its header; and such an entry.
 inline constexpr uint64_t kPackOverhead = codec::kSealOverhead + sizeof(uint32_t);
@@ -42,6 +46,10 @@ Result<std::vector<PackedBlob>> read_pack_header(const codec::SealKey& key, Byte
 /// Reads the header of a stored pack of `size` bytes. kCorrupt too if what it lists does not fill the pack.
 Result<std::vector<PackedBlob>> load_pack_header(storage::Storage& storage, const codec::SealKey& key, const Id& pack,
                                                  uint64_t size, const Cancel& cancel);
+
+/// A pack that was just stored has its size, and its content the hash that names it: not only taken by the storage, but
+/// given back. Read in pieces. One that is damaged already is taken away again, as far as that is possible.
+Status read_back_pack(storage::Storage& storage, const storage::FileInfo& pack, const Cancel& cancel);
 
 /// The plain bytes of a blob from its sealed ones; kCorrupt unless they hash to `id`.
 Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,

@@ -124,5 +124,20 @@ TEST(Pack, MergedPacksKeepTheirBlobs) {
   }
 }
 
+TEST(Pack, ABlobHasOnePlainLengthOrNone) {
+  const auto length = [](uint64_t sealed, uint64_t plain) {
+    return plain_length({Id{}, 0, static_cast<uint32_t>(sealed), static_cast<uint32_t>(plain)});
+  };
+  EXPECT_EQ(*length(32, 0), 0u);
+  EXPECT_EQ(*length(100, 0), 68u);
+  EXPECT_EQ(*length(100, 5000), 5000u);
+  EXPECT_EQ(*length(kMaxBlob, kMaxBlob), kMaxBlob);
+  for (const auto& [sealed, plain] :
+       {std::pair<uint64_t, uint64_t>{31, 0}, {0, 7}, {kMaxBlob + 1, 0}, {100, kMaxBlob + 1}}) {
+    ASSERT_FALSE(length(sealed, plain));
+    EXPECT_EQ(length(sealed, plain).error().kind(), ErrorKind::kCorrupt);
+  }
+}
+
 }  // namespace
 }  // namespace varve::repo

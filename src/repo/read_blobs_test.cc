@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "codec/sha256.h"
 #include "repo/testing/small_backup.h"
 #include "repo/walk_trees.h"
 #include "storage/fault.h"
@@ -91,6 +92,30 @@ TEST_F(Reading, TellsWhatIsBadAndGivesTheRest) {
   const auto seen = read(all_);
   EXPECT_EQ(seen.size(), all_.size());
   for (const auto& [id, good] : seen) EXPECT_EQ(good, id != victim.id);
+}
+
+TEST_F(Reading, ABadSectorSpoilsItsBlobOnly) {
+  const auto& victim = all_[all_.size() / 2];
+  storage_->spoil_sector({FileType::kPack, victim.location.pack}, victim.location.offset + 20);
+  const auto seen = read(all_);
+  EXPECT_EQ(seen.size(), all_.size());
+  for (const auto& [id, good] : seen) EXPECT_EQ(good, id != victim.id);
+}
+
+TEST_F(Reading, WhatABadSectorSpoilsComesFromAnotherPack) {
+  // Two writers that did not know of each other stored the same.
+  const auto one = *testing::open_repository(storage_);
+  const auto other = *testing::open_repository(storage_);
+  const testing::Files files = {{"twice", testing::sample_noise(300'000, 3)}};
+  for (auto* repository : {one.get(), other.get()}) ASSERT_TRUE(testing::back_up(*repository, files));
+  repository_ = *testing::open_repository(storage_);
+  const auto at = repository_->index().find(BlobType::kData, codec::sha256(as_bytes(files.at("twice"))));
+  ASSERT_EQ(at.size(), 2u);
+  const Index::PackedBlob first{BlobType::kData, codec::sha256(as_bytes(files.at("twice"))), at[0]};
+  storage_->spoil_sector({FileType::kPack, at[0].pack}, at[0].offset + 20);
+  EXPECT_EQ(read({first}), (std::map<Id, bool>{{first.id, true}}));
+  storage_->spoil_sector({FileType::kPack, at[1].pack}, at[1].offset + 20);
+  EXPECT_EQ(read({first}), (std::map<Id, bool>{{first.id, false}}));
 }
 
 TEST_F(Reading, AMissingPackSpoilsItsBlobsOnly) {

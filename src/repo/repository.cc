@@ -1,5 +1,8 @@
 #include "repo/repository.h"
 
+#include <map>
+#include <mutex>
+
 #include "codec/sha256.h"
 #include "repo/blob_reader.h"
 #include "repo/config.h"
@@ -22,6 +25,8 @@ struct Repository::State {
   const Config config;
   Index index;
   BlobReader blobs{*storage, key};
+  std::mutex locks_mutex;
+  std::map<const void*, std::function<Status(const Cancel&)>> locks;
 };
 
 Repository::Repository() = default;
@@ -138,6 +143,22 @@ Result<Id> Repository::save_file(FileType type, std::string_view json, const Can
   const ByteView pieces[] = {sealed};
   TRY(storage().put({type, id}, pieces, cancel));
   return id;
+}
+
+Status Repository::confirm_locks(const Cancel& cancel) {
+  std::lock_guard guard(state_->locks_mutex);
+  for (const auto& [lock, confirm] : state_->locks) TRY(confirm(cancel));
+  return {};
+}
+
+void Repository::add_lock(const void* lock, std::function<Status(const Cancel&)> confirm) {
+  std::lock_guard guard(state_->locks_mutex);
+  state_->locks.emplace(lock, std::move(confirm));
+}
+
+void Repository::drop_lock(const void* lock) {
+  std::lock_guard guard(state_->locks_mutex);
+  state_->locks.erase(lock);
 }
 
 Result<std::string> Repository::load_file(FileType type, const Id& id, const Cancel& cancel) {

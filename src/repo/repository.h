@@ -62,7 +62,8 @@ class Repository {
   /// The key file that it was opened with.
   const Id& key_id() const;
 
-  /// Reads every index file. Before it, only snapshots and locks can be used. Again to see what others added.
+  /// Reads every index file. Before it, only snapshots and locks can be used. Again to see what others added. Whoever
+  /// uses snapshots lists them first: a backup that others end meanwhile is indexed before its snapshot is there.
   Status load_index(const Cancel& cancel);
   Index& index();
   const Index& index() const;
@@ -72,11 +73,11 @@ class Repository {
   /// `name` is an id, an unambiguous prefix of one, or "latest" (the newest that the filter takes). kNotFound or
   /// kInvalidInput, with what there is instead.
   Result<Snapshot> find_snapshot(std::string_view name, const SnapshotFilter& filter, const Cancel& cancel);
-  /// Stores it; its blobs must be durable and indexed. Gives its id.
+  /// Stores it; its blobs must be durable and indexed. Confirms the locks first. Gives its id.
   Result<Id> save_snapshot(const Snapshot& snapshot, const Cancel& cancel);
 
   /// A blob's plain bytes, decrypted, decompressed and hashed: wrong bytes are never returned. Every place that holds
-  /// the blob is tried. kNotFound if no index knows it, kCorrupt naming the pack if none is good.
+  /// the blob is tried. kCorrupt if no index knows it, or, naming the packs, if none of them is good.
   Result<Bytes> load_blob(BlobType type, const Id& id, const Cancel& cancel);
   Result<std::vector<Node>> load_tree(const Id& id, const Cancel& cancel);
 
@@ -85,13 +86,21 @@ class Repository {
   Result<Id> save_file(storage::FileType type, std::string_view json, const Cancel& cancel);
   Result<std::string> load_file(storage::FileType type, const Id& id, const Cancel& cancel);
 
+  /// Makes sure that every lock which this program holds on the repository is still there and fresh: to be called right
+  /// before anything is removed. kLocked if one was lost; fine where none is held.
+  Status confirm_locks(const Cancel& cancel);
+  /// For locks: how one is asked, from when it is held until it is let go.
+  void add_lock(const void* lock, std::function<Status(const Cancel&)> confirm);
+  void drop_lock(const void* lock);
+
  private:
   Repository();
   struct State;
   std::unique_ptr<State> state_;
 };
 
-/// The node at `path` ("dump/shop/orders.bson") below `tree`. kNotFound if there is none.
+/// The node at `path` ("dump/shop/orders.bson") below `tree`. kNotFound if there is none; a folder on the way that
+/// cannot be read is kCorrupt, as nobody knows what is in it.
 Result<Node> find_node(Repository& repository, const Id& tree, std::string_view path, const Cancel& cancel);
 
 /// The whole content of a (small) file node; kCorrupt if it would pass `limit` bytes.

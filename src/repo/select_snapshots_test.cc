@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "repo/snapshot_files.h"
 #include "repo/testing/small_backup.h"
 #include "repo/unpacked.h"
+#include "storage/fault.h"
 #include "storage/memory.h"
 
 namespace varve::repo {
@@ -56,6 +58,44 @@ TEST_F(SelectTest, WhatMeansNoSnapshotOrNothingIsAnError) {
   EXPECT_EQ(failure({"latest"}, host_x_), ErrorKind::kNotFound);
   EXPECT_EQ(failure({"word"}), ErrorKind::kInvalidInput);
   EXPECT_EQ(failure({ids_[0].hex()}, host_a_), ErrorKind::kInvalidInput);
+}
+
+TEST_F(SelectTest, NamesMeanTheSameToThoseWhoLookForDamage) {
+  const auto all = *read_snapshot_files(*repository_, Cancel());
+  const auto find = [&](const std::vector<std::string>& names, const SnapshotFilter& filter = {}) {
+    std::vector<Id> ids;
+    const auto chosen = select_snapshot_files(all, names, filter);
+    EXPECT_TRUE(chosen) << chosen.error().message();
+    for (const auto& file : *chosen) ids.push_back(file.id);
+    return ids;
+  };
+  std::string upper = ids_[1].hex();
+  for (char& c : upper) c = static_cast<char>(std::toupper(c));
+  const std::pair<std::vector<std::string>, SnapshotFilter> words[] = {
+      {{}, {}},         {{}, host_a_},        {{upper}, {}}, {{upper.substr(0, 12), ids_[1].short_hex()}, {}},
+      {{"latest"}, {}}, {{"latest"}, host_b_}};
+  for (const auto& [names, filter] : words) EXPECT_EQ(find(names, filter), select(names, filter));
+  for (const std::string& name : {std::string(64, '0'), std::string("word"), std::string()}) {
+    EXPECT_EQ(select_snapshot_files(all, {name}, {}).error().kind(), failure({name}));
+  }
+  EXPECT_EQ(select_snapshot_files(all, {upper}, host_a_).error().kind(), failure({upper}, host_a_));
+}
+
+TEST_F(SelectTest, OneThatCannotBeReadHidesOnlyWhatItMayBe) {
+  const auto memory = std::make_shared<storage::MemoryStorage>();
+  const auto repository = make_repository(memory);
+  const Id good = *back_up(*repository, {{"f", "1"}});
+  const Id bad = *back_up(*repository, {{"f", "2"}}, {.host = "other"});
+  ASSERT_TRUE(storage::FaultStorage(memory).corrupt({storage::FileType::kSnapshot, bad}, 20));
+  EXPECT_EQ(select_snapshots(*repository, {good.hex()}, {}, Cancel())->at(0).id, good);
+  EXPECT_EQ(repository->find_snapshot(good.short_hex(), {}, Cancel())->id, good);
+  for (const std::vector<std::string>& names : {std::vector<std::string>(), {"latest"}, {bad.hex()}}) {
+    EXPECT_EQ(select_snapshots(*repository, names, {}, Cancel()).error().kind(), ErrorKind::kCorrupt);
+  }
+  EXPECT_EQ(repository->find_snapshot("latest", {}, Cancel()).error().kind(), ErrorKind::kCorrupt);
+  const auto all = *read_snapshot_files(*repository, Cancel());
+  EXPECT_EQ(find_snapshot_file(all, "latest", {})->id, good);
+  EXPECT_EQ(select_snapshot_files(all, {}, {})->size(), 2u);
 }
 
 TEST_F(SelectTest, FilesAreFoundByTheBeginningOfTheirIds) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "repo/go_time.h"
+#include "repo/json_budget.h"
 #include "repo/json_object.h"
-#include "repo/json_reader.h"
 
 namespace varve::repo {
 
@@ -58,9 +58,15 @@ Status decode_summary(JsonReader& in, std::optional<SnapshotSummary>& out) {
   });
 }
 
-Status decode_strings(JsonReader& in, std::vector<std::string>& out) {
+constexpr size_t kFree = 64u << 10;
+
+Status decode_strings(JsonReader& in, JsonBudget& budget, std::vector<std::string>& out) {
   out.clear();
-  return in.array([&] { return in.string(out.emplace_back()); });
+  return in.array([&]() -> Status {
+    budget.make_room(in, out);
+    TRY(in.string(out.emplace_back()));
+    return budget.take(in, sizeof(std::string) + heap_of(out.back()));
+  });
 }
 
 Status decode_optional_id(JsonReader& in, std::optional<Id>& out) {
@@ -69,17 +75,17 @@ Status decode_optional_id(JsonReader& in, std::optional<Id>& out) {
   return in.id(out.emplace());
 }
 
-Status decode_member(JsonReader& in, std::string_view key, Snapshot& s) {
+Status decode_member(JsonReader& in, JsonBudget& budget, std::string_view key, Snapshot& s) {
   if (key == "time") return in.time(s.time, &s.time_text);
   if (key == "parent") return decode_optional_id(in, s.parent);
   if (key == "tree") return in.id(s.tree);
-  if (key == "paths") return decode_strings(in, s.paths);
+  if (key == "paths") return decode_strings(in, budget, s.paths);
   if (key == "hostname") return in.string(s.hostname);
   if (key == "username") return in.string(s.username);
   if (key == "uid") return in.number(s.uid);
   if (key == "gid") return in.number(s.gid);
-  if (key == "excludes") return decode_strings(in, s.excludes);
-  if (key == "tags") return decode_strings(in, s.tags);
+  if (key == "excludes") return decode_strings(in, budget, s.excludes);
+  if (key == "tags") return decode_strings(in, budget, s.tags);
   if (key == "original") return decode_optional_id(in, s.original);
   if (key == "program_version") return in.string(s.program_version);
   if (key == "summary") return decode_summary(in, s.summary);
@@ -88,7 +94,8 @@ Status decode_member(JsonReader& in, std::string_view key, Snapshot& s) {
 
 Status decode_all(std::string_view json, Snapshot& snapshot) {
   JsonReader in(json);
-  TRY(in.object([&](std::string_view key) { return decode_member(in, key, snapshot); }));
+  JsonBudget budget(json, kFree);
+  TRY(in.object([&](std::string_view key) { return decode_member(in, budget, key, snapshot); }));
   TRY(in.end());
   if (snapshot.tree.is_null()) return fail(ErrorKind::kCorrupt, "it names no tree");
   if (snapshot.time_text.empty()) return fail(ErrorKind::kCorrupt, "it has no time");

@@ -10,7 +10,7 @@
 
 namespace varve::repo {
 
-/// restic's counters of one backup; see docs/specs/snapshot.md.
+/// restic's counters of one backup, by the names that they have in a snapshot file.
 struct SnapshotSummary {
   Time backup_start{}, backup_end{};
   std::string backup_start_text, backup_end_text;  ///< as they stood in the file, with their zone; empty for new ones
@@ -43,6 +43,7 @@ struct Snapshot {
 
 /// The JSON exactly as restic's encoder orders and omits fields.
 std::string encode_snapshot(const Snapshot& snapshot);
+/// Lenient as restic is. kCorrupt too for lists of so many short texts that only malice writes them.
 Result<Snapshot> decode_snapshot(std::string_view json, const Id& id);
 
 }  // namespace varve::repo

@@ -14,11 +14,23 @@ struct SnapshotFile {
 /// All of them, oldest first, those that cannot be read last. Fails only where the storage does.
 Result<std::vector<SnapshotFile>> read_snapshot_files(Repository& repository, const Cancel& cancel);
 
-/// Those that `names` mean (ids, beginnings of ids, "latest"), each once; without names those that the filter takes and
-/// those that cannot be read, since nobody knows what they are. kNotFound or kInvalidInput for a name that means none
-/// or several, and for a filter beside names that it has no say in, as in restic.
+/// The one of `all` that a name means: an id or the beginning of one, in upper or lower case, or "latest", the newest
+/// that can be read and that the filter takes. kNotFound or kInvalidInput, with what there is instead. It is here alone
+/// that names get their meaning.
+Result<SnapshotFile> find_snapshot_file(const std::vector<SnapshotFile>& all, std::string_view name,
+                                        const SnapshotFilter& filter);
+bool is_latest(std::string_view name);
+
+/// Those that `names` mean, each once and in their order; without names those that the filter takes and those that
+/// cannot be read, since nobody knows what they are. kInvalidInput too for a filter beside names that it has no say in,
+/// as in restic.
 Result<std::vector<SnapshotFile>> select_snapshot_files(std::vector<SnapshotFile> all,
                                                         const std::vector<std::string>& names,
                                                         const SnapshotFilter& filter);
+
+/// The error of the first that cannot be read.
+Status refuse_unreadable(const std::vector<SnapshotFile>& files);
+/// What these files hold; the same error.
+Result<std::vector<Snapshot>> contents_of(std::vector<SnapshotFile> files);
 
 }  // namespace varve::repo

@@ -18,11 +18,23 @@ Result<Id> find_folder(Repository& repository, const Id& tree, std::string_view 
 
 Result<SnapshotTree> find_snapshot_tree(Repository& repository, std::string_view name, const SnapshotFilter& filter,
                                         const Cancel& cancel) {
-  const auto path = split_snapshot_path(name);
-  SnapshotTree found;
-  TRY_ASSIGN(found.snapshot, repository.find_snapshot(path.snapshot, filter, cancel));
-  found.folder = path.folder;
-  TRY_ASSIGN(found.tree, find_folder(repository, found.snapshot.tree, path.folder, cancel));
+  TRY_ASSIGN(auto found, find_snapshot_trees(repository, {std::string(name)}, filter, cancel));
+  return std::move(found.front());
+}
+
+Result<std::vector<SnapshotTree>> find_snapshot_trees(Repository& repository, const std::vector<std::string>& names,
+                                                      const SnapshotFilter& filter, const Cancel& cancel) {
+  std::vector<SnapshotTree> found;
+  for (const auto& name : names) {
+    auto path = split_snapshot_path(name);
+    TRY_ASSIGN(auto snapshot, repository.find_snapshot(path.snapshot, filter, cancel));
+    const Id tree = snapshot.tree;
+    found.push_back({std::move(snapshot), std::move(path.folder), tree});
+  }
+  TRY(repository.load_index(cancel));
+  for (auto& one : found) {
+    TRY_ASSIGN(one.tree, find_folder(repository, one.tree, one.folder, cancel));
+  }
   return found;
 }
 

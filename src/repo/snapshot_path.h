@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "repo/repository.h"
 
@@ -22,8 +23,12 @@ struct SnapshotTree {
   std::string folder;  ///< as it was given
   Id tree;             ///< the folder's, or the snapshot's own
 };
-/// `name` may be that of a snapshot only. The index must be loaded.
+/// `name` may be that of a snapshot only. Loads the index, and that after the snapshot was found: what a backup saved
+/// meanwhile is in it then, and all that a snapshot needs is indexed before it is there.
 Result<SnapshotTree> find_snapshot_tree(Repository& repository, std::string_view name, const SnapshotFilter& filter,
                                         const Cancel& cancel);
+/// The same for several, in their order.
+Result<std::vector<SnapshotTree>> find_snapshot_trees(Repository& repository, const std::vector<std::string>& names,
+                                                      const SnapshotFilter& filter, const Cancel& cancel);
 
 }  // namespace varve::repo

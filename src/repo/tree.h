@@ -13,6 +13,9 @@ namespace varve::repo {
 
 enum class NodeType : uint8_t { kFile, kDir, kSymlink, kDevice, kCharDevice, kFifo, kSocket };
 
+/// No name is longer: no system has any of a tenth of it.
+inline constexpr size_t kMaxName = 4096;
+
 /// One entry of a folder. Names are the real bytes; quoting is the encoder's business.
 struct Node {
   std::string name;
@@ -41,7 +44,9 @@ Result<std::string> encode_tree(const std::vector<Node>& nodes, TimeZone zone = 
 std::string encode_node(const Node& node, TimeZone zone = TimeZone::kUtc);
 std::string join_nodes(const std::vector<std::string_view>& encoded);
 /// Lenient: unknown keys, any order. kCorrupt for what restic's check refuses: a file without content, a dir without
-/// subtree, an empty name, a name with '/' or a zero byte or that is "." or "..", a null id.
+/// subtree, an empty name, a name with '/' or a zero byte or that is "." or "..", a null id. And for what only malice
+/// writes: names of more than 4096 bytes, more than 10,000 extended attributes, and so many entries that say nothing
+/// that all together would take more than four times the memory of their text.
 Result<std::vector<Node>> decode_tree(std::string_view json);
 
 }  // namespace varve::repo

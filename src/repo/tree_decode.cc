@@ -1,6 +1,6 @@
 #include "codec/go_json.h"
 #include "repo/go_time.h"
-#include "repo/json_reader.h"
+#include "repo/json_budget.h"
 #include "repo/node_type.h"
 #include "repo/tree.h"
 
@@ -9,6 +9,8 @@ namespace varve::repo {
 namespace {
 
 constexpr std::string_view kNoName("/\0", 2);
+constexpr size_t kMaxAttributes = 10'000;  // Linux gives their names 64 KiB
+constexpr size_t kFree = 1u << 20;
 
 /// A node with what only matters while it is being read.
 struct RawNode {
@@ -28,7 +30,13 @@ Status decode_content(JsonReader& in, RawNode& raw) {
   raw.node.content.clear();
   raw.content_is_null = in.take_null();
   if (raw.content_is_null) return {};
-  return in.array([&] { return in.id(raw.node.content.emplace_back()); });
+  return in.array([&]() -> Status {
+    Id id;
+    TRY(in.id(id));
+    if (id.is_null()) return in.error("a null blob");
+    raw.node.content.push_back(id);
+    return {};
+  });
 }
 
 Status decode_link_target(JsonReader& in, std::string& target) {
@@ -41,6 +49,7 @@ Status decode_link_target(JsonReader& in, std::string& target) {
 Status decode_attributes(JsonReader& in, Node& node) {
   node.extended_attributes.clear();
   return in.array([&]() -> Status {
+    if (node.extended_attributes.size() == kMaxAttributes) return in.error("more attributes than any file can have");
     auto& [name, value] = node.extended_attributes.emplace_back();
     return in.object([&name = name, &value = value, &in](std::string_view key) -> Status {
       if (key == "name") return in.string(name);
@@ -100,23 +109,36 @@ Status judge(RawNode& raw) {
   if (node.name == "." || node.name == ".." || node.name.find_first_of(kNoName) != std::string::npos) {
     return refuse("has a name that no file can have");
   }
+  if (node.name.size() > kMaxName)
+    return fail(ErrorKind::kCorrupt, "an entry has a name that is longer than any file's");
   const auto type = type_of(raw.type);
   if (!type) return refuse("is of the unknown type \"" + codec::go_quote(raw.type) + "\"");
   node.type = *type;
   if (node.type == NodeType::kFile && raw.content_is_null) return refuse("is a file without content");
-  for (const auto& id : node.content) {
-    if (id.is_null()) return refuse("names a null blob");
-  }
   if (node.type == NodeType::kDir && !node.subtree) return refuse("is a folder without a tree");
   if (node.subtree && node.subtree->is_null()) return refuse("names a null tree");
   return {};
 }
 
-Status decode_node(JsonReader& in, std::vector<Node>& nodes) {
+/// All that a node takes.
+size_t size_of(const Node& node) {
+  size_t size = sizeof node + node.content.capacity() * sizeof(Id);
+  for (const auto* text :
+       {&node.name, &node.user, &node.group, &node.link_target, &node.generic_attributes, &node.error}) {
+    size += heap_of(*text);
+  }
+  size += node.extended_attributes.capacity() * sizeof node.extended_attributes[0];
+  for (const auto& [name, value] : node.extended_attributes) size += heap_of(name) + value.capacity();
+  return size;
+}
+
+Status decode_node(JsonReader& in, JsonBudget& budget, std::vector<Node>& nodes) {
   RawNode raw;
   raw.node.mtime = raw.node.atime = raw.node.ctime = kGoZeroTime;
   TRY(in.object([&](std::string_view key) { return decode_member(in, key, raw); }));
   TRY(judge(raw));
+  TRY(budget.take(in, size_of(raw.node)));
+  budget.make_room(in, nodes);
   nodes.push_back(std::move(raw.node));
   return {};
 }
@@ -126,9 +148,10 @@ Status decode_node(JsonReader& in, std::vector<Node>& nodes) {
 Result<std::vector<Node>> decode_tree(std::string_view json) {
   std::vector<Node> nodes;
   JsonReader in(json);
+  JsonBudget budget(json, kFree);
   TRY(in.object([&](std::string_view key) -> Status {
     if (key != "nodes") return in.skip();
-    return in.array([&] { return decode_node(in, nodes); });
+    return in.array([&] { return decode_node(in, budget, nodes); });
   }));
   TRY(in.end());
   return nodes;

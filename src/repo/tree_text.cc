@@ -1,6 +1,6 @@
 #include "repo/tree_text.h"
 
-#include "repo/json_reader.h"
+#include "repo/json_budget.h"
 
 namespace varve::repo {
 
@@ -15,10 +15,16 @@ std::string subtree_member(const Id& id) {
 Result<std::vector<std::string>> split_nodes(std::string_view json) {
   std::vector<std::string> texts;
   JsonReader in(json);
+  JsonBudget budget(json, 1u << 20);
+  const auto split_one = [&]() -> Status {
+    budget.make_room(in, texts);
+    TRY(in.raw(texts.emplace_back()));
+    return budget.take(in, sizeof(std::string) + heap_of(texts.back()));
+  };
   TRY(in.object([&](std::string_view key) -> Status {
     if (key != "nodes") return in.skip();
     texts.clear();  // of equal keys the last counts
-    return in.array([&] { return in.raw(texts.emplace_back()); });
+    return in.array(split_one);
   }));
   TRY(in.end());
   return texts;
@@ -28,6 +34,7 @@ Result<std::vector<NodeText>> decode_tree_text(std::string_view json) {
   TRY_ASSIGN(auto nodes, decode_tree(json));
   TRY_ASSIGN(auto texts, split_nodes(json));
   std::vector<NodeText> both;
+  both.reserve(nodes.size());
   for (size_t i = 0; i < nodes.size() && i < texts.size(); ++i) {
     both.push_back({std::move(nodes[i]), std::move(texts[i])});
   }

@@ -15,7 +15,7 @@ struct NodeText {
   std::string json;
 };
 
-/// The text of each node of a tree, which need not be one that decode_tree takes.
+/// The text of each node of a tree, which need not be one that decode_tree takes but for the memory that it takes.
 Result<std::vector<std::string>> split_nodes(std::string_view json);
 /// As decode_tree, and kUnsupported for a tree that join_tree would not give back as it is.
 Result<std::vector<NodeText>> decode_tree_text(std::string_view json);

@@ -51,7 +51,7 @@ size_t unpacked_limit(FileType type) {
     case FileType::kIndex:
       return size_t{1} << 30;
     case FileType::kSnapshot:
-      return size_t{64} << 20;
+      return size_t{8} << 20;  // a hundred thousand paths; and all snapshots are held at once
     default:
       return size_t{1} << 20;
   }

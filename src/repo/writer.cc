@@ -201,12 +201,13 @@ Status Writer::State::upload_all(const Cancel& cancel) {
   return cancel.check();
 }
 
-/// Only a pack that is durable comes into an index, in memory or stored.
+/// Only a pack that is durable comes into an index, in memory or stored: who finds one there relies on it.
 Status Writer::State::upload(PackBuilder pack, const Cancel& cancel) {
   if (options.dry_run) return {};
   const Id id = codec::sha256(pack.bytes());
   const ByteView pieces[] = {pack.bytes()};
   TRY(repository.storage().put({storage::FileType::kPack, id}, pieces, cancel));
+  if (options.read_back) TRY(read_back_pack(repository.storage(), {id, pack.size()}, cancel));
   auto blobs = pack.place_in(id);
   if (options.tell_index)
     repository.index().add_pack(blobs);  // taken back in abandon if the index file is never written
@@ -299,6 +300,10 @@ Status Writer::finish() {
 WriterStats Writer::stats() const {
   std::lock_guard lock(state_->mutex);
   return state_->stats;
+}
+
+std::vector<Id> Writer::index_files() const {
+  return state_->index_writer.files();
 }
 
 Cancel Writer::cancel() const {

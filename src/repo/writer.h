@@ -15,6 +15,7 @@ struct WriterOptions {
   unsigned uploads = 0;            ///< packs uploaded at once; 0: what the storage asks for, at most 5
   bool tell_index = true;          ///< the index in memory learns of new packs; without, its rows stay valid
   bool dry_run = false;            ///< does all the work but stores nothing
+  bool read_back = false;          ///< each pack is read and hashed once more before an index names it
 };
 
 struct WriterStats {
@@ -56,6 +57,8 @@ class Writer {
   void stop();
 
   WriterStats stats() const;
+  /// The index files that it wrote, once it has finished.
+  std::vector<Id> index_files() const;
   /// Stops when the pipeline has failed or its parent has stopped: for those who wait for `done`.
   Cancel cancel() const;
   /// Bytes that the pipeline holds at most when no blob is larger than `largest_blob`.

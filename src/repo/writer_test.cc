@@ -175,6 +175,22 @@ TEST_F(WriterTest, TheFirstErrorStopsAllAndStays) {
   EXPECT_EQ(*read_back(**again, *id), files);
 }
 
+TEST_F(WriterTest, IndexesNoPackThatCannotBeReadBackIfAskedTo) {
+  const auto faulty = std::make_shared<FaultStorage>(memory_);
+  const auto repository = make_repository(faulty);
+  BackupOptions options;
+  options.writer.read_back = true;
+  faulty->spoil_puts(FileType::kPack);
+  const auto failed = back_up(*repository, {{"a", sample_text(5000, 1)}}, options);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind(), ErrorKind::kCorrupt);
+  EXPECT_EQ(count(FileType::kIndex), 0u);
+  EXPECT_EQ(repository->index().size(), 0u);
+  faulty->spoil_puts(std::nullopt);
+  ASSERT_TRUE(back_up(*repository, {{"a", sample_text(5000, 1)}}, options));
+  expect_sound(*repository);
+}
+
 TEST_F(WriterTest, StopsWithItsParent) {
   const auto repository = make_repository(memory_);
   std::stop_source stop;

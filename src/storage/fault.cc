@@ -24,6 +24,11 @@ void FaultStorage::fail_call(Operation operation, unsigned nth, Error error) {
   planned_.push_back({operation, nth, std::move(error)});
 }
 
+void FaultStorage::meanwhile(Operation operation, FileType type, std::function<void()> act) {
+  const std::lock_guard lock(mutex_);
+  act_ = Act{operation, type, std::move(act)};
+}
+
 void FaultStorage::cut_power(unsigned nth_write, Side side) {
   const std::lock_guard lock(mutex_);
   outage_ = Outage{nth_write, side};
@@ -50,6 +55,36 @@ void FaultStorage::forget_calls() {
   calls_.clear();
 }
 
+void FaultStorage::spoil_sector(const Handle& handle, uint64_t offset) {
+  const std::lock_guard lock(mutex_);
+  bad_sectors_.emplace_back(handle, offset);
+}
+
+void FaultStorage::spoil_puts(std::optional<FileType> type) {
+  const std::lock_guard lock(mutex_);
+  spoilt_puts_ = type;
+}
+
+Status FaultStorage::put_below(const Handle& handle, Payload payload, const Cancel& cancel) {
+  const bool spoilt = [&] {
+    const std::lock_guard lock(mutex_);
+    return spoilt_puts_ == handle.type;
+  }();
+  if (!spoilt) return below_->put(handle, payload, cancel);
+  Bytes bytes;
+  for (const ByteView piece : payload) append(bytes, piece);
+  if (!bytes.empty()) bytes[bytes.size() / 2] ^= 4;
+  const ByteView pieces[] = {bytes};
+  return below_->put(handle, pieces, cancel);
+}
+
+bool FaultStorage::is_bad(const Handle& handle, uint64_t offset, uint64_t length) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(bad_sectors_.begin(), bad_sectors_.end(), [&](const auto& bad) {
+    return bad.first == handle && bad.second >= offset && (length == 0 || bad.second - offset < length);
+  });
+}
+
 FaultStorage::Verdict FaultStorage::judge(Operation operation) {
   const std::lock_guard lock(mutex_);
   if (!power_) return {.before = no_power()};
@@ -68,10 +103,20 @@ FaultStorage::Verdict FaultStorage::judge(Operation operation) {
   return verdict;
 }
 
+void FaultStorage::act(Operation operation, FileType type) {
+  std::unique_lock lock(mutex_);
+  if (!act_ || act_->operation != operation || act_->type != type) return;
+  const auto act = std::move(act_->act);
+  act_.reset();
+  lock.unlock();
+  act();
+}
+
 template <typename R, typename F>
 R FaultStorage::run(Operation operation, const Handle& handle, F&& call) {
   Verdict verdict = judge(operation);
   R result = verdict.before ? R(fail(*std::move(verdict.before))) : call();
+  act(operation, handle.type);
   const std::lock_guard lock(mutex_);
   if (verdict.dies_after) {
     power_ = false;
@@ -86,11 +131,16 @@ Status FaultStorage::create(const Cancel& cancel) {
 }
 
 Status FaultStorage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
-  return run<Status>(Operation::kPut, handle, [&] { return below_->put(handle, payload, cancel); });
+  return run<Status>(Operation::kPut, handle, [&] { return put_below(handle, payload, cancel); });
 }
 
 Result<Bytes> FaultStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {
-  return run<Result<Bytes>>(Operation::kGet, handle, [&] { return below_->get(handle, offset, length, cancel); });
+  return run<Result<Bytes>>(Operation::kGet, handle, [&]() -> Result<Bytes> {
+    if (is_bad(handle, offset, length)) {
+      return fail(ErrorKind::kCorrupt, "cannot read " + handle.path() + ": Input/output error");
+    }
+    return below_->get(handle, offset, length, cancel);
+  });
 }
 
 Result<uint64_t> FaultStorage::stat(const Handle& handle, const Cancel& cancel) {

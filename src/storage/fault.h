@@ -31,6 +31,8 @@ class FaultStorage final : public Storage {
   /// The n-th call, or the n-th of one operation, gives this error and does nothing.
   void fail_call(unsigned nth, Error error);
   void fail_call(Operation operation, unsigned nth, Error error);
+  /// What somebody else does meanwhile: called once, right after the next such call.
+  void meanwhile(Operation operation, FileType type, std::function<void()> act);
   /// At the n-th write the power fails: that call and all that follow give kUnavailable, until restore_power.
   void cut_power(unsigned nth_write, Side side);
   void restore_power();
@@ -39,6 +41,12 @@ class FaultStorage final : public Storage {
   /// In the order in which they came back.
   std::vector<Call> calls() const;
   void forget_calls();
+
+  /// Whoever reads over this byte of a file gets kCorrupt, again and again, as from a bad sector.
+  void spoil_sector(const Handle& handle, uint64_t offset);
+
+  /// Whatever is put under this type is stored with a flipped bit, and said to be stored; nothing: none any more.
+  void spoil_puts(std::optional<FileType> type);
 
   /// Damages a stored file behind everybody's back: flips the bits of `mask` in one byte, or keeps `size` bytes.
   Status corrupt(const Handle& handle, uint64_t offset, uint8_t mask = 1);
@@ -71,13 +79,24 @@ class FaultStorage final : public Storage {
   };
 
   Verdict judge(Operation operation);
+  void act(Operation operation, FileType type);
   template <typename R, typename F>
   R run(Operation operation, const Handle& handle, F&& call);
   Status replace(const Handle& handle, ByteView bytes);
+  Status put_below(const Handle& handle, Payload payload, const Cancel& cancel);
+  bool is_bad(const Handle& handle, uint64_t offset, uint64_t length) const;
 
   const std::shared_ptr<Storage> below_;
   mutable std::mutex mutex_;
   std::vector<Planned> planned_;
+  std::vector<std::pair<Handle, uint64_t>> bad_sectors_;
+  std::optional<FileType> spoilt_puts_;
+  struct Act {
+    Operation operation;
+    FileType type;
+    std::function<void()> act;
+  };
+  std::optional<Act> act_;
   std::optional<Outage> outage_;
   bool power_ = true;
   std::vector<Call> calls_;

@@ -98,5 +98,19 @@ TEST_F(Fault, DamagesFilesUnseen) {
   EXPECT_TRUE(fault_.calls().empty());
 }
 
+TEST_F(Fault, GivesNothingOverABadSector) {
+  ASSERT_TRUE(store(0));
+  ASSERT_TRUE(store(1));
+  fault_.spoil_sector(handles_[0], 4);
+  for (const auto& [offset, length] : {std::pair<uint64_t, uint64_t>{0, 0}, {0, 5}, {4, 1}, {2, 0}, {0, 5}}) {
+    EXPECT_EQ(fault_.get(handles_[0], offset, length, Cancel()).error().kind(), ErrorKind::kCorrupt);
+  }
+  for (const auto& [offset, length] : {std::pair<uint64_t, uint64_t>{0, 4}, {5, 0}, {5, 3}}) {
+    EXPECT_TRUE(fault_.get(handles_[0], offset, length, Cancel()));
+  }
+  EXPECT_TRUE(fault_.get(handles_[1], 0, 0, Cancel()));
+  EXPECT_EQ(fault_.stat(handles_[0], Cancel()), 10u);
+}
+
 }  // namespace
 }  // namespace varve::storage

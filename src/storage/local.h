@@ -16,7 +16,8 @@ class LocalStorage final : public Storage {
   Status put(const Handle& handle, Payload payload, const Cancel& cancel) override;
   Result<Bytes> get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) override;
   Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) override;
-  /// Folders that are missing are empty. A folder is read whole before its files are visited, which may remove them.
+  /// kUnavailable if the folder of the type is missing, but for the locks': such a repository is not all there. A
+  /// folder is read whole before its files are visited, which may remove them.
   Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
   Status remove(const Handle& handle, const Cancel& cancel) override;
 

@@ -5,11 +5,13 @@
 #include <fstream>
 #include <thread>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "storage/layout.h"
+#include "storage/posix.h"
 #include "storage/testing/helpers.h"
 
 namespace varve::storage {
@@ -63,11 +65,34 @@ TEST_F(Local, IsFoundAgainByAnotherObject) {
 
 TEST_F(Local, MakesFoldersThatAreMissing) {
   for (const char* gone : {"data", "locks"}) fs::remove_all(fs::path(folder_.path()) / gone);
-  EXPECT_TRUE(listed(storage_, FileType::kPack)->empty());
   EXPECT_TRUE(listed(storage_, FileType::kLock)->empty());
   EXPECT_TRUE(put(storage_, pack_, bytes_));
+  EXPECT_EQ(listed(storage_, FileType::kPack)->size(), 1u) << "without the other 255 folders of packs";
   EXPECT_TRUE(put(storage_, handle_for(FileType::kLock, bytes_), bytes_));
   EXPECT_EQ(storage_.get(pack_, 0, 0, Cancel()), bytes_);
+}
+
+TEST_F(Local, WhereAFolderIsMissingNothingIsSaidToBeThere) {
+  for (const FileType type : {FileType::kKey, FileType::kSnapshot, FileType::kIndex, FileType::kPack}) {
+    const fs::path folder = fs::path(folder_.path()) / folder_of(type);
+    fs::rename(folder, folder.string() + "-elsewhere");
+    const auto found = listed(storage_, type);
+    ASSERT_FALSE(found) << folder;
+    EXPECT_EQ(found.error().kind(), ErrorKind::kUnavailable);
+    EXPECT_NE(found.error().message().find(folder.string()), std::string::npos) << found.error().message();
+    fs::rename(folder.string() + "-elsewhere", folder);
+    EXPECT_TRUE(listed(storage_, type)->empty());
+  }
+}
+
+TEST_F(Local, WhatIsInItsFolderAndCannotBeFoundIsNotPassedOver) {
+  for (const FileType type : {FileType::kKey, FileType::kSnapshot, FileType::kIndex}) {
+    const Handle handle = handle_for(type, bytes_);
+    fs::create_symlink("nowhere", path_of(handle));
+    const auto found = listed(storage_, type);
+    ASSERT_FALSE(found) << handle.path();
+    EXPECT_NE(found.error().message().find(handle.path()), std::string::npos) << found.error().message();
+  }
 }
 
 TEST_F(Local, NeverMakesARepositoryUnasked) {
@@ -105,6 +130,17 @@ TEST_F(Local, TellsAFileThatWasCutShort) {
   fs::permissions(path_of(pack_), fs::perms::owner_write, fs::perm_options::add);
   fs::resize_file(path_of(pack_), 10);
   EXPECT_EQ(storage_.get(pack_, 0, 1000, Cancel()).error().kind(), ErrorKind::kCorrupt);
+}
+
+TEST_F(Local, WhatTheMediumCannotGiveIsDamage) {
+  // The kernel answers EIO for memory that is not there.
+  const auto file = posix::open_file("/proc/self/mem", O_RDONLY);
+  ASSERT_TRUE(file);
+  Bytes out(10);
+  const auto read = posix::read_at(*file, "the file", 0, out);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind(), ErrorKind::kCorrupt);
+  EXPECT_EQ(read.error().message(), "cannot read the file: Input/output error");
 }
 
 TEST_F(Local, LeavesNothingOfAFileThatCouldNotBeWritten) {

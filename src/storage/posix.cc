@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -18,6 +20,13 @@ tl::unexpected<Error> failed(std::string_view verb, const std::string& path, int
   return fail(system_error(fmt::format("cannot {} {}", verb, path), error_number));
 }
 
+/// What the medium holds and cannot give is damage of this file, not a store that does not answer: others can be read.
+tl::unexpected<Error> unreadable(std::string_view verb, const std::string& path, int error_number) {
+  auto error = system_error(fmt::format("cannot {} {}", verb, path), error_number);
+  const bool damaged = error_number == EIO || error_number == EBADMSG || error_number == EUCLEAN;
+  return fail(damaged ? Error(ErrorKind::kCorrupt, error.message()) : std::move(error));
+}
+
 /// Drops what has been written from the front.
 void advance(std::vector<iovec>& pieces, size_t& next, size_t written) {
   while (next < pieces.size() && written >= pieces[next].iov_len) written -= pieces[next++].iov_len;
@@ -25,6 +34,10 @@ void advance(std::vector<iovec>& pieces, size_t& next, size_t written) {
   pieces[next].iov_base = static_cast<uint8_t*>(pieces[next].iov_base) + written;
   pieces[next].iov_len -= written;
 }
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
 
 bool means_unsupported(int error_number) {
   return error_number == EINVAL || error_number == ENOSYS || error_number == ENOTSUP;
@@ -40,6 +53,8 @@ Result<Fd> open_file(const std::string& path, int flags, unsigned mode) {
   int fd;
   do fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   while (fd < 0 && errno == EINTR);
+  const bool to_read = (flags & (O_ACCMODE | O_DIRECTORY)) == O_RDONLY;
+  if (fd < 0 && to_read) return unreadable("open", path, errno);
   if (fd < 0) return failed((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
   return Fd(fd);
 }
@@ -70,7 +85,7 @@ Status read_at(const Fd& file, const std::string& path, uint64_t offset, std::sp
   while (!out.empty()) {
     const ssize_t got = ::pread(file.get(), out.data(), out.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed("read", path, errno);
+    if (got < 0) return unreadable("read", path, errno);
     if (got == 0) return fail(ErrorKind::kCorrupt, fmt::format("{} ends too early, at byte {}", path, offset));
     offset += static_cast<uint64_t>(got);
     out = out.subspan(static_cast<size_t>(got));
@@ -86,6 +101,13 @@ Status sync(const Fd& file, const std::string& path) {
 Status sync_folder(const std::string& path) {
   TRY_ASSIGN(const Fd folder, open_file(path, O_RDONLY | O_DIRECTORY));
   return sync(folder, path);
+}
+
+Status sync_file_system(const Fd& file, const std::string& path) {
+  if (::syncfs(file.get()) != 0 && !means_unsupported(errno)) {
+    return failed("force to disk what was written to", path, errno);
+  }
+  return {};
 }
 
 Status make_folder(const std::string& path) {
@@ -108,6 +130,28 @@ Status rename_new(const std::string& from, const std::string& to) {
   if (::access(target, F_OK) == 0) return failed("create", to, EEXIST);
   if (::rename(source, target) != 0) return failed("create", to, errno);
   return {};
+}
+
+Result<std::vector<std::string>> names_in(const Fd& folder) {
+  const int own = ::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);  // with a position of its own
+  const std::unique_ptr<DIR, CloseFolder> stream(own < 0 ? nullptr : ::fdopendir(own));
+  if (!stream) return fail(system_error("cannot list the folder", errno));
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  if (errno != 0) return fail(system_error("cannot list the folder", errno));
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());  // broken file systems name things twice
+  return names;
+}
+
+Result<std::vector<std::string>> names_in(const std::string& path) {
+  TRY_ASSIGN(const Fd folder, open_file(path, O_RDONLY | O_DIRECTORY));
+  return names_in(folder);
 }
 
 std::string parent_of(const std::string& path) {

@@ -43,8 +43,7 @@ uint64_t payload_size(Payload payload);
 /// partial.
 /// - a file put is at once found by get, stat and list.
 /// - errors: kNotFound where the file is missing, kExists where put finds it there, kNoSpace, kDenied, kUnavailable
-/// (trying
-///   again may help), kCorrupt.
+///   (trying again may help), kCorrupt where get finds that the bytes are lost (a bad sector): other files can be read.
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -56,7 +55,7 @@ class Storage {
   virtual Result<Bytes> get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) = 0;
   virtual Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) = 0;
   /// Calls `visit` for every file of the type, in no order; names that are no ids are passed over. Stops at the first
-  /// error that `visit` gives, and returns it.
+  /// error that `visit` gives, and returns it. An error, never an empty list, where the place itself is not there.
   virtual Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) = 0;
   /// kNotFound if it is not there.
   virtual Status remove(const Handle& handle, const Cancel& cancel) = 0;

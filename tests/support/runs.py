@@ -45,10 +45,10 @@ def verify(varve, server, *args, code=0, snapshot="latest"):
     return varve.json("verify", snapshot, "--against", at(varve, server.uri, "target"), *args, code=code)[-1]
 
 
-def export(varve, name="export", snapshot="latest"):
+def export(varve, name="export", snapshot="latest", *args):
     """Exports and returns the folder that mongorestore takes."""
     out = varve.folder / name
-    varve("export", snapshot, "--out", out)
+    varve("export", snapshot, "--out", out, *args)
     return out
 
 

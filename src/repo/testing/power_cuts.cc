@@ -76,6 +76,7 @@ bool survive(storage::Storage& prepared, const PowerCutTest& test, const History
   const auto status = test.operation(storage);
   const bool was_cut = !storage->has_power();
   EXPECT_TRUE(was_cut || status) << status.error().message();
+  EXPECT_FALSE(was_cut && status) << "it said that all was done";
   storage->restore_power();
   if (test.damaged) {
     test.after(storage);

@@ -12,7 +12,8 @@ namespace varve::repo::testing {
 std::shared_ptr<storage::MemoryStorage> copy_of(storage::Storage& storage);
 
 struct PowerCutTest {
-  /// What is tried: opens what it needs. It is expected to fail where the power is cut.
+  /// What is tried: opens what it needs. It must fail where the power is cut, and tell so too where it only leaves
+  /// something undone.
   std::function<Status(const std::shared_ptr<storage::Storage>&)> operation;
   /// Which of the earlier snapshots the operation takes away or changes; none if empty.
   std::function<bool(const Snapshot&)> may_vanish;
@@ -24,10 +25,10 @@ struct PowerCutTest {
   bool damaged = false;
 };
 
-/// Runs the operation on copies of `prepared` with the power cut before and after each of its writes in turn, and once
-/// without a cut, which must succeed. After every run `check` must find no damage and every earlier snapshot (known
-/// again by its own or its original id, whatever new name it has) must read back as before. Gives how many cuts
-/// there were.
+/// Runs the operation on copies of `prepared` with the power cut before and after each of its writes in turn, which it
+/// must not call a success, and once without a cut, which must be one. After every run `check` must find no damage and
+/// every earlier snapshot (known again by its own or its original id, whatever new name it has) must read back as
+/// before. Gives how many cuts there were.
 size_t survive_power_cuts(storage::Storage& prepared, const PowerCutTest& test);
 
 }  // namespace varve::repo::testing

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "job/backup_reader.h"
+#include "moment/moment.h"
+
+namespace varve::job {
+
+/// How a backup is brought to its moment.
+struct MergeOptions {
+  /// What the operations of the window may take in memory.
+  uint64_t memory = 256u << 20;
+  /// Where more goes, encrypted, into a file without a name. Empty: nowhere, and more is an error.
+  std::string spill_folder;
+};
+
+/// The collections of a backup at its moment: what was read over the window merged with the operations of the window.
+/// The reader must outlive it.
+class BackupMoment {
+ public:
+  /// Reads the window's oplog. The filter counts for the names at the moment. kCorrupt if the oplog is not what the
+  /// manifest describes, kInvalidInput if the operations fit neither into memory nor into the spill folder.
+  static Result<std::unique_ptr<BackupMoment>> open(const BackupReader& backup, bson::NamespaceFilter filter,
+                                                    const MergeOptions& options, const Cancel& cancel);
+
+  /// Sorted by name.
+  const std::vector<moment::MomentCollection>& collections() const { return moment_->collections(); }
+  /// What the backup should have held for this moment and did not.
+  const std::vector<std::string>& missing() const { return moment_->account().missing; }
+  const BackupReader& backup() const { return backup_; }
+
+ private:
+  friend class CollectionReading;
+  BackupMoment(const BackupReader& backup, std::unique_ptr<moment::Moment> moment)
+      : backup_(backup), moment_(std::move(moment)) {}
+
+  const BackupReader& backup_;
+  std::unique_ptr<moment::Moment> moment_;
+};
+
+/// One collection's documents at the moment, read once: the parts of the base's file by one thread or several, then
+/// finish() by one.
+class CollectionReading {
+ public:
+  using Visit = std::function<Status(ByteView document)>;
+
+  /// Once for each collection of a moment, which must outlive it.
+  static Result<std::unique_ptr<CollectionReading>> open(BackupMoment& moment, size_t index, const Cancel& cancel);
+
+  /// Blobs of the base's file; none where nothing of the collection is in the base.
+  size_t blobs() const { return file_.content.size(); }
+  /// Order matters (a capped collection): one part, by one thread.
+  bool in_order() const { return in_order_; }
+
+  /// Visits what has become of the documents in the blobs [first, last). Thread-safe.
+  Status part(size_t first, size_t last, const Visit& visit, const Cancel& cancel);
+  /// After all parts: visits what the base did not hold. kCorrupt if what was read is not what the manifest describes.
+  Status finish(const Visit& visit, const Cancel& cancel);
+  /// After finish(): of the collection as of the moment (RULES 12).
+  const bson::Digest& digest() const { return given_; }
+
+ private:
+  CollectionReading(const BackupReader& backup, const moment::MomentCollection& collection)
+      : backup_(backup), collection_(collection) {}
+  Status check_read() const;
+  Status check_sum() const;
+
+  const BackupReader& backup_;
+  const moment::MomentCollection& collection_;
+  repo::Node file_;
+  std::unique_ptr<moment::Merge> merge_;  // none for a collection that nothing changed
+  bool in_order_ = false;
+  std::mutex mutex_;  // guards the three below
+  bson::Digest read_, change_, given_;
+};
+
+/// All of it, by this thread.
+Status read_collection(CollectionReading& reading, const CollectionReading::Visit& visit, const Cancel& cancel);
+
+}  // namespace varve::job
