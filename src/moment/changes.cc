@@ -19,7 +19,7 @@ constexpr unsigned kDeepest = 12;
 constexpr size_t kUpdatesHeader = sizeof(uint32_t);
 constexpr size_t kMostUpdates = 1u << 30;
 // Joining two updates costs their size each time.
-constexpr size_t kJoined = 4096;
+constexpr size_t kJoined = 1024;
 
 ByteView first_document(ByteView bytes) {
   return bytes.first(bson::check_framing(bytes, bytes.size()).value_or(bytes.size()));
