@@ -12,15 +12,4 @@ std::optional<uint32_t> array_index(std::string_view name) {
   return index;
 }
 
-bool same_names(View one, View other) {
-  auto a = one.elements();
-  auto b = other.elements();
-  while (true) {
-    const auto x = a.next();
-    const auto y = b.next();
-    if (!x || !y) return !x && !y && a.valid() && b.valid();
-    if (x->name() != y->name()) return false;
-  }
-}
-
 }  // namespace varve::bson

@@ -47,7 +47,4 @@ inline tl::unexpected<Error> too_large() {
 /// "0", "17": a position in an array; nothing for anything else, "007" among it.
 std::optional<uint32_t> array_index(std::string_view name);
 
-/// True if both have fields of the same names in the same order.
-bool same_names(View one, View other);
-
 }  // namespace varve::bson

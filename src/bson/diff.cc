@@ -13,11 +13,6 @@ tl::unexpected<Error> bad_diff(std::string_view why) {
   return fail(ErrorKind::kCorrupt, "a diff " + std::string(why));
 }
 
-bool is_array_diff(View diff) {
-  const auto first = diff.elements().next();
-  return first && first->name() == "a";
-}
-
 /// What a document diff does with one field.
 struct Change {
   enum Kind : uint8_t { kDelete, kUpdate, kInsert, kInner } kind;
@@ -219,33 +214,6 @@ Status diff_into(View document, View diff, Bytes& out, int depth) {
   return document_into(document, diff, out, depth);
 }
 
-bool covers(View later, View earlier, int depth);
-
-bool entry_covers(const Element& later, const Element& earlier, bool in_array, int depth) {
-  const std::string_view name = later.name();
-  if (in_array && (name == "a" || name.starts_with('u'))) return true;
-  // Truncating or padding more than the later diff does could be seen after it; less cannot.
-  if (in_array && name == "l") return later.as_int64() && earlier.as_int64() && *later.as_int64() <= *earlier.as_int64();
-  const auto late = later.as_document();
-  const auto early = earlier.as_document();
-  if (!late || !early) return false;
-  if (name.starts_with('s')) return covers(*late, *early, depth + 1);
-  return (name == "u" || name == "i" || name == "d") && same_names(*late, *early);
-}
-
-bool covers(View later, View earlier, int depth) {
-  const bool in_array = is_array_diff(later);
-  if (depth > kMaxUpdateDepth || in_array != is_array_diff(earlier)) return false;
-  auto a = later.elements();
-  auto b = earlier.elements();
-  while (true) {
-    const auto x = a.next();
-    const auto y = b.next();
-    if (!x || !y) return !x && !y && a.valid() && b.valid();
-    if (x->name() != y->name() || !entry_covers(*x, *y, in_array, depth)) return false;
-  }
-}
-
 }  // namespace
 
 Result<Document> apply_diff(View document, View diff) {
@@ -256,8 +224,15 @@ Result<Document> apply_diff(View document, View diff) {
   return Document::adopt(std::move(out));
 }
 
-bool covers_diff(View later, View earlier) {
-  return covers(later, earlier, 0);
+Result<Document> apply_nested(View value, View diff) {
+  Bytes out;
+  TRY(diff_into(value, diff, out, 0));
+  return Document::adopt(std::move(out));
+}
+
+bool is_array_diff(View diff) {
+  const auto first = diff.elements().next();
+  return first && first->name() == "a";
 }
 
 }  // namespace varve::bson

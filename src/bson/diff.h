@@ -10,8 +10,10 @@ namespace varve::bson {
 /// Fields of `u` keep their place or are appended, those of `i` go to the end in the diff's order.
 Result<Document> apply_diff(View document, View diff);
 
-/// True if `later` names the places that `earlier` names, in the same order all the way down, so that the values of
-/// `earlier` can't be seen any more.
-bool covers_diff(View later, View earlier);
+/// An array's or document's diff applied to an array or document, whichever it is.
+Result<Document> apply_nested(View value, View diff);
+
+/// True for a diff of an array: its first key is "a".
+bool is_array_diff(View diff);
 
 }  // namespace varve::bson

@@ -55,9 +55,19 @@ TEST(IdKey, NumbersThatAServerHoldsEqualAreOneKey) {
 }
 
 TEST(IdKey, OthersStayApart) {
-  const std::vector<Document> different = {id(int32_t{3}), id(int32_t{-3}), id("3"), id(3.5), id(true), decimal(1, -1),
-                                           id(0.1), decimal(31, -1), decimal(31, -1, true), decimal(1, 23), id(1e23),
-                                           id(int64_t{1} << 53 | 1), id(9007199254740992.0)};
+  const std::vector<Document> different = {id(int32_t{3}),
+                                           id(int32_t{-3}),
+                                           id("3"),
+                                           id(3.5),
+                                           id(true),
+                                           decimal(1, -1),
+                                           id(0.1),
+                                           decimal(31, -1),
+                                           decimal(31, -1, true),
+                                           decimal(1, 23),
+                                           id(1e23),
+                                           id(int64_t{1} << 53 | 1),
+                                           id(9007199254740992.0)};
   for (size_t i = 0; i < different.size(); ++i) {
     for (size_t j = 0; j < i; ++j) EXPECT_NE(key(different[i]), key(different[j])) << i << " and " << j;
   }

@@ -194,19 +194,4 @@ Result<Document> apply_modifiers(View document, View o) {
   return Document::adopt(std::move(out));
 }
 
-bool same_places(View one, View other) {
-  auto a = one.elements();
-  auto b = other.elements();
-  while (true) {
-    const auto x = a.next();
-    const auto y = b.next();
-    if (!x || !y) return !x && !y && a.valid() && b.valid();
-    if (x->name() != y->name()) return false;
-    if (x->name() == "$v") continue;
-    const auto paths = x->as_document();
-    const auto others = y->as_document();
-    if (!paths || !others || !same_names(*paths, *others)) return false;
-  }
-}
-
 }  // namespace varve::bson

@@ -16,22 +16,6 @@ Form form_of(View o) {
   return first->as_int64() == 2 ? Form::kDiff : Form::kUnknown;
 }
 
-/// {$v: 2, diff: {...}}: the diff.
-Result<View> diff_of(View o) {
-  std::optional<View> diff;
-  auto elements = o.elements();
-  while (const auto element = elements.next()) {
-    if (element->name() == "$v") continue;
-    if (element->name() != "diff") {
-      return fail(ErrorKind::kUnsupported, "an update holds '" + std::string(element->name()) + "' beside its diff");
-    }
-    if (diff || !element->as_document()) return fail(ErrorKind::kCorrupt, "an update whose diff is no document");
-    diff = element->as_document();
-  }
-  if (!elements.valid() || !diff) return fail(ErrorKind::kCorrupt, "an update without its diff");
-  return *diff;
-}
-
 Result<Document> replace(View document, View o) {
   if (check_framing(o.bytes(), o.bytes().size()) != o.bytes().size()) {
     return fail(ErrorKind::kCorrupt, "an update with a document that is not BSON");
@@ -51,6 +35,26 @@ bool is_replacement(View o) {
   return form_of(o) == Form::kReplacement;
 }
 
+bool is_modifiers(View o) {
+  return form_of(o) == Form::kModifiers;
+}
+
+Result<View> diff_of(View o) {
+  if (form_of(o) != Form::kDiff) return fail(ErrorKind::kCorrupt, "an update that is no diff");
+  std::optional<View> diff;
+  auto elements = o.elements();
+  while (const auto element = elements.next()) {
+    if (element->name() == "$v") continue;
+    if (element->name() != "diff") {
+      return fail(ErrorKind::kUnsupported, "an update holds '" + std::string(element->name()) + "' beside its diff");
+    }
+    if (diff || !element->as_document()) return fail(ErrorKind::kCorrupt, "an update whose diff is no document");
+    diff = element->as_document();
+  }
+  if (!elements.valid() || !diff) return fail(ErrorKind::kCorrupt, "an update without its diff");
+  return *diff;
+}
+
 Result<Document> apply_update(View document, View o) {
   switch (form_of(o)) {
     case Form::kReplacement:
@@ -65,19 +69,8 @@ Result<Document> apply_update(View document, View o) {
       break;
   }
   const auto version = o.int64("$v");
-  return fail(ErrorKind::kUnsupported,
-              "an update of version " + (version ? std::to_string(*version) : "unknown") + ", of which 1 and 2 are known");
-}
-
-bool makes_needless(View later, View earlier) {
-  const Form form = form_of(later);
-  if (form == Form::kReplacement) return true;
-  if (form != form_of(earlier)) return false;
-  if (form == Form::kModifiers) return same_places(later, earlier);
-  if (form != Form::kDiff) return false;
-  const auto late = diff_of(later);
-  const auto early = diff_of(earlier);
-  return late && early && covers_diff(*late, *early);
+  return fail(ErrorKind::kUnsupported, "an update of version " + (version ? std::to_string(*version) : "unknown") +
+                                           ", of which 1 and 2 are known");
 }
 
 }  // namespace varve::bson

@@ -17,8 +17,10 @@ Result<Document> apply_update(View document, View o);
 /// True for an `o` that is a whole document.
 bool is_replacement(View o);
 
-/// True if applying `earlier` and then `later` to any document gives what applying `later` alone does, because both name
-/// the same places in the same order: a counter's updates, or a replacement after anything. False if in doubt.
-bool makes_needless(View later, View earlier);
+/// True for {$v: 1} and for what has operators without a version.
+bool is_modifiers(View o);
+
+/// The diff in {$v: 2, diff}; an error for anything else.
+Result<View> diff_of(View o);
 
 }  // namespace varve::bson

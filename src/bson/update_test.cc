@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "bson/compose.h"
 #include "bson/json.h"
 #include "bson/testing/samples.h"
 
@@ -118,10 +119,10 @@ TEST(Diff, GoesIntoArrays) {
 
 TEST(Diff, LeavesNullWhereItDoesNotFit) {
   Builder d;
-  d.open("sa").open("u").add("x", int32_t{5}).end().end();                    // a is a number
-  d.open("sc").open("u").add("x", int32_t{5}).end().end();                    // c is an array
-  d.open("sabsent").open("u").add("x", int32_t{5}).end().end();               // there is none
-  d.open("sb").add("a", true).add("u0", int32_t{5}).end();                    // b is a document
+  d.open("sa").open("u").add("x", int32_t{5}).end().end();       // a is a number
+  d.open("sc").open("u").add("x", int32_t{5}).end().end();       // c is an array
+  d.open("sabsent").open("u").add("x", int32_t{5}).end().end();  // there is none
+  d.open("sb").add("a", true).add("u0", int32_t{5}).end();       // b is a document
   EXPECT_EQ(updated(sample(), diff(d.finish())), R"({"_id":1,"a":null,"b":null,"c":null})");
   d.open("sc").add("a", true).open("s0").open("u").add("x", true).end().end().open("s4").open("u").add("x", true);
   EXPECT_EQ(updated(sample(), diff(d.finish())), R"({"_id":1,"a":1,"b":{"x":1,"y":2},"c":[null,2,3,null,null]})");
@@ -174,7 +175,7 @@ TEST(Diff, DeepNestingEndsInAnError) {
   EXPECT_FALSE(apply_update(document.finish(), diff(d.open("u").add("x", true).finish())));
 }
 
-// --- the rule by which a later update replaces an earlier one
+// --- two updates joined in one
 
 /// Random documents and updates over few names, so that they meet.
 class Random {
@@ -244,7 +245,8 @@ class Random {
     for (uint64_t i = 0; i < 4; ++i) {
       if (i == sets) b.end().open("$unset");
       std::string path(1, tops[i]);
-      for (uint64_t more = draw(3); more > 0; --more) path += draw(2) == 0 ? "." + name() : "." + std::to_string(draw(5));
+      for (uint64_t more = draw(3); more > 0; --more)
+        path += draw(2) == 0 ? "." + name() : "." + std::to_string(draw(5));
       b.add(path, static_cast<int32_t>(values_() % 100));
       if (i >= sets && draw(2) == 0) return;
     }
@@ -285,47 +287,67 @@ class Random {
   std::mt19937_64 random_, values_;
 };
 
-TEST(MakesNeedless, ApplyingBothIsApplyingTheLater) {
+std::string joined(const Document& earlier, const Document& later) {
+  const auto both = compose(earlier, later);
+  return both ? to_json(*both, JsonMode::kRelaxed) : "none";
+}
+
+TEST(Compose, OneUpdateDoesWhatBothDo) {
   Random random(7);
-  int replaced = 0;
-  for (int i = 0; i < 20'000; ++i) {
+  int done = 0;
+  for (int i = 0; i < 60'000; ++i) {
     const Document document = random.document();
-    const auto [earlier, later] = random.same_shape();
-    if (!makes_needless(later, earlier)) continue;
-    ++replaced;
+    const auto [earlier, later] = i % 2 == 0 ? random.same_shape() : std::pair(random.update(), random.update());
+    const auto both = compose(earlier, later);
+    if (!both) continue;
+    ++done;
     const auto first = apply_update(document, earlier);
     ASSERT_TRUE(first) << first.error().message();
-    ASSERT_EQ(text(apply_update(*first, later)), updated(document, later))
-        << to_json(document, JsonMode::kRelaxed) << "\n" << to_json(earlier, JsonMode::kRelaxed) << "\n"
-        << to_json(later, JsonMode::kRelaxed);
+    ASSERT_EQ(text(apply_update(*first, later)), updated(document, *both))
+        << to_json(document, JsonMode::kRelaxed) << "\n"
+        << to_json(earlier, JsonMode::kRelaxed) << "\n"
+        << to_json(later, JsonMode::kRelaxed) << "\n"
+        << to_json(*both, JsonMode::kRelaxed);
   }
-  EXPECT_GT(replaced, 15'000);
+  EXPECT_GT(done, 30'000);
 }
 
-TEST(MakesNeedless, AlsoWhereShapesMeetByChance) {
-  Random random(8);
-  for (int i = 0; i < 50'000; ++i) {
-    const Document document = random.document();
-    const Document earlier = random.update(), later = random.update();
-    if (!makes_needless(later, earlier)) continue;
-    const auto first = apply_update(document, earlier);
-    ASSERT_TRUE(first);
-    ASSERT_EQ(text(apply_update(*first, later)), updated(document, later));
-  }
+TEST(Compose, ACounterStaysOneUpdateAndOthersJoinIt) {
+  const auto counter = [](const char* name, int32_t n) { return diff(Builder().open("u").add(name, n).finish()); };
+  EXPECT_EQ(joined(counter("n", 1), counter("n", 2)), R"({"$v":2,"diff":{"u":{"n":2}}})");
+  EXPECT_EQ(joined(counter("n", 1), counter("m", 2)), R"({"$v":2,"diff":{"u":{"n":1,"m":2}}})");
+  EXPECT_EQ(joined(set({{"n", 1}, {"a.b", 2}}), set({{"n", 3}, {"a.c", 4}})),
+            R"({"$v":1,"$set":{"n":3,"a.b":2,"a.c":4}})");
 }
 
-TEST(MakesNeedless, KnowsACounterAndDoubtsTheRest) {
-  const auto counter = [](int32_t n) { return diff(Builder().open("u").add("n", n).end().finish()); };
-  const auto truncated = [](int32_t l) { return diff(Builder().open("sc").add("a", true).add("l", l).finish()); };
-  EXPECT_TRUE(makes_needless(counter(2), counter(1)));
-  EXPECT_TRUE(makes_needless(set({{"n", 2}}), set({{"n", 1}})));
-  EXPECT_TRUE(makes_needless(sample(), counter(1)));
-  EXPECT_TRUE(makes_needless(truncated(2), truncated(3)));
-  EXPECT_FALSE(makes_needless(truncated(3), truncated(2)));
-  EXPECT_FALSE(makes_needless(counter(2), set({{"n", 1}})));
-  EXPECT_FALSE(makes_needless(counter(2), sample()));
-  EXPECT_FALSE(makes_needless(set({{"n", 2}}), set({{"n", 1}, {"m", 1}})));
-  EXPECT_FALSE(makes_needless(set({{"n", 2}, {"m", 1}}), set({{"m", 1}, {"n", 2}})));
+TEST(Compose, PushesJoin) {
+  const auto push = [](int32_t index) {
+    return diff(Builder().open("sl").add("a", true).add("u" + std::to_string(index), index).finish());
+  };
+  EXPECT_EQ(joined(push(7), push(8)), R"({"$v":2,"diff":{"sl":{"a":true,"u7":7,"u8":8}}})");
+  const auto truncate = [](int32_t l) { return diff(Builder().open("sl").add("a", true).add("l", l).finish()); };
+  EXPECT_EQ(joined(push(7), truncate(3)), R"({"$v":2,"diff":{"sl":{"a":true,"l":3}}})");
+  EXPECT_EQ(joined(truncate(3), push(3)), "none");  // what was cut off must not show again
+  EXPECT_EQ(joined(truncate(3), truncate(4)), "none");
+}
+
+TEST(Compose, ADiffGoesIntoAValueThatIsKnown) {
+  const Document value = Builder().add("x", int32_t{1}).finish();
+  const Document inserted = diff(Builder().open("i").add("f", value).finish());
+  const Document inside = diff(Builder().open("sf").open("u").add("x", int32_t{2}).finish());
+  const Document gone = diff(Builder().open("d").add("f", false).finish());
+  EXPECT_EQ(joined(inserted, inside), R"({"$v":2,"diff":{"i":{"f":{"x":2}}}})");
+  EXPECT_EQ(joined(inserted, gone), R"({"$v":2,"diff":{"d":{"f":false}}})");
+  EXPECT_EQ(joined(gone, inserted), R"({"$v":2,"diff":{"i":{"f":{"x":1}}}})");
+}
+
+TEST(Compose, DoubtsWhatIsNotEasy) {
+  const Document counter = diff(Builder().open("u").add("n", int32_t{1}).finish());
+  EXPECT_EQ(joined(counter, set({{"n", 1}})), "none");
+  EXPECT_EQ(joined(counter, sample()), "none");
+  EXPECT_EQ(joined(set({{"a", 1}}), set({{"a.b", 1}})), "none");
+  EXPECT_EQ(joined(unset({"a"}), set({{"a", 1}})), "none");
+  EXPECT_EQ(joined(diff(Builder().open("i").add("a", true).finish()), counter), "none");  // n may not be there
 }
 
 }  // namespace

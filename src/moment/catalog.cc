@@ -200,9 +200,8 @@ void Catalog::drop(const OplogEntry& entry) {
 /// Its collections are dropped one by one before: what has a UUID and is still there came later.
 void Catalog::drop_database(const std::string& db) {
   views_.drop_database(db);
-  std::erase_if(by_uuid_, [&](const auto& known) {
-    return known.second.entry.ns.db == db && known.second.entry.uuid.empty();
-  });
+  std::erase_if(by_uuid_,
+                [&](const auto& known) { return known.second.entry.ns.db == db && known.second.entry.uuid.empty(); });
 }
 
 void Catalog::rename(const OplogEntry& entry) {

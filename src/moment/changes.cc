@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "bson/compose.h"
 #include "bson/id_key.h"
 #include "bson/update.h"
 
@@ -17,6 +18,8 @@ constexpr unsigned kDeepest = 12;
 // there is none stands before the first.
 constexpr size_t kUpdatesHeader = sizeof(uint32_t);
 constexpr size_t kMostUpdates = 1u << 30;
+// Joining two updates costs their size each time.
+constexpr size_t kJoined = 1024;
 
 ByteView first_document(ByteView bytes) {
   return bytes.first(bson::check_framing(bytes, bytes.size()).value_or(bytes.size()));
@@ -233,13 +236,17 @@ void Changes::begin_updates(const codec::UInt128& hash, bson::View o, Origin ori
   table_->insert(hash)->set(Slot::kUpdates, origin.upsert ? Slot::kUpsert : 0, place);
 }
 
-/// One more update for a document that only the base knows: in the place of the last one, if it makes that needless.
+/// One more update for a document that only the base knows: joined with the last one if that does not grow much, so
+/// that the updates of a few fields stay one and those of many things, pushes to a list, are few.
 Status Changes::add_update(Slot& slot, bson::View o) {
   TRY_ASSIGN(const auto old, log_->read(slot.place()));
   const ByteView content = old.record.content;
   const size_t last = load_le<uint32_t>(content.data());
-  const size_t at = bson::makes_needless(o, bson::View(content.subspan(last))) ? last : content.size();
-  const size_t size = at + o.bytes().size();
+  const auto both = bson::compose(bson::View(content.subspan(last)), o);
+  const bool joins = both && both->bytes().size() <= std::max(kJoined, content.size() - last);
+  const ByteView added = joins ? both->bytes() : o.bytes();
+  const size_t at = joins ? last : content.size();
+  const size_t size = at + added.size();
   if (size > kMostUpdates) return pool_->spill->too_little("the updates of one document");
   uint8_t* to = log_->resize(slot.place(), size);
   if (to == nullptr) {
@@ -247,10 +254,10 @@ Status Changes::add_update(Slot& slot, bson::View o) {
     longer.resize(size);
     log_->drop(slot.place());
     // Doubled, so that a document with many updates costs each of them once.
-    slot.move_to(log_->append({slot.hash(), 0, longer}, at == last ? 0 : size));
+    slot.move_to(log_->append({slot.hash(), 0, longer}, size));
     to = log_->resize(slot.place(), size);
   }
-  std::memcpy(to + at, o.bytes().data(), o.bytes().size());
+  std::memcpy(to + at, added.data(), added.size());
   set_last(to, at);
   return {};
 }

@@ -11,8 +11,8 @@
 
 namespace varve::moment {
 
-/// Gives the hash of a document's key. 128 bits under a secret of the process, so that nobody can choose two `_id`s that
-/// meet.
+/// Gives the hash of a document's key. 128 bits under a secret of the process, so that nobody can choose two `_id`s
+/// that meet.
 class KeyHash {
  public:
   KeyHash();
@@ -32,9 +32,8 @@ struct Origin {
   bool upsert = false;
 };
 
-/// What changed in one collection, folded per document as it enters: the newest document or that there is none any more;
-/// or, where only the base knows the document, the updates in their order, of which a later one that makes an earlier
-/// needless replaces it.
+/// What changed in one collection, folded per document as it enters: the newest document or that there is none any
+/// more; or, where only the base knows the document, its updates, joined as far as that is easy.
 ///
 /// What passes the pool's limits is spilled; when even the table of keys would, the key space is split by bits of the
 /// hashes: one part stays, the operations on the others are put by, in their order, to be loaded when it is their turn.
@@ -92,8 +91,8 @@ class Changes : private RecordLog::Owner {
     kNothing,  ///< it is gone, was met before, or comes later as an insert
     kOther,    ///< another document
   };
-  /// `ordered`: documents that came by an insert have their place behind the base's and are left for rest(). Thread-safe
-  /// while nothing is changed.
+  /// `ordered`: documents that came by an insert have their place behind the base's and are left for rest().
+  /// Thread-safe while nothing is changed.
   Result<Fate> meet(const codec::UInt128& hash, ByteView document, bool ordered, Bytes& out);
   /// The documents that were not met; in the order of their inserts if `ordered`. Ends the use of this object.
   Status rest(bool ordered, const std::function<Status(uint64_t order, ByteView document)>& emit);

@@ -18,10 +18,10 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
 
 /// What a collMod may carry and what no listing shows.
 bool shows_nowhere(std::string_view name) {
-  return name.starts_with('$') || is_one_of(name, {"noPadding", "usePowerOf2Sizes", "comment", "writeConcern", "dryRun",
-                                                    "isTimeseriesNamespace", "timeseriesBucketsMayHaveMixedSchemaData",
-                                                    "timeseriesBucketingParametersHaveChanged", "apiVersion",
-                                                    "apiStrict", "apiDeprecationErrors"});
+  return name.starts_with('$') ||
+         is_one_of(name, {"noPadding", "usePowerOf2Sizes", "comment", "writeConcern", "dryRun", "isTimeseriesNamespace",
+                          "timeseriesBucketsMayHaveMixedSchemaData", "timeseriesBucketingParametersHaveChanged",
+                          "apiVersion", "apiStrict", "apiDeprecationErrors"});
 }
 
 /// Set, or gone where the value says so: what listCollections shows has no field for "off".
@@ -61,7 +61,8 @@ bool same_key(View index, View pattern) {
 void set_narrow(Document& document, std::string_view name, int64_t number) {
   const bool fits = number >= INT32_MIN && number <= INT32_MAX;
   bson::Builder holder;
-  const Document narrow = fits ? holder.add(name, static_cast<int32_t>(number)).finish() : holder.add(name, number).finish();
+  const Document narrow =
+      fits ? holder.add(name, static_cast<int32_t>(number)).finish() : holder.add(name, number).finish();
   document = with(document, name, *narrow.view().elements().next());
 }
 
@@ -106,7 +107,8 @@ Status change_index(View change, bool narrow_ttl, std::vector<Document>& indexes
     } else if (what == "forceNonUnique") {
       *index = bson::without(*index, "unique");
     } else {
-      return fail(ErrorKind::kUnsupported, "collMod changes '" + std::string(what) + "' of an index, which is not known");
+      return fail(ErrorKind::kUnsupported,
+                  "collMod changes '" + std::string(what) + "' of an index, which is not known");
     }
   }
   return {};

@@ -13,10 +13,10 @@ namespace varve::moment {
 struct Slot {
   enum Kind : uint64_t { kEmpty, kGone, kDocument, kUpdates };
   // Flags.
-  static constexpr uint64_t kMet = 1 << 2;       ///< the base's document was met while merging
-  static constexpr uint64_t kNotInBase = 1 << 3; ///< the key came by an insert after the base was read
-  static constexpr uint64_t kInserted = 1 << 4;  ///< the document came by an insert: its place is behind the base's
-  static constexpr uint64_t kUpsert = 1 << 5;    ///< the updates begin with the document they create if there is none
+  static constexpr uint64_t kMet = 1 << 2;        ///< the base's document was met while merging
+  static constexpr uint64_t kNotInBase = 1 << 3;  ///< the key came by an insert after the base was read
+  static constexpr uint64_t kInserted = 1 << 4;   ///< the document came by an insert: its place is behind the base's
+  static constexpr uint64_t kUpsert = 1 << 5;     ///< the updates begin with the document they create if there is none
 
   uint64_t high = 0, low = 0;  // of the key's hash
   uint64_t state = 0;          // place << 16 | flags | kind
@@ -30,9 +30,9 @@ struct Slot {
   codec::UInt128 hash() const { return {.low = low, .high = high}; }
 };
 
-/// Slots by 128-bit hash: open addressing, the slots in the hashes' order, which makes looking up a key that is not there
-/// as quick as one that is, and lets the table grow in place. `skip` is the number of leading bits that are the same in
-/// all of its hashes. One thread, but several may look up and mark at once while nothing is added.
+/// Slots by 128-bit hash: open addressing, the slots in the hashes' order, which makes looking up a key that is not
+/// there as quick as one that is, and lets the table grow in place. `skip` is the number of leading bits that are the
+/// same in all of its hashes. One thread, but several may look up and mark at once while nothing is added.
 class KeyTable {
  public:
   KeyTable(Pool& pool, unsigned skip) : skip_(skip), taken_(pool.index) {}
@@ -52,8 +52,8 @@ class KeyTable {
       if (table_[i].state != 0) visit(table_[i]);
     }
   }
-  /// Gives up the order for the use of the memory: the slots that `wanted` picks, at the front. Only these are left, and
-  /// nothing but this list may be used afterwards.
+  /// Gives up the order for the use of the memory: the slots that `wanted` picks, at the front. Only these are left,
+  /// and nothing but this list may be used afterwards.
   template <typename Wanted>
   std::span<Slot> pick(Wanted wanted) {
     uint64_t taken = 0;

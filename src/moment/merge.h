@@ -25,6 +25,10 @@ namespace varve::moment {
 /// A document that changed comes out once, however often the base's file holds it. One that did not change comes out as
 /// often as it goes in; that is once, since what moved while the base was read was deleted and inserted again, and
 /// deletes and inserts are changes.
+///
+/// Fields come in the order of the server, but for one case that servers share: where a base read over a window held a
+/// document with {$v: 1} updates of the window already, what these unset and set again may come behind what was set
+/// later, as on a member that was synced meanwhile.
 class Merge {
  public:
   /// One thread's part of the work.

@@ -17,7 +17,7 @@ struct MergePlan {
   std::shared_ptr<Spill> spill;
   // Of a capped collection.
   bool ordered = false;
-  bool evicts = false;        ///< what it may not hold any more is to be worked out
+  bool evicts = false;  ///< what it may not hold any more is to be worked out
   uint64_t most_bytes = 0;
   uint64_t most_documents = 0;  ///< zero: any number
 };

@@ -324,8 +324,9 @@ class Model : public ::testing::TestWithParam<Setting> {
   }
 };
 
-// RULES 3, 9, 10: a base read over a window and the oplog of that window give the state at its end, exactly. With updates
-// of the old style but for the order of fields, as on a member that was synced while they were written: {$unset: x},
+// RULES 3, 9, 10: a base read over a window and the oplog of that window give the state at its end, exactly. With
+// updates of the old style but for the order of fields, as on a member that was synced while they were written:
+// {$unset: x},
 // {$set: x}, {$set: y} over a document that has both already leaves x behind y.
 TEST_P(Model, AWindowAndItsOplogAreTheState) {
   Server server(GetParam().seed, GetParam().width);

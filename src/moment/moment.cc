@@ -98,7 +98,7 @@ struct Moment::Parts {
 Status Moment::Parts::apply(const Operation& operation) {
   ++account.operations;
   const auto& entry = operation.entry;
-  const auto status = !is_data(entry.kind)     ? apply_to_catalog(operation)
+  const auto status = !is_data(entry.kind)    ? apply_to_catalog(operation)
                       : Views::owns(entry.ns) ? apply_to_view(operation)
                                               : apply_to_document(operation);
   if (status) return {};
@@ -198,7 +198,8 @@ void Moment::Parts::give_collections() {
       continue;
     }
     if (known.unseen || known.left_out) {
-      account.missing.push_back(known.entry.ns.text() + (known.unseen ? " is not in the base" : ": changes of it were left out"));
+      account.missing.push_back(known.entry.ns.text() +
+                                (known.unseen ? " is not in the base" : ": changes of it were left out"));
       if (known.unseen) continue;
     }
     MomentCollection given;
@@ -217,7 +218,8 @@ MomentCollection Moment::Parts::give_timeseries(const Namespace& ns) const {
   const auto same = [&](const auto& c) { return c.ns == ns && c.type == "timeseries"; };
   const auto in_base = std::ranges::find_if(base.collections, same);
   const Namespace buckets_ns{ns.db, "system.buckets." + ns.collection};
-  const auto buckets = std::ranges::find(collections, buckets_ns, [](const auto& c) -> const auto& { return c.entry.ns; });
+  const auto buckets = std::ranges::find(
+      collections, buckets_ns, [](const auto& c) -> const auto& { return c.entry.ns; });
   if (in_base != base.collections.end()) given.entry = *in_base;
   given.entry.ns = ns;
   given.entry.type = "timeseries";
@@ -240,6 +242,9 @@ MomentCollection Moment::Parts::give_timeseries(const Namespace& ns) const {
 }
 
 void Moment::Parts::give_views() {
+  for (const auto& ns : catalog.views().unseen()) {
+    if (is_wanted(ns, {})) account.missing.push_back("the view " + ns.text() + " is not in the base");
+  }
   for (const auto& [ns, view] : catalog.views().all()) {
     if (!is_wanted(ns, {})) continue;
     if (view.is_timeseries()) {
@@ -256,7 +261,8 @@ void Moment::Parts::give_views() {
 
 /// Sorted by name; two of one name mean that the base or the oplog is not what it should be.
 Status Moment::Parts::check_names() const {
-  const auto twice = std::ranges::adjacent_find(collections, {}, [](const auto& c) -> const auto& { return c.entry.ns; });
+  const auto twice = std::ranges::adjacent_find(
+      collections, {}, [](const auto& c) -> const auto& { return c.entry.ns; });
   if (twice == collections.end()) return {};
   return fail(ErrorKind::kInconsistent, "at the moment there are two collections " + twice->entry.ns.text() +
                                             ": the base and the oplog do not belong together");
@@ -281,7 +287,8 @@ Result<std::unique_ptr<Merge>> Moment::Parts::merge(size_t index) {
   // Servers that don't log evictions round the size up.
   constexpr uint64_t kStep = 256;
   plan.evicts = !base.at_least_5_0 && changes->inserts() > 0;
-  plan.most_bytes = (static_cast<uint64_t>(std::max<int64_t>(wanted.int64("size").value_or(0), 0)) + kStep - 1) / kStep * kStep;
+  plan.most_bytes =
+      (static_cast<uint64_t>(std::max<int64_t>(wanted.int64("size").value_or(0), 0)) + kStep - 1) / kStep * kStep;
   plan.most_documents = static_cast<uint64_t>(std::max<int64_t>(wanted.int64("max").value_or(0), 0));
   return merge_in_order(std::move(plan), std::move(changes));
 }
@@ -302,7 +309,8 @@ Result<std::unique_ptr<Moment>> Moment::open(Base base, Options options) {
 }
 
 Status Moment::take(ByteView entry) {
-  return parts_->operations.take(bson::View(entry), [this](const Operation& operation) { return parts_->apply(operation); });
+  return parts_->operations.take(bson::View(entry),
+                                 [this](const Operation& operation) { return parts_->apply(operation); });
 }
 
 bool Moment::enough() const {
@@ -317,7 +325,8 @@ Status Moment::finish() {
   p.account.undecided = p.operations.undecided();
   p.give_collections();
   p.give_views();
-  std::ranges::sort(p.collections, {}, [](const auto& c) -> const auto& { return c.entry.ns; });
+  std::ranges::sort(
+      p.collections, {}, [](const auto& c) -> const auto& { return c.entry.ns; });
   p.account.spilled = p.spill->written();
   return p.check_names();
 }

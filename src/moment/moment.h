@@ -33,8 +33,8 @@ Base base_of(const collection::Manifest& manifest);
 struct Options {
   /// The moment, inclusive as atClusterTime is; empty: after everything taken.
   std::optional<bson::Timestamp> until;
-  /// What is wanted, by its name at the moment; a time-series by the name that users see. What is never part of a backup
-  /// (RULES 7) and what was temporary at the moment is not given in any case.
+  /// What is wanted, by its name at the moment; a time-series by the name that users see. What is never part of a
+  /// backup (RULES 7) and what was temporary at the moment is not given in any case.
   bson::NamespaceFilter filter;
   /// What the changes may take in memory. More goes to an unlinked file in `spill_folder`, sealed under a random key;
   /// without a folder it is kInvalidInput.
@@ -61,7 +61,7 @@ struct Account {
   uint64_t already_in_base = 0;      ///< passed over: in effect at or before the time of an exact base
   uint64_t unfinished = 0;           ///< transactions that had neither committed nor aborted at the moment: not applied
   uint64_t undecided = 0;            ///< those of them that were prepared: a later commit entry could have counted
-  uint64_t spilled = 0;              ///< bytes written to the spill folder
+  uint64_t spilled = 0;              ///< bytes written to the spill folder until then
   std::vector<std::string> missing;  ///< what the base should have held and did not: the result is incomplete
 };
 
@@ -82,9 +82,9 @@ struct Account {
 ///   }
 ///
 /// Operations are folded per collection and `_id` as they enter, so memory follows the documents changed and is bounded
-/// by Options::memory (RULES 10). Collections are known by UUID; names count at the moment only, and changes are kept of
-/// whatever may still be renamed into what is wanted (RULES 4). One thread until finish(); afterwards collections() and
-/// account() may be read by several, and different collections merged by several.
+/// by Options::memory (RULES 10). Collections are known by UUID; names count at the moment only, and changes are kept
+/// of whatever may still be renamed into what is wanted (RULES 4). One thread until finish(); afterwards collections()
+/// and account() may be read by several, and different collections merged by several.
 class Moment {
  public:
   /// kInvalidInput if the moment lies before what the base can serve, or the spill folder cannot be used.
@@ -94,7 +94,7 @@ class Moment {
   /// One raw oplog entry, whose `ts` is not before that of the last one: an entry met again is passed over. The stream
   /// begins at or before the start of the oldest transaction open at the base's time (and, for a window, at or before
   /// the listing of its catalog). kCorrupt for what is no entry, kUnsupported with name and time for an operation that
-  /// is not known, kInconsistent if the entry shows that the stream has a gap.
+  /// is not known, kInconsistent if the entry shows that the stream has a gap; a moment that failed is of no more use.
   Status take(ByteView entry);
   /// True once no further entry can matter: the moment has been passed, and no prepared transaction is undecided that
   /// a later entry may commit at or before it.

@@ -23,7 +23,8 @@ struct Input {
   std::vector<ByteView> entries;
 };
 
-/// As tests/data/moment/pack.py writes a case: a header {t0, fuzzy}, collections with their documents, {oplog}, entries.
+/// As tests/data/moment/pack.py writes a case: a header {t0, fuzzy}, collections with their documents, {oplog},
+/// entries.
 Input read(ByteView bytes) {
   Input input;
   const auto all = split(bytes);

@@ -47,7 +47,8 @@ using Names = std::vector<std::string>;
 using Ids = std::vector<int64_t>;
 
 TEST(Moment, WithoutAnyEntryItIsItsBase) {
-  const std::vector<State> states = {testing::state(1, "shop.orders", {numbered(1, 1)}), testing::state(2, "shop.empty")};
+  const std::vector<State> states = {testing::state(1, "shop.orders", {numbered(1, 1)}),
+                                     testing::state(2, "shop.empty")};
   const auto results = results_of(states, {});
   expect_state(results, states);
   EXPECT_TRUE(results.collections.at("shop.orders").untouched);
@@ -143,8 +144,8 @@ TEST(Moment, FiltersActOnTheNamesAtTheMoment) {
 
 // RULES 4: what $out makes under a temporary name counts once it is renamed, and not before.
 TEST(Moment, TemporariesCountOnceTheyAreRenamed) {
-  const std::vector<State> states = {testing::state(1, "shop.tmp.agg_out.1", {numbered(1, 1)},
-                                                    Builder().add("temp", true).finish())};
+  const std::vector<State> states = {
+      testing::state(1, "shop.tmp.agg_out.1", {numbered(1, 1)}, Builder().add("temp", true).finish())};
   Entries e;
   e.insert(1, "shop.tmp.agg_out.1", numbered(2, 2));
   EXPECT_EQ(names(results_of(states, e)), Names{});
@@ -162,8 +163,7 @@ TEST(Moment, ACollectionThatTheBaseLacksIsNamed) {
   e.insert(9, "shop.dropped before the listing", numbered(1, 1));
   e.drop(9, "shop.dropped before the listing");
   const auto results = results_of({}, e);
-  EXPECT_EQ(results.account.missing,
-            (Names{"shop.orders is not in the base", "shop.also unknown is not in the base"}));
+  EXPECT_EQ(results.account.missing, (Names{"shop.orders is not in the base", "shop.also unknown is not in the base"}));
 }
 
 TEST(Moment, NothingIsKeptOfOtherDatabases) {
@@ -214,7 +214,8 @@ TEST(Moment, ADropTargetByFlagIsTheOneOfThatName) {
   const std::vector<State> states = {testing::state(1, "shop.a", {numbered(1, 1)}),
                                      testing::state(2, "shop.b", {numbered(2, 2)})};
   Entries e;
-  e.command(1, "shop", Builder().add("renameCollection", "shop.a").add("to", "shop.b").add("dropTarget", true).finish());
+  e.command(1, "shop",
+            Builder().add("renameCollection", "shop.a").add("to", "shop.b").add("dropTarget", true).finish());
   const auto results = results_of(states, e);
   EXPECT_EQ(names(results), Names{"shop.b"});
   EXPECT_EQ(ids(results, "shop.b"), Ids{1});
@@ -253,7 +254,12 @@ TEST(Moment, ViewsFollowSystemViews) {
             .open("o2")
             .add("_id", "shop.seen")
             .finish());
-  e.raw(b.add("ts", Timestamp{100, 51}).add("op", "d").add("ns", "shop.system.views").open("o").add("_id", "shop.gone").finish());
+  e.raw(b.add("ts", Timestamp{100, 51})
+            .add("op", "d")
+            .add("ns", "shop.system.views")
+            .open("o")
+            .add("_id", "shop.gone")
+            .finish());
   const auto results = results_of({view, gone}, e);
   EXPECT_EQ(names(results), (Names{"shop.made", "shop.seen"}));
   EXPECT_EQ(results.collections.at("shop.seen").entry.options.view().string("viewOn"), "sales");
@@ -261,6 +267,15 @@ TEST(Moment, ViewsFollowSystemViews) {
   Entries dropped;
   dropped.drop(5, "shop.system.views");
   EXPECT_EQ(names(results_of({view, gone}, dropped)), Names{});
+}
+
+TEST(Moment, AViewThatTheBaseLacksIsNamed) {
+  Entries e;
+  Builder b;
+  b.add("ts", Timestamp{100, 50}).add("op", "u").add("ns", "shop.system.views");
+  b.open("o").add("$v", int32_t{2}).open("diff").open("u").add("viewOn", "sales").end().end().end();
+  e.raw(b.open("o2").add("_id", "shop.seen").finish());
+  EXPECT_EQ(results_of({}, e).account.missing, Names{"the view shop.seen is not in the base"});
 }
 
 TEST(Moment, AnUnknownCollModIsRefusedByName) {
@@ -307,7 +322,13 @@ TEST(Moment, AnUpsertMakesWhatIsNotThere) {
   Entries e;
   const auto upsert = [](int32_t id, const Document& o) {
     Builder b;
-    b.add("op", "u").add("ns", "shop.orders").add_uuid("ui", testing::uuid_of(1)).add("o", o).open("o2").add("_id", id).end();
+    b.add("op", "u")
+        .add("ns", "shop.orders")
+        .add_uuid("ui", testing::uuid_of(1))
+        .add("o", o)
+        .open("o2")
+        .add("_id", id)
+        .end();
     return b.add("b", true).finish();
   };
   e.apply_ops({upsert(1, set_field("n", 10)), upsert(2, set_field("n", 20)), upsert(3, numbered(3, 30))});

@@ -19,8 +19,9 @@ tl::unexpected<Error> at(Timestamp ts, Error error) {
 
 tl::unexpected<Error> unknown(const OplogEntry& entry, Timestamp ts) {
   const std::string what = entry.command.empty() ? "an operation" : "'" + std::string(entry.command) + "'";
-  return at(ts, Error(ErrorKind::kUnsupported, what + " on " + entry.ns.text() + " is not known to this version of varve")
-                    .hint("a moment before it can be had; please report it with the server's version"));
+  return at(ts,
+            Error(ErrorKind::kUnsupported, what + " on " + entry.ns.text() + " is not known to this version of varve")
+                .hint("a moment before it can be had; please report it with the server's version"));
 }
 
 tl::unexpected<Error> gap(const OplogEntry& entry, const std::string& why) {
@@ -146,7 +147,8 @@ Status Operations::end(const OplogEntry& entry, const Sink& sink) {
     if (effective <= known_ || is_after_moment(entry.ts)) return {};
     return gap(entry, "the commit of a transaction of which no part was seen");
   }
-  if (!known->second.prepared && known->second.last > effective) return gap(entry, "a transaction commits before its last part");
+  if (!known->second.prepared && known->second.last > effective)
+    return gap(entry, "a transaction commits before its last part");
   return commit(session, effective, sink);
 }
 

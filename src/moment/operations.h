@@ -45,9 +45,9 @@ class Operations {
  private:
   struct Transaction {
     int64_t number = 0;
-    bson::Timestamp last;    // of its newest part
+    bson::Timestamp last;  // of its newest part
     bool prepared = false;
-    bool headless = false;   // began before the stream
+    bool headless = false;  // began before the stream
     std::unique_ptr<Queue> parts;
   };
 

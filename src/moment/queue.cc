@@ -42,7 +42,8 @@ Status Queue::flush() {
 
 /// So that what is held in memory does not grow with what is in the file.
 Status Queue::put_away_extents() {
-  TRY_ASSIGN(const Extent list, spill_->write({reinterpret_cast<const uint8_t*>(extents_.data()), kList * sizeof(Extent)}));
+  TRY_ASSIGN(const Extent list,
+             spill_->write({reinterpret_cast<const uint8_t*>(extents_.data()), kList * sizeof(Extent)}));
   lists_.push_back(list);
   extents_.clear();
   return {};

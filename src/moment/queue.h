@@ -23,8 +23,8 @@ class Queue {
   Status push(std::initializer_list<ByteView> parts);
   Status flush();
   uint64_t pieces() const { return pieces_; }
-  uint64_t bytes() const { return bytes_; }          ///< of all pieces
-  uint64_t held() const { return held_.bytes(); }    ///< in memory
+  uint64_t bytes() const { return bytes_; }        ///< of all pieces
+  uint64_t held() const { return held_.bytes(); }  ///< in memory
 
   /// The next piece or nothing at the end; valid until the next call. What was read is given back to the disk, so a
   /// queue is read once, and nothing is pushed after the first read.
@@ -39,7 +39,7 @@ class Queue {
   const uint64_t flush_at_;
   std::vector<Extent> lists_;    // each of kList extents, which lie in the file as well
   std::vector<Extent> extents_;  // the newest
-  Bytes buffer_;  // the newest pieces
+  Bytes buffer_;                 // the newest pieces
   Taken held_;
   uint64_t pieces_ = 0, bytes_ = 0;
 

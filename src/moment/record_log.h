@@ -10,8 +10,8 @@
 
 namespace varve::moment {
 
-/// What is kept of a changed document, in the order in which it came: in memory up to what the pool allows, the oldest in
-/// the spill file. Records are found by their place, which is a block and an offset in it. What is superseded is
+/// What is kept of a changed document, in the order in which it came: in memory up to what the pool allows, the oldest
+/// in the spill file. Records are found by their place, which is a block and an offset in it. What is superseded is
 /// garbage; blocks that are mostly garbage are rewritten. One thread, but several may read at once while nothing
 /// changes.
 class RecordLog {

@@ -21,7 +21,8 @@ Options options_with(uint64_t memory) {
 /// What servers of both families recorded: base, oplog, and what they had in the end.
 class Recorded : public ::testing::TestWithParam<std::string> {};
 
-// RULES 10: base merged with oplog is what the server has.
+// RULES 10, 12: base merged with oplog is what the server has, and the digest that the merge adds up is that of what
+// came out.
 TEST_P(Recorded, BaseMergedWithOplogIsTheFinalState) {
   const Case recorded = testing::load_case(GetParam());
   const auto results = testing::run(recorded.base, testing::base_of_case(recorded), recorded.entries, Options());
@@ -79,7 +80,8 @@ std::vector<std::string> cases() {
 
 INSTANTIATE_TEST_SUITE_P(Servers, Recorded, ::testing::ValuesIn(cases()), [](const auto& info) {
   std::string name = info.param;
-  std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 });
 

@@ -1,6 +1,7 @@
 #include "moment/spill.h"
 
 #include <cerrno>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -38,8 +39,7 @@ Result<std::unique_ptr<Spill>> Spill::open(const std::string& folder, uint64_t m
   return std::unique_ptr<Spill>(new Spill(folder, memory, file));
 }
 
-Spill::Spill(std::string folder, uint64_t memory, int file)
-    : folder_(std::move(folder)), memory_(memory), file_(file) {
+Spill::Spill(std::string folder, uint64_t memory, int file) : folder_(std::move(folder)), memory_(memory), file_(file) {
   random_bytes(key_.encrypt);
   random_bytes(key_.mac_k);
   random_bytes(key_.mac_r);
@@ -59,7 +59,8 @@ Result<Extent> Spill::write(ByteView plain) {
   for (uint64_t at = extent.offset; !rest.empty();) {
     const ssize_t written = ::pwrite(file_, rest.data(), rest.size(), static_cast<off_t>(at));
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return fail(system_error("cannot write to the spill folder " + folder_, written < 0 ? errno : EIO));
+    if (written <= 0)
+      return fail(system_error("cannot write to the spill folder " + folder_, written < 0 ? errno : EIO));
     at += static_cast<uint64_t>(written);
     rest = rest.subspan(static_cast<size_t>(written));
   }
@@ -70,8 +71,7 @@ Result<Extent> Spill::write(ByteView plain) {
 Result<Bytes> Spill::read(Extent extent) const {
   Bytes sealed(extent.size + codec::kSealOverhead);
   for (size_t got = 0; got < sealed.size();) {
-    const ssize_t n =
-        ::pread(file_, sealed.data() + got, sealed.size() - got, static_cast<off_t>(extent.offset + got));
+    const ssize_t n = ::pread(file_, sealed.data() + got, sealed.size() - got, static_cast<off_t>(extent.offset + got));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return fail(system_error("cannot read from the spill folder " + folder_, n < 0 ? errno : EIO));
     got += static_cast<size_t>(n);

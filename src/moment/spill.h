@@ -16,8 +16,8 @@ struct Extent {
   uint32_t size = 0;  ///< of its plain bytes
 };
 
-/// A file without a name for what does not fit into memory: sealed piece by piece under a random key that is nowhere but
-/// in memory, gone with the process. Thread-safe.
+/// A file without a name for what does not fit into memory: sealed piece by piece under a random key that is nowhere
+/// but in memory, gone with the process. Thread-safe.
 class Spill {
  public:
   /// `folder` may be empty: then every write is kInvalidInput, which says that `memory` bytes were not enough.

@@ -6,7 +6,6 @@ namespace varve::moment {
 namespace {
 
 using bson::Builder;
-using bson::Document;
 using bson::Timestamp;
 using testing::Entries;
 using testing::insert_op;
@@ -41,7 +40,8 @@ Result<Outcome> outcome(const Entries& entries, const Options& options = {}, Tim
   return found;
 }
 
-std::map<int64_t, int64_t> documents(const Entries& entries, const Options& options = {}, Timestamp base_time = {100, 0}) {
+std::map<int64_t, int64_t> documents(const Entries& entries, const Options& options = {},
+                                     Timestamp base_time = {100, 0}) {
   const auto found = outcome(entries, options, base_time);
   EXPECT_TRUE(found) << found.error().message();
   return found ? found->documents : std::map<int64_t, int64_t>{};
@@ -158,9 +158,9 @@ TEST(Transactions, GroupsWithoutASessionCountAtOnceHoweverNested) {
 // RULES 9: what is in an exact base is passed over, a transaction that was open then is not.
 TEST(Transactions, AnExactBaseTakesWhatCommitsAfterIt) {
   Entries e;
-  e.update(1, kNs, 3, set_field("n", 31));                                        // in the base already
-  e.apply_ops({update_op(1, kNs, 1, set_field("n", 11))}, {.partial = true});     // (100, 2)
-  e.apply_ops({update_op(1, kNs, 2, set_field("n", 21))}, {.session = 2});        // in the base already
+  e.update(1, kNs, 3, set_field("n", 31));                                         // in the base already
+  e.apply_ops({update_op(1, kNs, 1, set_field("n", 11))}, {.partial = true});      // (100, 2)
+  e.apply_ops({update_op(1, kNs, 2, set_field("n", 21))}, {.session = 2});         // in the base already
   e.apply_ops({update_op(1, kNs, 1, set_field("m", 1))}, {.previous = {100, 2}});  // commits after it
   EXPECT_EQ(documents(e, {}, {100, 3}), (Documents{{1, 11}, {2, 20}, {3, 30}}));
   EXPECT_EQ(outcome(e, {}, {100, 3})->account.already_in_base, 2u);

@@ -32,24 +32,28 @@ void Views::know(const collection::CollectionEntry& entry) {
   views_[entry.ns] = {document.finish()};
 }
 
-void Views::set(const bson::Namespace& ns, bson::Document options) {
+void Views::set(const bson::Namespace& ns, bson::View options) {
   bson::Builder document;
   document.add("_id", ns.text());
-  auto elements = options.view().elements();
+  auto elements = options.elements();
   while (const auto option = elements.next()) document.add(*option);
   views_[ns] = {document.finish()};
 }
 
 Status Views::apply(const bson::OplogEntry& entry, bool upsert) {
   TRY_ASSIGN(const auto ns, subject(entry));
+  const bool known_before = views_.contains(ns);
+  unseen_.erase(ns);
   if (entry.kind == OplogKind::kDelete) {
     views_.erase(ns);
   } else if (entry.kind == OplogKind::kInsert) {
     views_[ns] = {bson::Document(entry.o.bytes())};
   } else {
-    const auto known = views_.find(ns);
-    if (known == views_.end() && !upsert) return {};
-    bson::Document before = known != views_.end() ? known->second.document : bson::Builder().add("_id", ns.text()).finish();
+    if (!known_before && !upsert && !bson::is_replacement(entry.o)) {
+      unseen_.insert(ns);
+      return {};
+    }
+    const auto before = known_before ? views_.at(ns).document : bson::Builder().add("_id", ns.text()).finish();
     TRY_ASSIGN(auto after, bson::apply_update(before, entry.o));
     views_[ns] = {std::move(after)};
   }
@@ -58,6 +62,7 @@ Status Views::apply(const bson::OplogEntry& entry, bool upsert) {
 
 void Views::drop_database(const std::string& db) {
   std::erase_if(views_, [&](const auto& view) { return view.first.db == db; });
+  std::erase_if(unseen_, [&](const auto& ns) { return ns.db == db; });
 }
 
 bool Views::View::is_timeseries() const {

@@ -1,9 +1,8 @@
 #pragma once
 
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "bson/document.h"
 #include "bson/namespace.h"
@@ -23,7 +22,7 @@ class Views {
   static bool owns(const bson::Namespace& ns);
   /// An insert, update or delete there.
   Status apply(const bson::OplogEntry& entry, bool upsert);
-  void set(const bson::Namespace& ns, bson::Document options);
+  void set(const bson::Namespace& ns, bson::View options);
   void drop_database(const std::string& db);
 
   struct View {
@@ -31,9 +30,12 @@ class Views {
     bool is_timeseries() const;
   };
   const std::map<bson::Namespace, View>& all() const { return views_; }
+  /// Views that were changed but are not known, and not deleted either: the base should have had them.
+  const std::set<bson::Namespace>& unseen() const { return unseen_; }
 
  private:
   std::map<bson::Namespace, View> views_;
+  std::set<bson::Namespace> unseen_;
 };
 
 /// listCollections' options of a view.

@@ -98,7 +98,8 @@ std::vector<std::string> texts(const std::vector<Bytes>& documents, bool in_orde
 void expect_same(const std::vector<std::string>& found, const std::vector<std::string>& expected) {
   const auto [a, b] = std::ranges::mismatch(found, expected);
   if (a == found.end() && b == expected.end()) return;
-  ADD_FAILURE() << found.size() << " documents, expected " << expected.size() << "; number " << a - found.begin() << " is\n"
+  ADD_FAILURE() << found.size() << " documents, expected " << expected.size() << "; number " << a - found.begin()
+                << " is\n"
                 << (a == found.end() ? "none" : *a) << "\nexpected\n"
                 << (b == expected.end() ? "none" : *b);
 }
