@@ -1,10 +1,11 @@
 # varve_room(NAME <folder> [USES <room>...] [LIBS <target>...] [HOT])
 #
 # Declares the static library varve_<folder> from the *.cc files of the calling folder. By their suffix, files become:
-#   *_test.cc   the unit tests, one executable a room (varve_<folder>_test), known to ctest
+#   *_test.cc   the unit tests, one executable a room (varve_<folder>_test), each test known to ctest
 #   *_bench.cc  micro benchmarks, one executable a room
 #   *_fuzz.cc   one libFuzzer executable a file; in the unit tests, a test that replays tests/corpus/NAME
 # HOT: where the processor's time goes; optimised a little in debug builds too, which take long enough to compile otherwise.
+# Unit tests are not part of `all`, so that whoever wants the program alone gets it alone: the target unit_tests has them.
 # A folder `testing/` holds helpers that other rooms' tests may link, as varve_<folder>_testing.
 function(varve_room)
   cmake_parse_arguments(ROOM "HOT" "NAME" "USES;LIBS" ${ARGN})
@@ -32,12 +33,13 @@ function(varve_room)
   target_link_libraries(${library} PUBLIC ${used} ${ROOM_LIBS} Threads::Threads)
 
   if(VARVE_TESTS AND helpers)
-    add_library(${library}_testing STATIC ${helpers})
+    add_library(${library}_testing STATIC EXCLUDE_FROM_ALL ${helpers})
     target_link_libraries(${library}_testing PUBLIC ${library} gtest)
   endif()
   if(VARVE_TESTS AND tests)
-    find_package(GTest REQUIRED)
-    add_executable(${library}_test ${tests} ${fuzzers})
+    add_executable(${library}_test EXCLUDE_FROM_ALL ${tests} ${fuzzers})
+    add_dependencies(unit_tests ${library}_test)
+    target_compile_options(${library}_test PRIVATE -O0)  # tests are compiled far more often than they run
     target_link_libraries(${library}_test PRIVATE ${library} GTest::gtest GTest::gtest_main)
     foreach(room ${ROOM_NAME} ${ROOM_USES})
       if(TARGET varve_${room}_testing)
@@ -46,7 +48,7 @@ function(varve_room)
     endforeach()
     target_compile_definitions(${library}_test PRIVATE VARVE_REPLAY VARVE_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
       VARVE_TEST_CORPUS="${CMAKE_SOURCE_DIR}/tests/corpus")
-    add_test(NAME ${ROOM_NAME} COMMAND ${library}_test)
+    gtest_discover_tests(${library}_test TEST_PREFIX ${ROOM_NAME}. DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
   endif()
   if(VARVE_BENCHMARKS AND benches)
     find_package(benchmark REQUIRED)

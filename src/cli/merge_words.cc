@@ -17,7 +17,8 @@ std::string temporary_folder() {
 
 void add_merge_options(Command& command, MergeWords& words) {
   command
-      .add_option("--memory", words.memory, "for what changed while the backup was read (default: " + words.memory + ")")
+      .add_option("--memory", words.memory,
+                  "for what changed while the backup was read (default: " + words.memory + ")")
       ->type_name("SIZE");
   command
       .add_option("--spill-dir", words.spill_folder,

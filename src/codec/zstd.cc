@@ -18,8 +18,8 @@ void must(size_t result) {
 }
 
 // Up to level 19 libzstd's windows are at most 8 MiB, and no wider than the data.
-// Measured (docs/performance.md): level 2 compresses documents within 1 % of level 3 at 1.5 times its speed; beyond 12 a
-// gain of a few percent costs ten times the time.
+// Measured (docs/performance.md): level 2 compresses documents within 1 % of level 3 at 1.5 times its speed; beyond 12
+// a gain of a few percent costs ten times the time.
 int level_of(Compression level) {
   switch (level) {
     case Compression::kFastest:

@@ -24,11 +24,12 @@ Result<std::unique_ptr<BackupMoment>> BackupMoment::open(const BackupReader& bac
     TRY(backup.each_document(oplog, 0, oplog.content.size(), take, cancel));
   }
   if (entries != expected) {
-    return fail(Error(ErrorKind::kCorrupt,
-                      fmt::format("the oplog of the backup's window has {} entries, not {}, so its moment cannot be "
-                                  "reached",
-                                  entries, expected))
-                    .hint("a repair of the repository left out what was lost; `varve export` writes out what is there"));
+    return fail(
+        Error(ErrorKind::kCorrupt,
+              fmt::format("the oplog of the backup's window has {} entries, not {}, so its moment cannot be "
+                          "reached",
+                          entries, expected))
+            .hint("a repair of the repository left out what was lost; `varve export` writes out what is there"));
   }
   TRY(moment->finish());
   return std::unique_ptr<BackupMoment>(new BackupMoment(backup, std::move(moment)));

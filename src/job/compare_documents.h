@@ -12,8 +12,8 @@ namespace varve::job {
 Status compare_documents(const DocumentSource& backup, const DocumentSource& server, size_t named,
                          Difference& difference, const Cancel& cancel);
 
-/// Stands for documents in their order, as a capped collection's must be (RULES 12): each link is the hash of all before
-/// and of the document as a server stores it.
+/// Stands for documents in their order, as a capped collection's must be (RULES 12): each link is the hash of all
+/// before and of the document as a server stores it.
 class OrderHash {
  public:
   void add(ByteView document);

@@ -105,11 +105,8 @@ class MergedExport {
   void report(const std::string& item, uint64_t bytes) {
     std::lock_guard lock(mutex_);
     result_.bytes += bytes;
-    reporter_.progress({.action = "export",
-                        .item = item,
-                        .bytes = result_.bytes,
-                        .bytes_total = total_,
-                        .items = result_.files});
+    reporter_.progress(
+        {.action = "export", .item = item, .bytes = result_.bytes, .bytes_total = total_, .items = result_.files});
   }
 
   const collection::CollectionEntry& entry(size_t index) const { return moment_->collections()[index].entry; }

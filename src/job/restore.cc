@@ -57,7 +57,8 @@ class Restore {
 
   Status write(const Cancel& cancel) {
     TRY(create_collections(cancel));
-    TRY_ASSIGN(const auto loaded, load_collections(*result_.moment, plan(), options_.to, options_.writers, reporter_, cancel));
+    TRY_ASSIGN(const auto loaded,
+               load_collections(*result_.moment, plan(), options_.to, options_.writers, reporter_, cancel));
     result_.written = true;
     for (size_t i = 0; i < loaded.size(); ++i) count(plan().items[i], loaded[i]);
     TRY(build_indexes(cancel));

@@ -30,7 +30,7 @@ struct RestorePlan {
   bool users_left_out = false;              ///< there are some, but filters are set (RULES 16)
   mongo::AuthResult auth;                   ///< who would be added, who stays
   std::vector<bson::Namespace> left_alone;  ///< on the target in these databases, but not in the backup: they stay
-  uint64_t documents = 0, bytes = 0;        ///< of the base: what the window's operations add or remove is not known yet
+  uint64_t documents = 0, bytes = 0;  ///< of the base: what the window's operations add or remove is not known yet
 };
 
 struct RestoreOptions {
@@ -55,9 +55,9 @@ struct RestoreResult {
   std::vector<std::string> remarks;
 };
 
-/// Restores the collections that the filter takes, under their own names, as they were at the backup's moment. kExists, before anything is written, if some
-/// are on the target and `drop` is not set. With `drop` each is loaded beside the old one, indexed, verified, and only
-/// then takes its place (RULES 15).
+/// Restores the collections that the filter takes, under their own names, as they were at the backup's moment. kExists,
+/// before anything is written, if some are on the target and `drop` is not set. With `drop` each is loaded beside the
+/// old one, indexed, verified, and only then takes its place (RULES 15).
 Result<RestoreResult> restore(const BackupReader& backup, const RestoreOptions& options, Reporter& reporter,
                               const Cancel& cancel);
 

@@ -125,8 +125,7 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
   }
   TRY(check_privileges(connection, plan.target, plan.users, cancel));
   if (plan.users) {
-    TRY_ASSIGN(plan.auth,
-               mongo::plan_users_and_roles(connection, plan.user_documents, plan.role_documents, cancel));
+    TRY_ASSIGN(plan.auth, mongo::plan_users_and_roles(connection, plan.user_documents, plan.role_documents, cancel));
   }
   return plan;
 }

@@ -98,8 +98,8 @@ class Verify {
       TRY(compare_documents(ours, theirs, options_.named_per_collection, difference, cancel));
       // Documents that a standalone's backup met twice have no `_id` of their own to be named by.
       if (difference.agrees() && found.documents != expected.documents) {
-        difference.what.push_back(fmt::format("has {} documents on the server and {} in the backup", found.documents,
-                                              expected.documents));
+        difference.what.push_back(
+            fmt::format("has {} documents on the server and {} in the backup", found.documents, expected.documents));
       }
       return found;
     }
@@ -113,7 +113,8 @@ class Verify {
   Result<bson::Digest> digest_of_moment(size_t index, const Cancel& cancel) {
     if (moment_->collections()[index].untouched) return entry(index).as_read;
     TRY_ASSIGN(const auto reading, CollectionReading::open(*moment_, index, cancel));
-    TRY(read_collection(*reading, [](ByteView) { return Status(); }, cancel));
+    TRY(read_collection(
+        *reading, [](ByteView) { return Status(); }, cancel));
     return reading->digest();
   }
 

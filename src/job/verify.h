@@ -36,8 +36,8 @@ struct VerifyResult {
   uint64_t collections = 0, documents = 0, bytes = 0;
 };
 
-/// Compares a server with a backup as of its moment: every collection's documents, options and indexes, every view. Documents by digest;
-/// where that differs, by `_id`. Reads the server only.
+/// Compares a server with a backup as of its moment: every collection's documents, options and indexes, every view.
+/// Documents by digest; where that differs, by `_id`. Reads the server only.
 Result<VerifyResult> verify(const BackupReader& backup, const VerifyOptions& options, Reporter& reporter,
                             const Cancel& cancel);
 

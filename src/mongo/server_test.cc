@@ -248,8 +248,8 @@ TEST_F(Server, TailsTheOplog) {
 
 TEST_F(Server, CountsWritesButNotReads) {
   fill("c", 10);
-  // Where the server takes test commands: the sessions of clients are saved, which is no write of theirs. The first time
-  // makes their collection, which does count.
+  // Where the server takes test commands: the sessions of clients are saved, which is no write of theirs. The first
+  // time makes their collection, which does count.
   const auto save_sessions = [&] {
     (void)connection_->command("admin", from_json(R"({"refreshLogicalSessionCacheNow": 1})"), never_);
   };

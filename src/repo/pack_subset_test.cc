@@ -50,8 +50,30 @@ TEST(PackSubset, SharesAndSizes) {
 }
 
 TEST(PackSubset, SaysWhatWouldDo) {
-  for (const char* bad : {"", "/", "1/", "/2", "0/2", "3/2", "1/257", "1/2/3", "-1/2", "%", "0%", "-1%", "100.1%", "nan%", "inf%",
-                          "0", "x", "K", "1X", "1KB", "-5", "99999999999999999999", "9999999999T", " 1"}) {
+  for (const char* bad : {"",
+                          "/",
+                          "1/",
+                          "/2",
+                          "0/2",
+                          "3/2",
+                          "1/257",
+                          "1/2/3",
+                          "-1/2",
+                          "%",
+                          "0%",
+                          "-1%",
+                          "100.1%",
+                          "nan%",
+                          "inf%",
+                          "0",
+                          "x",
+                          "K",
+                          "1X",
+                          "1KB",
+                          "-5",
+                          "99999999999999999999",
+                          "9999999999T",
+                          " 1"}) {
     const auto refused = PackSubset::parse(bad);
     ASSERT_FALSE(refused) << bad;
     EXPECT_EQ(refused.error().kind(), ErrorKind::kInvalidInput);

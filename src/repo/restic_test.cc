@@ -105,6 +105,7 @@ TEST(Restic, ChecksListsRestoresAndCopiesWhatVarveWrote) {
       EXPECT_EQ(read_folder(target), files);
       expect_ok("stats --mode raw-data latest");
 
+      if (level != codec::Compression::kAuto) continue;  // a copy is written anew, at restic's own level
       const Restic copy(program, place + "-copy", "other");
       const std::string from =
           "--from-repo '" + place + "' --from-password-command 'echo " + std::string(kPassword) + "'";
