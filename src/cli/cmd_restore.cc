@@ -20,20 +20,27 @@ struct RestoreWords {
   SnapshotOptions snapshot;
   UriOptions to;
   FilterOptions filter;
+  RenameOptions rename;
   MergeWords merge;
   RestoreFilesWords files;
-  bool drop = false, no_verify = false, dry_run = false, yes = false;
+  std::string drop, merge_how, users, write_concern;
+  bool no_verify = false, no_indexes = false, no_ttl = false, dry_run = false, yes = false;
   unsigned writers = 0;
 };
 
 uint64_t visible(const job::RestorePlan& plan) {
-  return static_cast<uint64_t>(std::ranges::count_if(
-      plan.items, [](const auto& item) { return item.entry->ns == bson::logical(item.entry->ns); }));
+  return static_cast<uint64_t>(
+      std::ranges::count_if(plan.items, [](const auto& item) { return item.name == bson::logical(item.name); }));
 }
 
 std::string what_happens(const job::RestorePlan::Item& item) {
+  if (item.merge) return item.entry->type == "view" ? "stays, it is the same" : "stays, documents are merged into it";
   if (!item.exists) return "created";
   return item.drop_first ? "dropped first, then created anew" : "replaced, once its successor is complete and verified";
+}
+
+std::string shown_name(const job::RestorePlan::Item& item) {
+  return item.name == item.entry->ns ? item.name.text() : item.entry->ns.text() + " as " + item.name.text();
 }
 
 void print_list(Output& output, const std::string& title, const std::vector<std::string>& names) {
@@ -46,18 +53,21 @@ void print_plan(Output& output, const job::RestorePlan& plan, bool whole) {
                           plural(plan.documents, "document"), format_size(plan.bytes), plan.target.host,
                           plan.target.version));
   for (const auto& item : plan.items) {
-    if (item.entry->ns != bson::logical(item.entry->ns)) continue;
-    if (whole || item.exists) output.line(fmt::format("  {}: {}", item.entry->ns.text(), what_happens(item)));
+    if (item.name != bson::logical(item.name)) continue;
+    if (whole || item.exists) output.line(fmt::format("  {}: {}", shown_name(item), what_happens(item)));
   }
   for (const auto& ns : plan.left_alone) output.line(fmt::format("  {}: is not in the backup and stays", ns.text()));
   print_list(output, "users who would be added", plan.auth.users_added);
+  print_list(output, "users who would be replaced", plan.auth.users_replaced);
   print_list(output, "users who are there and stay as they are", plan.auth.users_kept);
   print_list(output, "roles that would be added", plan.auth.roles_added);
+  print_list(output, "roles that would be replaced", plan.auth.roles_replaced);
   print_list(output, "roles that are there and stay as they are", plan.auth.roles_kept);
 }
 
 bool replaces_anything(const job::RestorePlan& plan) {
-  return std::ranges::any_of(plan.items, [](const auto& item) { return item.exists; });
+  return !plan.auth.users_replaced.empty() || !plan.auth.roles_replaced.empty() ||
+         std::ranges::any_of(plan.items, [](const auto& item) { return item.exists; });
 }
 
 /// A terminal asks before anything is replaced; a pipe and --yes don't.
@@ -77,12 +87,20 @@ void print(Output& output, const job::RestoreResult& result, bool verified, std:
       plural(result.indexes, "index"),
       verified && result.shortfalls.empty() ? "verified against the backup's digests" : format_size(result.bytes),
       format_duration(took)));
+  if (result.kept > 0) {
+    output.line(
+        fmt::format("  {} of the target have an _id of the backup's and stayed", plural(result.kept, "document")));
+  }
   print_list(output, "users added", result.auth.users_added);
+  print_list(output, "users replaced", result.auth.users_replaced);
   print_list(output, "users kept as they were", result.auth.users_kept);
   print_list(output, "roles added", result.auth.roles_added);
+  print_list(output, "roles replaced", result.auth.roles_replaced);
   print_list(output, "roles kept as they were", result.auth.roles_kept);
   for (const auto& ns : result.plan.left_alone)
     output.line(fmt::format("  {} is not in the backup and stayed", ns.text()));
+  if (!result.ttl_commands.empty()) output.line("  documents do not expire; these commands, in the shell, turn it on:");
+  for (const auto& command : result.ttl_commands) output.line("    " + command);
 }
 
 nlohmann::ordered_json summary(const job::RestoreResult& result, const repo::Snapshot& snapshot, bool verified,
@@ -91,7 +109,8 @@ nlohmann::ordered_json summary(const job::RestoreResult& result, const repo::Sna
   for (const auto& shortfall : result.shortfalls) skipped.push_back({{"what", "restore"}, {"reason", shortfall}});
   auto items = nlohmann::ordered_json::array();
   for (const auto& item : result.plan.items) {
-    items.push_back({{"namespace", item.entry->ns.text()}, {"action", what_happens(item)}});
+    items.push_back(
+        {{"namespace", item.entry->ns.text()}, {"target", item.name.text()}, {"action", what_happens(item)}});
   }
   return {{"message_type", "summary"},
           {"result", code == kOk ? "complete" : "incomplete"},
@@ -105,17 +124,46 @@ nlohmann::ordered_json summary(const job::RestoreResult& result, const repo::Sna
           {"documents", result.written ? result.documents : result.plan.documents},
           {"bytes", result.written ? result.bytes : result.plan.bytes},
           {"indexes", result.indexes},
+          {"documents_kept", result.kept},
+          {"ttl_commands", result.ttl_commands},
           {"verified", verified},
           {"remarks", result.remarks},
           {"users_added", result.written ? result.auth.users_added : result.plan.auth.users_added},
+          {"users_replaced", result.written ? result.auth.users_replaced : result.plan.auth.users_replaced},
           {"users_kept", result.written ? result.auth.users_kept : result.plan.auth.users_kept},
           {"roles_added", result.written ? result.auth.roles_added : result.plan.auth.roles_added},
+          {"roles_replaced", result.written ? result.auth.roles_replaced : result.plan.auth.roles_replaced},
           {"roles_kept", result.written ? result.auth.roles_kept : result.plan.auth.roles_kept}};
+}
+
+Result<job::OnExisting> on_existing(const RestoreWords& words) {
+  if (!words.drop.empty() && !words.merge_how.empty()) {
+    return fail(ErrorKind::kInvalidInput, "--drop replaces collections and --merge adds to them: give one of the two");
+  }
+  if (words.drop == "first") return job::OnExisting::kDropFirst;
+  if (!words.drop.empty()) return job::OnExisting::kReplace;
+  if (words.merge_how == "missing") return job::OnExisting::kAddMissing;
+  if (words.merge_how == "replace") return job::OnExisting::kOverwrite;
+  return job::OnExisting::kRefuse;
+}
+
+/// A word or a number of members, and not none: what nobody acknowledges is not known to be there.
+Result<std::string> write_concern(const std::string& given) {
+  if (given.empty()) return std::string("1");
+  const bool number = given.find_first_not_of("0123456789") == std::string::npos;
+  if (number && (given.size() > 2 || std::stoi(given) == 0)) {
+    return fail(ErrorKind::kInvalidInput,
+                "--write-concern " + given + ": give 1 to 50, \"majority\" or a mode of the set");
+  }
+  return given;
 }
 
 Result<int> run_restore(Context& context, const RestoreWords& words) {
   TRY_ASSIGN(auto uri, resolve_uri(words.to, "to restore to (--to), and no folder (--target)"));
   TRY_ASSIGN(auto filter, bson::NamespaceFilter::make(words.filter.includes, words.filter.excludes));
+  TRY_ASSIGN(auto rename, bson::NamespaceRename::make(words.rename.from, words.rename.to));
+  TRY_ASSIGN(const auto existing, on_existing(words));
+  TRY_ASSIGN(auto concern, write_concern(words.write_concern));
   TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
@@ -123,9 +171,16 @@ Result<int> run_restore(Context& context, const RestoreWords& words) {
   auto& output = context.output();
   job::RestoreOptions options{.to = std::move(uri),
                               .filter = std::move(filter),
-                              .drop = words.drop,
+                              .rename = std::move(rename),
+                              .existing = existing,
+                              .users = words.users.empty()        ? job::UsersMode::kWithWhole
+                                       : words.users == "replace" ? job::UsersMode::kReplace
+                                                                  : job::UsersMode::kAdd,
+                              .indexes = !words.no_indexes,
+                              .ttl = !words.no_ttl,
                               .dry_run = words.dry_run,
                               .verify = !words.no_verify,
+                              .write_concern = std::move(concern),
                               .writers = words.writers,
                               .merge = merge};
   if (!words.yes) options.confirm = [&output](const auto& plan) { return confirm(output, plan); };
@@ -155,16 +210,33 @@ void add_restore(Command& app, Context& context) {
   command->add_option("--to", words->to.given, "the server, or @FILE")->type_name("URI");
   add_uri_secrets(*command, words->to);
   add_filter_options(*command, words->filter);
-  command->add_flag("--drop", words->drop,
-                    "replace collections that exist, each once its successor is complete and verified");
+  add_rename_options(*command, words->rename);
+  command->add_choice("--drop", words->drop, {"replace", "first"},
+                      "replace collections that exist, each once its successor is complete and verified; --drop=first, "
+                      "for want of space, drops them before");
+  command->add_choice("--merge", words->merge_how, {"missing", "replace"},
+                      "add to collections that exist the documents that they lack; --merge=replace puts the backup's "
+                      "documents in place of theirs too");
+  command->add_choice("--users", words->users, {"add", "replace"},
+                      "bring users and roles back although something is filtered or renamed; --users=replace also in "
+                      "place of those that exist, but for the login in use");
+  command->add_flag("--no-indexes", words->no_indexes, "leave out all indexes but that on _id");
+  command->add_flag("--no-ttl", words->no_ttl,
+                    "leave out what makes documents expire, and say which commands turn it on");
+  command
+      ->add_option(
+          "--write-concern", words->write_concern,
+          "what each insert waits for: members, or majority (default: 1, and a majority, journalled, at the end)")
+      ->type_name("W");
   command->add_option("--writers", words->writers, "connections that insert at once")->type_name("N");
   command->add_flag("--no-verify", words->no_verify,
                     "do not read the restored documents back; unverified, so the exit code is 3");
   command->add_flag("--yes,-y", words->yes, "do not ask");
   add_merge_options(*command, words->merge);
   add_restore_files_options(*command, words->files,
-                            {"--to", "--uri-file", "--mongo-password-command", "--ns-include", "--ns-exclude", "--drop",
-                             "--writers", "--no-verify", "--yes", "--memory", "--spill-dir"});
+                            {"--to", "--uri-file", "--mongo-password-command", "--ns-include", "--ns-exclude",
+                             "--ns-from", "--ns-to", "--drop", "--merge", "--users", "--no-indexes", "--no-ttl",
+                             "--write-concern", "--writers", "--no-verify", "--yes", "--memory", "--spill-dir"});
   command->add_flag("--dry-run,-n", words->dry_run, "say what would be done, and do nothing");
   command->callback([&context, words] {
     context.run = [&context, words] {

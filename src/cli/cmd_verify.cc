@@ -16,6 +16,7 @@ struct VerifyWords {
   SnapshotOptions snapshot;
   UriOptions against;
   FilterOptions filter;
+  RenameOptions rename;
   MergeWords merge;
   unsigned readers = 0;
 };
@@ -69,12 +70,16 @@ nlohmann::ordered_json summary(const job::VerifyResult& result, const repo::Snap
 Result<int> run_verify(Context& context, const VerifyWords& words) {
   TRY_ASSIGN(auto uri, resolve_uri(words.against, "to compare with (--against)"));
   TRY_ASSIGN(auto filter, bson::NamespaceFilter::make(words.filter.includes, words.filter.excludes));
+  TRY_ASSIGN(auto rename, bson::NamespaceRename::make(words.rename.from, words.rename.to));
   TRY_ASSIGN(const auto repository, context.open(Access::kRead));
   TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
   TRY_ASSIGN(const auto merge, merge_options(words.merge));
-  const job::VerifyOptions options{
-      .against = std::move(uri), .filter = std::move(filter), .readers = words.readers, .merge = merge};
+  const job::VerifyOptions options{.against = std::move(uri),
+                                   .filter = std::move(filter),
+                                   .rename = std::move(rename),
+                                   .readers = words.readers,
+                                   .merge = merge};
   const auto started = system_clock().ticks();
   TRY_ASSIGN(const auto result, job::verify(backup, options, context.output(), repository.cancel));
   const int code = result.differences.empty() ? kOk : kIncomplete;
@@ -93,6 +98,7 @@ void add_verify(Command& app, Context& context) {
   command->add_option("--against", words->against.given, "the server, or @FILE")->type_name("URI");
   add_uri_secrets(*command, words->against);
   add_filter_options(*command, words->filter);
+  add_rename_options(*command, words->rename);
   command->add_option("--readers", words->readers, "collections compared at once")->type_name("N");
   add_merge_options(*command, words->merge);
   command->callback([&context, words] { context.run = [&context, words] { return run_verify(context, *words); }; });

@@ -71,6 +71,13 @@ Option* Command::add_flag(const std::string& names, int& count, const std::strin
   return keep(app_.add_flag(names, count, what));
 }
 
+Option* Command::add_choice(const std::string& names, std::string& value, const std::vector<std::string>& choices,
+                            const std::string& what) {
+  auto* option = app_.add_flag(names + "{" + choices.front() + "}", value, what);
+  option->check(CLI::IsMember(choices).description(""));
+  return keep(option);
+}
+
 Option* Command::get_option(const std::string& name) {
   const CLI::Option* wanted = app_.get_option(name);
   const auto found = std::ranges::find(options_, wanted, [](const Option& option) { return &option.option_; });

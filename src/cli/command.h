@@ -53,6 +53,10 @@ class Command {
   Option* add_flag(const std::string& names, bool& value, const std::string& what);
   /// Counts how often it is given.
   Option* add_flag(const std::string& names, int& count, const std::string& what);
+  /// A flag that may be followed by "=" and a word, which goes to `value`: one of `choices`, by its `names` alone the
+  /// first of them.
+  Option* add_choice(const std::string& names, std::string& value, const std::vector<std::string>& choices,
+                     const std::string& what);
   Option* get_option(const std::string& name);
 
   /// The examples, under a heading.

@@ -131,6 +131,15 @@ void add_filter_options(Command& command, FilterOptions& options) {
   command.add_option("--ns-exclude", options.excludes, "leave out namespaces that match PATTERN")->type_name("PATTERN");
 }
 
+void add_rename_options(Command& command, RenameOptions& options) {
+  command.add_option("--ns-from", options.from, "namespaces that match PATTERN have another name there; see --ns-to")
+      ->type_name("PATTERN");
+  command
+      .add_option("--ns-to", options.to,
+                  "the name of those of the --ns-from at the same place; stars and $NAME$ take their runs along")
+      ->type_name("PATTERN");
+}
+
 void add_uri_secrets(Command& command, UriOptions& options) {
   command.add_option("--uri-file", options.file, "read the server's URI from FILE")->type_name("FILE");
   command

@@ -86,6 +86,10 @@ struct FilterOptions {
   std::vector<std::string> includes, excludes;
 };
 void add_filter_options(Command& command, FilterOptions& options);
+struct RenameOptions {
+  std::vector<std::string> from, to;
+};
+void add_rename_options(Command& command, RenameOptions& options);
 void add_uri_secrets(Command& command, UriOptions& options);
 Result<codec::Compression> parse_compression(const std::string& name);
 /// A number of bytes, such as 20M; the error names the option.

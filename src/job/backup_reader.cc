@@ -82,6 +82,9 @@ Result<repo::Node> BackupReader::data(const collection::CollectionEntry& entry, 
 
 std::vector<std::string> BackupReader::losses(const Cancel& cancel) const {
   std::vector<std::string> losses;
+  if (const auto prelude = node(kPreludeFile, cancel); !prelude || prelude->size == 0) {
+    losses.emplace_back("what server the documents are of (prelude.json) is missing from the snapshot");
+  }
   for (const auto& entry : manifest_.collections) {
     const auto* metadata = file(entry.ns.db, dump::escape_collection(entry.ns.collection) + ".metadata.json");
     if (metadata == nullptr ? entry.type == "view" : metadata->size == 0) {

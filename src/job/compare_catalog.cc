@@ -1,6 +1,7 @@
 #include "job/compare_catalog.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -66,7 +67,58 @@ void compare_indexes(const collection::CollectionEntry& backup, const mongo::Col
   }
 }
 
+constexpr std::array<std::string_view, 5> kStayAsTheyAre = {"validator", "validationLevel", "validationAction",
+                                                            "expireAfterSeconds", "changeStreamPreAndPostImages"};
+
+/// Options that decide what a collection can hold or how it compares must agree.
+void compare_for_merge(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
+                       std::vector<std::string>& conflicts, std::vector<std::string>& remarks) {
+  const auto divided = [](bson::View options, bool staying) {
+    Fields out = fields(options, {});
+    std::erase_if(out, [&](const auto& field) {
+      return (std::ranges::find(kStayAsTheyAre, field.first) != kStayAsTheyAre.end()) != staying;
+    });
+    return out;
+  };
+  compare_fields("options", divided(backup.options, false), divided(server.options, false), conflicts);
+  compare_fields("options, which stay as they are", divided(backup.options, true), divided(server.options, true),
+                 remarks);
+}
+
+/// An index of the same name or of the same key must be the same index.
+void compare_indexes_for_merge(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
+                               std::vector<std::string>& conflicts) {
+  const auto theirs = by_name(server.indexes);
+  for (const auto& [name, spec] : by_name(backup.indexes)) {
+    for (const auto& [other_name, other] : theirs) {
+      if (name == other_name) {
+        compare_fields("index " + name, spec, other, conflicts);
+      } else if (spec.contains("key") && other.contains("key") && spec.at("key") == other.at("key")) {
+        conflicts.push_back(fmt::format("index {} is called {} on the server", name, other_name));
+      }
+    }
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> merge_conflicts(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
+                                         bool indexes, std::vector<std::string>& remarks) {
+  std::vector<std::string> conflicts;
+  if (backup.type != server.type) {
+    conflicts.push_back(fmt::format("is a {} in the backup and a {} on the server", backup.type, server.type));
+  } else if (backup.type == "timeseries") {
+    conflicts.emplace_back("is a time-series, whose buckets have no _id to be merged by");
+  } else if (backup.type == "view") {
+    compare_fields("options", fields(backup.options, {}), fields(server.options, {}), conflicts);
+  } else if (server.options.view().truthy("capped")) {
+    conflicts.emplace_back("is capped, so that documents added would be its newest and push others out");
+  } else {
+    compare_for_merge(backup, server, conflicts, remarks);
+    if (indexes) compare_indexes_for_merge(backup, server, conflicts);
+  }
+  return conflicts;
+}
 
 void compare_catalog(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
                      Difference& difference) {

@@ -11,4 +11,10 @@ namespace varve::job {
 void compare_catalog(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
                      Difference& difference);
 
+/// Why the backup's collection cannot be merged into the server's, each a sentence; none where it can. Differences that
+/// merely stay as the server has them (a validator, an expiry) go to `remarks`. `indexes`: whether they are wanted too.
+/// Pure.
+std::vector<std::string> merge_conflicts(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
+                                         bool indexes, std::vector<std::string>& remarks);
+
 }  // namespace varve::job

@@ -1,10 +1,12 @@
 #include "job/restore.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include <fmt/format.h>
 
 #include "base/clock.h"
+#include "bson/json.h"
 #include "job/compare_documents.h"
 #include "job/restore_load.h"
 #include "job/restore_plan.h"
@@ -37,7 +39,7 @@ class Restore {
     TRY_ASSIGN(connection_, mongo::Connection::open(options_.to, cancel));
     TRY_ASSIGN(result_.moment, BackupMoment::open(backup_, options_.filter, options_.merge, cancel));
     TRY_ASSIGN(plan(), plan_restore(*result_.moment, options_, *connection_, cancel));
-    if (!options_.drop) TRY(refuse_existing(plan()));
+    if (options_.existing == OnExisting::kRefuse) TRY(refuse_existing(plan()));
     tell_about_moment();
     if (options_.dry_run) return std::move(result_);
     if (options_.confirm && !options_.confirm(plan())) {
@@ -45,20 +47,23 @@ class Restore {
     }
     auto status = write(cancel);
     if (!status) {
-      return fail(
-          std::move(status).error().hint("collections restored so far stay on the target, and those to be replaced are "
-                                         "as they were; start again with --drop"));
+      return fail(std::move(status).error().hint(
+          merges() ? "documents added so far stay on the target; the same command goes on"
+                   : "collections restored so far stay on the target, and those to be "
+                     "replaced are as they were; start again with --drop"));
     }
     return std::move(result_);
   }
 
  private:
   RestorePlan& plan() { return result_.plan; }
+  bool merges() const {
+    return options_.existing == OnExisting::kAddMissing || options_.existing == OnExisting::kOverwrite;
+  }
 
   Status write(const Cancel& cancel) {
     TRY(create_collections(cancel));
-    TRY_ASSIGN(const auto loaded,
-               load_collections(*result_.moment, plan(), options_.to, options_.writers, reporter_, cancel));
+    TRY_ASSIGN(const auto loaded, load_collections(*result_.moment, plan(), options_, reporter_, cancel));
     result_.written = true;
     for (size_t i = 0; i < loaded.size(); ++i) count(plan().items[i], loaded[i]);
     TRY(build_indexes(cancel));
@@ -77,8 +82,10 @@ class Restore {
       result_.shortfalls.push_back("the backup is of a standalone server that was written to while it was read");
     }
     if (plan().users_left_out) {
-      result_.remarks.push_back("the backup's users and roles come back with a whole restore only and were left out");
+      result_.remarks.push_back(
+          "the backup's users and roles come back with a whole restore or --users and were left out");
     }
+    for (const auto& remark : plan().remarks) result_.remarks.push_back(remark);
   }
 
   /// Runs `step` for each item that `takes` accepts, `writers` at once.
@@ -104,27 +111,33 @@ class Restore {
   }
 
   static Status create_one(mongo::Connection& connection, const RestorePlan::Item& item, const Cancel& cancel) {
-    const auto& entry = *item.entry;
-    if (entry.ns != bson::logical(entry.ns)) return {};  // made with its time-series
-    if (item.exists && item.drop_first) TRY(mongo::drop_collection(connection, entry.ns, cancel));
-    if (item.load_into != entry.ns) TRY(mongo::drop_collection(connection, item.load_into, cancel));
-    const auto options = bson::without(entry.options, "expireAfterSeconds");
-    auto created = mongo::create_collection(connection, item.load_into, options, entry.id_index, cancel);
-    if (!created) return fail(std::move(created.error()).within("cannot create " + entry.ns.text()));
+    if (item.merge || item.name != bson::logical(item.name)) return {};  // the latter is made with its time-series
+    if (item.exists && item.drop_first) TRY(mongo::drop_collection(connection, item.name, cancel));
+    if (item.load_into != item.name) TRY(mongo::drop_collection(connection, item.load_into, cancel));
+    const auto options = bson::without(item.options, "expireAfterSeconds");
+    auto created = mongo::create_collection(connection, item.load_into, options, item.entry->id_index, cancel);
+    if (!created) return fail(std::move(created.error()).within("cannot create " + item.name.text()));
     return {};
   }
 
   void count(const RestorePlan::Item& item, const Loaded& loaded) {
     result_.documents += loaded.as_stored.documents;
     result_.bytes += loaded.as_stored.bytes;
-    if (loaded.met_twice == 0) return;
-    result_.remarks.push_back(
-        fmt::format("{}: {} documents were rewritten while they were read and met twice; one of the "
-                    "two was restored",
-                    item.entry->ns.text(), loaded.met_twice));
+    if (item.merge) {
+      result_.kept += loaded.refused;
+    } else if (loaded.refused > 0) {
+      result_.remarks.push_back(
+          fmt::format("{}: {} documents were rewritten while they were read and met twice; one of the "
+                      "two was restored",
+                      item.name.text(), loaded.refused));
+    }
   }
 
   Status build_indexes(const Cancel& cancel) {
+    if (!options_.indexes) {
+      tell_left_out_indexes();
+      return {};
+    }
     return for_each_item([](const auto& item) { return !item.entry->indexes.empty() && item.entry->type != "view"; },
                          [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
                            return build_some(connection, plan().items[index], plan().items[index].load_into, false,
@@ -133,17 +146,25 @@ class Restore {
                          cancel);
   }
 
+  void tell_left_out_indexes() {
+    ptrdiff_t left_out = 0;
+    for (const auto& item : plan().items) {
+      left_out += std::ranges::count_if(item.entry->indexes, [](const auto& index) { return !is_id_index(index); });
+    }
+    if (left_out > 0) result_.remarks.push_back(fmt::format("{} indexes were left out (--no-indexes)", left_out));
+  }
+
   Status build_some(mongo::Connection& connection, const RestorePlan::Item& item, const bson::Namespace& ns, bool ttl,
                     const Cancel& cancel) {
     const auto& entry = *item.entry;
-    if (entry.ns != bson::logical(entry.ns)) return {};  // a time-series' indexes are built through its own name
+    if (item.name != bson::logical(item.name)) return {};  // a time-series' indexes are built through its own name
     std::vector<bson::Document> wanted;
     for (const auto& index : entry.indexes) {
       if (!is_id_index(index) && is_ttl(index) == ttl) wanted.push_back(index);
     }
     if (wanted.empty()) return {};
     reporter_.progress({.action = "restore",
-                        .item = entry.ns.text() + " (indexes)",
+                        .item = item.name.text() + " (indexes)",
                         .bytes = result_.bytes,
                         .bytes_total = plan().bytes});
     const bool collation = entry.options.view().find("collation").has_value();
@@ -152,7 +173,7 @@ class Restore {
     result_.indexes += wanted.size() - failed.size();
     for (const auto& index : failed) {
       result_.shortfalls.push_back(
-          fmt::format("{}: index {} could not be built: {}", entry.ns.text(), index.name, index.reason));
+          fmt::format("{}: index {} could not be built: {}", item.name.text(), index.name, index.reason));
     }
     return {};
   }
@@ -174,9 +195,10 @@ class Restore {
     const auto& item = plan().items[index];
     const auto& expected = loaded.as_stored;
     reporter_.progress({.action = "restore",
-                        .item = item.entry->ns.text() + " (verifying)",
+                        .item = item.name.text() + " (verifying)",
                         .bytes = result_.bytes,
                         .bytes_total = plan().bytes});
+    if (item.merge) return verify_merged(connection, item, cancel);
     OrderHash order;  // of a capped collection, where it is part of the content (RULES 12)
     const auto visit = [&](ByteView document) -> Status {
       order.add(document);
@@ -188,51 +210,95 @@ class Restore {
     std::lock_guard lock(mutex_);
     differs_[index] = true;
     if (found == expected) {
-      result_.shortfalls.push_back(item.entry->ns.text() + ": the target holds its documents in another order");
+      result_.shortfalls.push_back(item.name.text() + ": the target holds its documents in another order");
       return {};
     }
     result_.shortfalls.push_back(
-        fmt::format("{}: the target holds {} documents ({} bytes), {} ({} bytes) were restored{}",
-                    item.entry->ns.text(), found.documents, found.bytes, expected.documents, expected.bytes,
+        fmt::format("{}: the target holds {} documents ({} bytes), {} ({} bytes) were restored{}", item.name.text(),
+                    found.documents, found.bytes, expected.documents, expected.bytes,
                     found.documents == expected.documents ? ", and their contents differ" : ""));
+    return {};
+  }
+
+  /// What is on the target besides is its own affair; what the backup holds must be there, and the same if it was to
+  /// be.
+  Status verify_merged(mongo::Connection& connection, const RestorePlan::Item& item, const Cancel& cancel) {
+    constexpr size_t kNamed = 5;
+    Difference difference;
+    TRY(compare_documents(documents_of(backup_, item.entry->ns, options_.merge), documents_of(connection, item.name),
+                          kNamed, difference, cancel));
+    std::lock_guard lock(mutex_);
+    if (difference.missing_count > 0) {
+      result_.shortfalls.push_back(
+          fmt::format("{}: {} documents of the backup are missing on the target, such as _id {}", item.name.text(),
+                      difference.missing_count, difference.missing.empty() ? "?" : difference.missing.front()));
+    }
+    if (difference.changed_count == 0) return {};
+    const auto sentence =
+        fmt::format("{}: {} documents on the target differ from the backup's of the same _id{}", item.name.text(),
+                    difference.changed_count, options_.existing == OnExisting::kAddMissing ? " and stayed" : "");
+    (options_.existing == OnExisting::kAddMissing ? result_.remarks : result_.shortfalls).push_back(sentence);
     return {};
   }
 
   /// The replaced collection goes only when its successor is complete and proven; else both stay.
   Status put_in_place(const Cancel& cancel) {
-    return for_each_item([](const auto& item) { return item.load_into != item.entry->ns; },
+    return for_each_item([](const auto& item) { return item.load_into != item.name; },
                          [this](mongo::Connection& connection, size_t index, const Cancel& stop) -> Status {
                            const auto& item = plan().items[index];
-                           if (!differs_[index])
-                             return mongo::rename_over(connection, item.load_into, item.entry->ns, stop);
+                           if (!differs_[index]) return mongo::rename_over(connection, item.load_into, item.name, stop);
                            std::lock_guard lock(mutex_);
                            result_.shortfalls.push_back(fmt::format("{}: kept as it was; what was restored is in {}",
-                                                                    item.entry->ns.text(), item.load_into.text()));
+                                                                    item.name.text(), item.load_into.text()));
                            return {};
                          },
                          cancel);
   }
 
   Status turn_ttl_on(const Cancel& cancel) {
-    TRY(for_each_item([](const auto& item) { return item.entry->type != "view"; },
-                      [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
-                        return turn_ttl_on_for(connection, index, stop);
-                      },
-                      cancel));
-    for (const auto& item : plan().items) result_.collections += item.entry->ns == bson::logical(item.entry->ns);
-    return {};
+    for (const auto& item : plan().items) result_.collections += item.name == bson::logical(item.name);
+    if (!options_.ttl) {
+      for (const auto& item : plan().items) tell_ttl_commands(item);
+      return {};
+    }
+    return for_each_item([](const auto& item) { return item.entry->type != "view"; },
+                         [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
+                           return turn_ttl_on_for(connection, index, stop);
+                         },
+                         cancel);
+  }
+
+  /// What turns on the expiry that was left off, for the shell.
+  void tell_ttl_commands(const RestorePlan::Item& item) {
+    if (item.name != bson::logical(item.name)) return;
+    const auto tell = [&](bson::View command) {
+      result_.ttl_commands.push_back(fmt::format("db.getSiblingDB(\"{}\").runCommand({})", item.name.db,
+                                                 bson::to_json(command, bson::JsonMode::kRelaxed)));
+    };
+    for (const auto& index : item.entry->indexes) {
+      if (!options_.indexes || is_id_index(index) || !is_ttl(index)) continue;
+      bson::Builder command;
+      command.add("createIndexes", item.name.collection).open_array("indexes").add("0", index.view()).end();
+      tell(command.finish());
+    }
+    if (const auto expire = item.options.view().find("expireAfterSeconds"); expire && !item.merge) {
+      bson::Builder command;
+      command.add("collMod", item.name.collection).add("expireAfterSeconds", *expire);
+      tell(command.finish());
+    }
   }
 
   Status turn_ttl_on_for(mongo::Connection& connection, size_t index, const Cancel& cancel) {
     const auto& item = plan().items[index];
     const auto& entry = *item.entry;
-    const auto& ns = differs_[index] ? item.load_into : entry.ns;
+    const auto& ns = differs_[index] ? item.load_into : item.name;
     for (const auto& spec : entry.indexes) {
-      if (is_ttl(spec) && entry.type == "collection") TRY(tell_expired(connection, ns, spec, cancel));
+      if (options_.indexes && is_ttl(spec) && entry.type == "collection")
+        TRY(tell_expired(connection, ns, spec, cancel));
     }
-    TRY(build_some(connection, item, ns, true, cancel));
-    const auto expire = entry.options.view().find("expireAfterSeconds");
-    if (!expire || entry.ns != bson::logical(entry.ns)) return {};
+    if (options_.indexes) TRY(build_some(connection, item, ns, true, cancel));
+    const auto expire = item.options.view().find("expireAfterSeconds");
+    if (!expire || item.merge || item.name != bson::logical(item.name)) return {};
     bson::Builder change;
     change.add("expireAfterSeconds", *expire);
     return mongo::run_coll_mod(connection, ns, change.finish(), cancel);
@@ -261,15 +327,16 @@ class Restore {
   /// One after the other, so that a view on another view finds it.
   Status create_views(const Cancel& cancel) {
     for (const auto& item : plan().items) {
-      if (item.entry->type == "view") TRY(create_one(*connection_, item, cancel));
+      if (item.entry->type == "view" && !item.merge) TRY(create_one(*connection_, item, cancel));
     }
     return {};
   }
 
   Status restore_users(const Cancel& cancel) {
     if (!plan().users) return {};
-    TRY_ASSIGN(result_.auth, mongo::merge_users_and_roles(*connection_, plan().target, plan().user_documents,
-                                                          plan().role_documents, cancel));
+    TRY_ASSIGN(result_.auth,
+               mongo::merge_users_and_roles(*connection_, plan().target, plan().user_documents, plan().role_documents,
+                                            options_.users == UsersMode::kReplace, cancel));
     return {};
   }
 

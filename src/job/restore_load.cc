@@ -29,15 +29,15 @@ struct Task {
 
 class Loader {
  public:
-  Loader(BackupMoment& moment, const RestorePlan& plan, const mongo::Uri& to, Reporter& reporter)
-      : moment_(moment), plan_(plan), to_(to), reporter_(reporter), loads_(plan.items.size()) {}
+  Loader(BackupMoment& moment, const RestorePlan& plan, const RestoreOptions& options, Reporter& reporter)
+      : moment_(moment), plan_(plan), options_(options), reporter_(reporter), loads_(plan.items.size()) {}
 
-  Result<std::vector<Loaded>> run(unsigned writers, const Cancel& cancel) {
+  Result<std::vector<Loaded>> run(const Cancel& cancel) {
     TRY(make_tasks(cancel));
     const auto step = [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
       return load(connection, tasks_[index], stop);
     };
-    TRY(for_each_connected(to_, writers, tasks_.size(), step, cancel));
+    TRY(for_each_connected(options_.to, options_.writers, tasks_.size(), step, cancel));
     std::vector<Loaded> loaded;
     for (auto& load : loads_) loaded.push_back(std::move(load.loaded));
     return loaded;
@@ -73,10 +73,13 @@ class Loader {
   Status load(mongo::Connection& connection, const Task& task, const Cancel& cancel) {
     const auto& item = plan_.items[task.item];
     auto& load = loads_[task.item];
-    mongo::Inserter inserter(connection, item.load_into, load.reading->in_order());
+    mongo::Inserter inserter(connection, item.load_into,
+                             {.keep_order = load.reading->in_order(),
+                              .overwrite = item.merge && options_.existing == OnExisting::kOverwrite,
+                              .write_concern = options_.write_concern});
     Loaded mine;
     Bytes scratch;
-    let_pass_duplicates(inserter, load, mine);
+    let_pass_duplicates(inserter, item, load, mine);
     uint64_t reported = 0;
     const auto insert = [&](ByteView document) -> Status {
       mine.as_stored.add(bson::as_stored(document, scratch));
@@ -95,19 +98,21 @@ class Loader {
     documents_ += mine.as_stored.documents;
     std::lock_guard lock(load.mutex);
     load.loaded.as_stored += mine.as_stored;
-    load.loaded.met_twice += mine.met_twice;
+    load.loaded.refused += mine.refused;
     return {};
   }
 
   /// A document that was deleted and inserted again while a standalone's collection was read may have been met in both
   /// places. Where there is an oplog, it decides; anywhere else it would be damage.
-  void let_pass_duplicates(mongo::Inserter& inserter, const Load& load, Loaded& mine) {
-    if (moment_.backup().manifest().consistency != "inconsistent" || load.reading->in_order()) return;
+  /// In a merge, what the target has already stays.
+  void let_pass_duplicates(mongo::Inserter& inserter, const RestorePlan::Item& item, const Load& load, Loaded& mine) {
+    const bool met_twice = moment_.backup().manifest().consistency == "inconsistent" && !load.reading->in_order();
+    if (!met_twice && !item.merge) return;
     inserter.on_duplicate([&mine](ByteView document) {
       bson::Digest refused;
       refused.add(document);
       mine.as_stored -= refused;
-      ++mine.met_twice;
+      ++mine.refused;
     });
   }
 
@@ -115,7 +120,7 @@ class Loader {
     bytes_ += bytes;
     Progress progress;
     progress.action = "restore";
-    progress.item = item.entry->ns.text();
+    progress.item = item.name.text();
     progress.documents = documents_ + underway;
     progress.bytes = bytes_;
     progress.bytes_total = plan_.bytes;
@@ -124,7 +129,7 @@ class Loader {
 
   BackupMoment& moment_;
   const RestorePlan& plan_;
-  const mongo::Uri& to_;
+  const RestoreOptions& options_;
   Reporter& reporter_;
   std::vector<Load> loads_;  // of the plan's items
   std::vector<Task> tasks_;
@@ -133,9 +138,9 @@ class Loader {
 
 }  // namespace
 
-Result<std::vector<Loaded>> load_collections(BackupMoment& moment, const RestorePlan& plan, const mongo::Uri& to,
-                                             unsigned writers, Reporter& reporter, const Cancel& cancel) {
-  return Loader(moment, plan, to, reporter).run(writers, cancel);
+Result<std::vector<Loaded>> load_collections(BackupMoment& moment, const RestorePlan& plan,
+                                             const RestoreOptions& options, Reporter& reporter, const Cancel& cancel) {
+  return Loader(moment, plan, options, reporter).run(cancel);
 }
 
 }  // namespace varve::job

@@ -12,13 +12,15 @@ namespace varve::job {
 /// What was sent to one collection of the target.
 struct Loaded {
   bson::Digest as_stored;  ///< as the server will hold it
-  uint64_t met_twice = 0;  ///< documents that the backup of a standalone holds twice: rewritten while they were read
+  /// Documents whose `_id` was there already: on the target, in a merge; else in the backup of a standalone, which
+  /// holds a document twice that was rewritten while it was read.
+  uint64_t refused = 0;
   std::optional<OrderHash> order;  ///< of a capped collection
 };
 
-/// Inserts the documents of every item with data, in the plan's order of items; `writers` at once, a large collection
+/// Inserts the documents of every item with data; `options.writers` at once, a large collection
 /// by several. Capped collections by one, in order. kCorrupt if what the backup gives is not what its manifest says.
-Result<std::vector<Loaded>> load_collections(BackupMoment& moment, const RestorePlan& plan, const mongo::Uri& to,
-                                             unsigned writers, Reporter& reporter, const Cancel& cancel);
+Result<std::vector<Loaded>> load_collections(BackupMoment& moment, const RestorePlan& plan,
+                                             const RestoreOptions& options, Reporter& reporter, const Cancel& cancel);
 
 }  // namespace varve::job

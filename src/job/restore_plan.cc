@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include "codec/sha256.h"
+#include "job/check_merges.h"
 #include "job/layout.h"
+#include "job/renamed.h"
 #include "mongo/names.h"
 
 namespace varve::job {
@@ -35,27 +37,67 @@ std::string names(const std::vector<bson::Namespace>& list) {
   return list.size() > kNamesInAMessage ? text + ", ..." : text;
 }
 
-void add_items(const BackupMoment& moment, const std::map<bson::Namespace, std::string>& present, RestorePlan& plan) {
+bool merges(OnExisting existing) {
+  return existing == OnExisting::kAddMissing || existing == OnExisting::kOverwrite;
+}
+
+Result<RestorePlan::Item> make_item(const collection::CollectionEntry& entry, const RestoreOptions& options,
+                                    const std::map<bson::Namespace, std::string>& present) {
+  RestorePlan::Item item;
+  item.entry = &entry;
+  item.name = options.rename(entry.ns);
+  TRY(check_new_name(entry.ns, item.name));
+  item.options = entry.options;
+  if (entry.type == "view" && !options.rename.empty()) {
+    TRY_ASSIGN(item.options, rename_in_view(entry.ns, entry.options, options.rename));
+  }
+  item.exists = present.contains(item.name);
+  item.merge = item.exists && merges(options.existing);
+  item.drop_first = !item.merge && (must_drop_first(entry) || options.existing == OnExisting::kDropFirst);
+  item.load_into = item.exists && !item.drop_first && !item.merge ? temporary_name(item.name) : item.name;
+  return item;
+}
+
+Status add_items(const BackupMoment& moment, const RestoreOptions& options,
+                 const std::map<bson::Namespace, std::string>& present, RestorePlan& plan) {
+  std::map<bson::Namespace, bson::Namespace> taken;
   for (size_t i = 0; i < moment.collections().size(); ++i) {
     const auto& entry = moment.collections()[i].entry;
     if (is_of_the_server(entry.ns)) continue;
-    RestorePlan::Item item;
+    TRY_ASSIGN(auto item, make_item(entry, options, present));
     item.index = i;
-    item.entry = &entry;
-    item.exists = present.contains(entry.ns);
-    item.drop_first = must_drop_first(entry);
-    item.load_into = item.exists && !item.drop_first ? temporary_name(entry.ns) : entry.ns;
+    const auto [other, is_new] = taken.emplace(item.name, entry.ns);
+    if (!is_new) {
+      return fail(Error(ErrorKind::kInvalidInput, other->second.text() + " and " + entry.ns.text() + " would both be " +
+                                                      item.name.text() + "; nothing was written")
+                      .hint("change --ns-to, or leave one out with --ns-exclude"));
+    }
     plan.documents += entry.as_read.documents;
     plan.bytes += entry.as_read.bytes;
     plan.items.push_back(std::move(item));
   }
+  return {};
 }
 
-std::vector<bson::Namespace> not_in_backup(const BackupMoment& moment,
+/// Views whose collection will not be there.
+void tell_blind_views(const std::map<bson::Namespace, std::string>& present, RestorePlan& plan) {
+  std::set<bson::Namespace> there;
+  for (const auto& [ns, type] : present) there.insert(ns);
+  for (const auto& item : plan.items) there.insert(item.name);
+  for (const auto& item : plan.items) {
+    if (item.entry->type != "view") continue;
+    const bson::Namespace read{item.name.db, std::string(item.options.view().string("viewOn").value_or(""))};
+    if (there.contains(read)) continue;
+    plan.remarks.push_back("the view " + item.name.text() + " reads " + read.text() +
+                           ", which is neither restored nor on the target");
+  }
+}
+
+std::vector<bson::Namespace> not_in_backup(const BackupMoment& moment, const bson::NamespaceRename& rename,
                                            const std::map<bson::Namespace, std::string>& present) {
   std::set<bson::Namespace> in_backup;
-  for (const auto& entry : moment.backup().manifest().collections) in_backup.insert(entry.ns);
-  for (const auto& collection : moment.collections()) in_backup.insert(collection.entry.ns);
+  for (const auto& entry : moment.backup().manifest().collections) in_backup.insert(rename(entry.ns));
+  for (const auto& collection : moment.collections()) in_backup.insert(rename(collection.entry.ns));
   std::vector<bson::Namespace> left;
   for (const auto& [ns, type] : present) {
     if (!in_backup.contains(ns) && !ns.collection.starts_with("system.") &&
@@ -99,6 +141,52 @@ bool has_users(const collection::Manifest& manifest) {
   });
 }
 
+/// Rights in databases that were renamed: whoever has them must know.
+void tell_renamed_rights(const BackupMoment& moment, const bson::NamespaceRename& rename, RestorePlan& plan) {
+  std::set<std::string> renamed;
+  for (const auto& collection : moment.collections()) {
+    const auto& ns = collection.entry.ns;
+    if (rename(ns).db != ns.db) renamed.insert(ns.db);
+  }
+  const auto tell = [&](const char* kind, const std::vector<bson::Document>& documents) {
+    for (const auto& document : documents) {
+      for (const auto& db : databases_of_rights(document)) {
+        if (!renamed.contains(db)) continue;
+        plan.remarks.push_back(
+            fmt::format("the {} {} has rights in {}, which is restored under another name; they are "
+                        "not changed",
+                        kind, document.view().string("_id").value_or("?"), db));
+      }
+    }
+  };
+  tell("user", plan.user_documents);
+  tell("role", plan.role_documents);
+}
+
+/// Users and roles come back only with a whole restore or on request (RULES 16).
+Status plan_users(BackupMoment& moment, const RestoreOptions& options, RestorePlan& plan, const Cancel& cancel) {
+  const bool whole = options.filter.takes_all() && options.rename.empty();
+  if (!whole && options.users == UsersMode::kWithWhole) {
+    plan.users_left_out = has_users(moment.backup().manifest());
+    return {};
+  }
+  // What a filter takes of the collections says nothing about users.
+  std::unique_ptr<BackupMoment> unfiltered;
+  if (!options.filter.takes_all()) {
+    TRY_ASSIGN(auto filter, bson::NamespaceFilter::make({kUsers.text(), kRoles.text()}, {}));
+    TRY_ASSIGN(unfiltered, BackupMoment::open(moment.backup(), std::move(filter), options.merge, cancel));
+  }
+  BackupMoment& source = unfiltered ? *unfiltered : moment;
+  TRY_ASSIGN(plan.user_documents, small_collection(source, kUsers, cancel));
+  TRY_ASSIGN(plan.role_documents, small_collection(source, kRoles, cancel));
+  plan.users = !plan.user_documents.empty() || !plan.role_documents.empty();
+  if (!plan.users && options.users != UsersMode::kWithWhole) {
+    plan.remarks.emplace_back("the backup holds no users and no roles");
+  }
+  tell_renamed_rights(moment, options.rename, plan);
+  return {};
+}
+
 }  // namespace
 
 Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& options, mongo::Connection& connection,
@@ -107,25 +195,23 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
   TRY_ASSIGN(plan.target, mongo::inspect_target(connection, cancel));
   std::set<std::string> databases;
   for (const auto& collection : moment.collections()) {
-    if (!is_of_the_server(collection.entry.ns)) databases.insert(collection.entry.ns.db);
+    if (!is_of_the_server(collection.entry.ns)) databases.insert(options.rename(collection.entry.ns).db);
   }
+  databases.erase("");
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));
-  add_items(moment, present, plan);
+  TRY(add_items(moment, options, present, plan));
   if (plan.items.empty() && !options.filter.takes_all()) {
     return fail(Error(ErrorKind::kInvalidInput, "the filters take nothing of this backup; nothing was written")
                     .hint("`varve show SNAPSHOT` lists its collections"));
   }
-  plan.left_alone = not_in_backup(moment, present);
-
-  plan.users_left_out = !options.filter.takes_all() && has_users(moment.backup().manifest());
-  if (options.filter.takes_all()) {
-    TRY_ASSIGN(plan.user_documents, small_collection(moment, kUsers, cancel));
-    TRY_ASSIGN(plan.role_documents, small_collection(moment, kRoles, cancel));
-    plan.users = !plan.user_documents.empty() || !plan.role_documents.empty();
-  }
+  tell_blind_views(present, plan);
+  plan.left_alone = not_in_backup(moment, options.rename, present);
+  TRY(plan_users(moment, options, plan, cancel));
   TRY(check_privileges(connection, plan.target, plan.users, cancel));
+  if (merges(options.existing)) TRY(check_merges(connection, options, plan, cancel));
   if (plan.users) {
-    TRY_ASSIGN(plan.auth, mongo::plan_users_and_roles(connection, plan.user_documents, plan.role_documents, cancel));
+    TRY_ASSIGN(plan.auth, mongo::plan_users_and_roles(connection, plan.target, plan.user_documents, plan.role_documents,
+                                                      options.users == UsersMode::kReplace, cancel));
   }
   return plan;
 }
@@ -133,14 +219,15 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
 Status refuse_existing(const RestorePlan& plan) {
   std::vector<bson::Namespace> existing;
   for (const auto& item : plan.items) {
-    if (item.exists && !item.entry->ns.collection.starts_with("system.")) existing.push_back(item.entry->ns);
+    if (item.exists && !item.name.collection.starts_with("system.")) existing.push_back(item.name);
   }
   if (existing.empty()) return {};
   return fail(
       Error(ErrorKind::kExists, fmt::format("{} of {} collections exist on the target ({}); nothing was written",
                                             existing.size(), plan.items.size(), names(existing)))
           .hint("--drop replaces them, each only once its successor is complete")
-          .hint("--ns-include and --ns-exclude choose others"));
+          .hint("--merge=missing adds only the documents that they lack")
+          .hint("--ns-from and --ns-to restore beside them, --ns-include and --ns-exclude choose others"));
 }
 
 }  // namespace varve::job

@@ -10,6 +10,7 @@
 #include "job/compare_catalog.h"
 #include "job/compare_documents.h"
 #include "job/layout.h"
+#include "job/renamed.h"
 #include "job/target_digest.h"
 #include "job/workers.h"
 #include "mongo/catalog.h"
@@ -51,6 +52,17 @@ class Verify {
  private:
   const collection::CollectionEntry& entry(size_t index) const { return moment_->collections()[index].entry; }
 
+  bson::Namespace on_server(size_t index) const { return options_.rename(entry(index).ns); }
+
+  /// The entry as it should be on the server.
+  Result<collection::CollectionEntry> expected_entry(size_t index) const {
+    auto expected = entry(index);
+    if (expected.type == "view" && !options_.rename.empty()) {
+      TRY_ASSIGN(expected.options, rename_in_view(expected.ns, expected.options, options_.rename));
+    }
+    return expected;
+  }
+
   /// Users and roles are merged, never replaced, so they are not compared.
   bool taken(const bson::Namespace& ns) const {
     return !is_of_the_server(ns) && options_.filter.takes(bson::logical(ns));
@@ -66,14 +78,15 @@ class Verify {
   Status compare(mongo::Connection& connection, size_t index, const Cancel& cancel) {
     const auto& entry = this->entry(index);
     Difference difference;
-    difference.ns = entry.ns;
+    difference.ns = on_server(index);
     bson::Digest digest;
-    const auto on_server = server_.find(entry.ns);
-    if (on_server == server_.end()) {
+    const auto there = server_.find(difference.ns);
+    if (there == server_.end()) {
       difference.what.push_back(
           fmt::format("is missing on the server ({} documents in the backup)", entry.as_read.documents));
     } else {
-      compare_catalog(entry, *on_server->second, difference);
+      TRY_ASSIGN(const auto expected, expected_entry(index));
+      compare_catalog(expected, *there->second, difference);
       if (entry.type == "collection") {
         TRY_ASSIGN(digest, compare_data(connection, index, difference, cancel));
       }
@@ -87,12 +100,12 @@ class Verify {
 
   Result<bson::Digest> compare_data(mongo::Connection& connection, size_t index, Difference& difference,
                                     const Cancel& cancel) {
-    const auto& ns = entry(index).ns;
+    const auto& ns = difference.ns;
     TRY_ASSIGN(const auto expected, digest_of_moment(index, cancel));
     TRY_ASSIGN(const auto found, digest_on_server(connection, ns, {}, cancel));
     const bool ordered = entry(index).options.view().truthy("capped");
     if (found == expected && !ordered) return found;
-    const auto ours = documents_of(backup_, ns, options_.merge);
+    const auto ours = documents_of(backup_, entry(index).ns, options_.merge);
     const auto theirs = documents_of(connection, ns);
     if (found != expected) {
       TRY(compare_documents(ours, theirs, options_.named_per_collection, difference, cancel));
@@ -135,11 +148,13 @@ class Verify {
     std::set<std::string> databases;
     std::set<bson::Namespace> in_backup;
     for (const size_t i : indexes_) {
-      databases.insert(entry(i).ns.db);
-      in_backup.insert(entry(i).ns);
+      databases.insert(on_server(i).db);
+      in_backup.insert(on_server(i));
     }
     for (const auto& [ns, info] : server_) {
-      if (!databases.contains(ns.db) || in_backup.contains(ns) || !taken(ns) || ns != bson::logical(ns)) continue;
+      if (!databases.contains(ns.db) || in_backup.contains(ns) || ns != bson::logical(ns)) continue;
+      // Which names of the server stand for something of the backup is not known once they are other ones.
+      if (options_.rename.empty() ? !taken(ns) : is_of_the_server(ns) || !options_.filter.takes_all()) continue;
       Difference difference;
       difference.ns = ns;
       difference.what.emplace_back("is only on the server");

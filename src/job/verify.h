@@ -5,6 +5,7 @@
 
 #include "base/reporter.h"
 #include "bson/namespace.h"
+#include "bson/rename.h"
 #include "job/backup_moment.h"
 #include "mongo/uri.h"
 
@@ -12,7 +13,8 @@ namespace varve::job {
 
 struct VerifyOptions {
   mongo::Uri against;
-  bson::NamespaceFilter filter;
+  bson::NamespaceFilter filter;      ///< of the names in the backup
+  bson::NamespaceRename rename{};    ///< to the names on the server
   unsigned readers = 0;              ///< 0: 2
   size_t named_per_collection = 20;  ///< differing documents named by _id; the rest is counted
   MergeOptions merge{};
@@ -20,7 +22,7 @@ struct VerifyOptions {
 
 /// How one collection of the server differs from the backup.
 struct Difference {
-  bson::Namespace ns;
+  bson::Namespace ns;  ///< on the server
   /// Each a sentence: a missing collection, an option, an index, a count.
   std::vector<std::string> what;
   /// `_id`s in relaxed Extended JSON, at most `named_per_collection` in all.

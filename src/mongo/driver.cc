@@ -4,10 +4,13 @@
 
 #include "mongo/errors.h"
 
-/// Stands before the C library's, for libmongoc alone, which keeps counters in shared memory of the name "/mongoc-PID" and
-/// makes them before main. A process that is killed leaves such a file; a later one with its number, which in a container
-/// is the next one, would find it and warn on stderr. Memory without a name serves as well, and goes with the process.
-extern "C" int shm_open(const char* name, int, mode_t) { return memfd_create(name, MFD_CLOEXEC); }
+/// Stands before the C library's, for libmongoc alone, which keeps counters in shared memory of the name "/mongoc-PID"
+/// and makes them before main. A process that is killed leaves such a file; a later one with its number, which in a
+/// container is the next one, would find it and warn on stderr. Memory without a name serves as well, and goes with the
+/// process.
+extern "C" int shm_open(const char* name, int, mode_t) {
+  return memfd_create(name, MFD_CLOEXEC);
+}
 
 namespace varve::mongo {
 

@@ -1,3 +1,4 @@
+#include <charconv>
 #include <optional>
 
 #include "bson/json.h"
@@ -13,19 +14,34 @@ namespace {
 constexpr size_t kMaxDocumentBytes = 16u << 20;
 constexpr size_t kMaxDocuments = 20'000;  ///< keeps one command's time, and so a stop's, within a second or so
 
-enum class How : uint8_t { kInsert, kPut };
+enum class How : uint8_t { kInsert, kPut };  // one command holds one kind
 
 std::string id_text(ByteView document) {
   const auto id = bson::View(document).find("_id");
   return id ? bson::to_json(*id, bson::JsonMode::kRelaxed) : "(none)";
 }
 
-/// A server fills an empty timestamp in on every insert, but not in a pipeline's literal.
-void add_put(bson::Builder& batch, const std::string& key, ByteView document) {
+void add_write_concern(bson::Builder& command, const std::string& w) {
+  int32_t members = 0;
+  const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), members);
+  command.open("writeConcern");
+  if (error == std::errc() && end == w.data() + w.size()) {
+    command.add("w", members);
+  } else {
+    command.add("w", w);
+  }
+  command.end();
+}
+
+/// A server fills an empty timestamp in on every insert, but not in a pipeline's literal. Unless it may `overwrite`,
+/// the query matches no document at all, so that a second one of the same `_id` is refused as an insert would be.
+void add_put(bson::Builder& batch, const std::string& key, ByteView document, bool overwrite) {
   const auto id = bson::View(document).find("_id");
   batch.open(key).open("q").open("_id");
   if (id) batch.add("$eq", *id);
-  batch.end().end();
+  batch.end();
+  if (!overwrite) batch.open_array("$nor").open("0").open("_id").add("$exists", true).end().end().end();
+  batch.end();
   batch.open_array("u").open("0").open("$replaceWith").add("$literal", bson::View(document)).end().end().end();
   batch.add("upsert", true).end();
 }
@@ -35,7 +51,7 @@ void add_put(bson::Builder& batch, const std::string& key, ByteView document) {
 struct Inserter::State {
   Connection::State& connection;
   bson::Namespace ns;
-  bool keep_order;
+  InsertOptions options;
   How how = How::kInsert;
   bson::Builder batch;  ///< the array's elements, in a command under construction
   size_t count = 0;
@@ -43,7 +59,8 @@ struct Inserter::State {
   DriverDocument reply;
   std::function<void(ByteView)> duplicate;
 
-  State(Connection::State& c, bson::Namespace n, bool keep) : connection(c), ns(std::move(n)), keep_order(keep) {}
+  State(Connection::State& c, bson::Namespace n, InsertOptions o)
+      : connection(c), ns(std::move(n)), options(std::move(o)) {}
 
   Status add(ByteView document, How wanted, const Cancel& cancel) {
     constexpr size_t kOverhead = 128;
@@ -54,7 +71,7 @@ struct Inserter::State {
     if (how == How::kInsert) {
       batch.add(key, bson::View(document));
     } else {
-      add_put(batch, key, document);
+      add_put(batch, key, document, options.overwrite);
       bytes += kOverhead;
     }
     bytes += size;
@@ -65,8 +82,8 @@ struct Inserter::State {
   void begin(How wanted) {
     how = wanted;
     batch.add(how == How::kInsert ? "insert" : "update", ns.collection);
-    batch.add("ordered", keep_order).add("bypassDocumentValidation", true);
-    batch.open("writeConcern").add("w", int32_t{1}).end();
+    batch.add("ordered", options.keep_order).add("bypassDocumentValidation", true);
+    add_write_concern(batch, options.write_concern);
     batch.open_array(how == How::kInsert ? "documents" : "updates");
   }
 
@@ -92,9 +109,8 @@ struct Inserter::State {
   Status check_error(const bson::Document& command, bson::View error) {
     const auto index = static_cast<size_t>(error.int64("index").value_or(0));
     const auto number = static_cast<int>(error.int64("code").value_or(0));
-    if (number == code::kDuplicateKey && duplicate && how == How::kInsert) {
-      const auto documents = command.view().array("documents");
-      const auto refused = documents ? documents->document(std::to_string(index)) : std::nullopt;
+    if (number == code::kDuplicateKey && duplicate && is_by_id(error)) {
+      const auto refused = sent(command, index);
       if (refused) duplicate(refused->bytes());
       if (refused) return {};
     }
@@ -102,22 +118,32 @@ struct Inserter::State {
     return fail(std::move(failure).within(ns.text() + ": the document with _id " + id_of(command, index)));
   }
 
-  std::string id_of(const bson::Document& command, size_t index) const {
+  /// Servers of our versions name the key; a unique index of the user's own is another matter.
+  static bool is_by_id(bson::View error) {
+    const auto key = error.document("keyPattern");
+    return !key || key->find("_id").has_value();
+  }
+
+  /// The document at that place of the command.
+  std::optional<bson::View> sent(const bson::Document& command, size_t index) const {
     const auto array = command.view().array(how == How::kInsert ? "documents" : "updates");
     const auto element = array ? array->document(std::to_string(index)) : std::nullopt;
-    if (!element) return "?";
-    if (how == How::kInsert) return id_text(element->bytes());
-    const auto id = element->find("q._id.$eq");
-    return id ? bson::to_json(*id, bson::JsonMode::kRelaxed) : "?";
+    return !element || how == How::kInsert ? element : element->document("u.0.$replaceWith.$literal");
+  }
+
+  std::string id_of(const bson::Document& command, size_t index) const {
+    const auto document = sent(command, index);
+    return document ? id_text(document->bytes()) : "?";
   }
 };
 
-Inserter::Inserter(Connection& connection, bson::Namespace ns, bool keep_order)
-    : state_(std::make_unique<State>(connection.state(), std::move(ns), keep_order)) {}
+Inserter::Inserter(Connection& connection, bson::Namespace ns, InsertOptions options)
+    : state_(std::make_unique<State>(connection.state(), std::move(ns), std::move(options))) {}
 Inserter::~Inserter() = default;
 
 Status Inserter::add(ByteView document, const Cancel& cancel) {
-  const bool put = bson::has_empty_timestamp(document) && !bson::id_element(document).empty();
+  const bool put =
+      (state_->options.overwrite || bson::has_empty_timestamp(document)) && !bson::id_element(document).empty();
   return state_->add(document, put ? How::kPut : How::kInsert, cancel);
 }
 

@@ -48,18 +48,24 @@ Result<std::vector<FailedIndex>> create_indexes(Connection& connection, const bs
                                                 const std::vector<bson::Document>& indexes,
                                                 bool collection_has_collation, const Cancel& cancel);
 
-/// Collects documents and inserts them unordered (ordered where `keep_order`), without validation by the collection's
-/// validator, with write concern w:1 on the way -- barrier() makes it all durable. Documents with a top-level
+struct InsertOptions {
+  bool keep_order = false;  ///< one after the other, as for a capped collection
+  bool overwrite = false;   ///< documents that have the same `_id`, instead of refusing them; not with `keep_order`
+  /// That each command waits for; barrier() makes it all durable at the end.
+  std::string write_concern = "1";
+};
+
+/// Collects documents and inserts them, without validation by the collection's validator. Documents with a top-level
 /// Timestamp(0,0) are written so that the server keeps it. One thread. A document that the server refuses is an error
 /// that names its `_id`.
 class Inserter {
  public:
-  Inserter(Connection& connection, bson::Namespace ns, bool keep_order);
+  Inserter(Connection& connection, bson::Namespace ns, InsertOptions options);
   ~Inserter();
   Status add(ByteView document, const Cancel& cancel);
   Status flush(const Cancel& cancel);
-  /// Where set, a document whose `_id` is on the target already is passed to `visit` and no error. Not for
-  /// `keep_order`.
+  /// Where set, a document whose `_id` is on the target already is passed to `visit` and no error. Not with
+  /// `keep_order` or `overwrite`.
   void on_duplicate(std::function<void(ByteView)> visit);
 
  private:
@@ -71,17 +77,18 @@ class Inserter {
 /// standalone journalled only.
 Status barrier(Connection& connection, const TargetInfo& target, const Cancel& cancel);
 
-/// Users and roles, given as documents of admin.system.users and admin.system.roles. Existing ones stay as they are,
-/// none is deleted, the login in use is never changed (RULES 16). Uses _mergeAuthzCollections with temporary
-/// collections in admin.
+/// Users and roles, given as documents of admin.system.users and admin.system.roles. Existing ones stay as they are
+/// unless `replace`, none is deleted, the login in use is never changed (RULES 16). Uses _mergeAuthzCollections with
+/// temporary collections in admin.
 struct AuthResult {
-  std::vector<std::string> users_added, users_kept, roles_added, roles_kept;
+  std::vector<std::string> users_added, users_replaced, users_kept, roles_added, roles_replaced, roles_kept;
 };
 Result<AuthResult> merge_users_and_roles(Connection& connection, const TargetInfo& target,
                                          const std::vector<bson::Document>& users,
-                                         const std::vector<bson::Document>& roles, const Cancel& cancel);
+                                         const std::vector<bson::Document>& roles, bool replace, const Cancel& cancel);
 /// The same without writing, for --dry-run.
-Result<AuthResult> plan_users_and_roles(Connection& connection, const std::vector<bson::Document>& users,
-                                        const std::vector<bson::Document>& roles, const Cancel& cancel);
+Result<AuthResult> plan_users_and_roles(Connection& connection, const TargetInfo& target,
+                                        const std::vector<bson::Document>& users,
+                                        const std::vector<bson::Document>& roles, bool replace, const Cancel& cancel);
 
 }  // namespace varve::mongo

@@ -45,7 +45,7 @@ TEST_F(Target, KeepsEveryByte) {
       large.add("_id", id).add("t", bson::Timestamp{}).add("pad", std::string((16u << 20) - 60, 'x'));
     documents.push_back(large.finish());
   }
-  Inserter inserter(*connection_, {kDb, "c"}, false);
+  Inserter inserter(*connection_, {kDb, "c"}, {});
   for (const auto& document : documents) {
     const auto status = inserter.add(document.bytes(), never_);
     ASSERT_TRUE(status) << status.error().message();
@@ -64,7 +64,7 @@ TEST_F(Target, KeepsEveryByte) {
 
 TEST_F(Target, NamesTheRefusedDocument) {
   fill("c", 3);
-  Inserter inserter(*connection_, {kDb, "c"}, false);
+  Inserter inserter(*connection_, {kDb, "c"}, {});
   ASSERT_TRUE(inserter.add(from_json(R"({"_id": 7})").bytes(), never_));
   ASSERT_TRUE(inserter.add(from_json(R"({"_id": 2})").bytes(), never_));
   const auto status = inserter.flush(never_);
@@ -135,7 +135,7 @@ TEST_F(Target, LoadsTimeSeriesByTheirBuckets) {
       EXPECT_TRUE(failed && failed->empty());
     }
   }
-  Inserter inserter(*connection_, {kDb, "system.buckets.copy"}, false);
+  Inserter inserter(*connection_, {kDb, "system.buckets.copy"}, {});
   ASSERT_TRUE(inserter.add((*buckets)[0].bytes(), never_));
   const auto status = inserter.flush(never_);
   ASSERT_TRUE(status) << status.error().message();
@@ -186,9 +186,9 @@ TEST_F(Target, MergesUsersAndLeavesExistingOnes) {
   run(kDb, R"({"dropUser": "added"})");
   run(kDb, R"({"dropRole": "reader"})");
   run(kDb, R"({"updateUser": "kept", "customData": {"changed": true}})");
-  const auto planned = plan_users_and_roles(*connection_, users->documents, roles->documents, never_);
+  const auto planned = plan_users_and_roles(*connection_, *target, users->documents, roles->documents, false, never_);
   ASSERT_TRUE(planned) << planned.error().message();
-  const auto merged = merge_users_and_roles(*connection_, *target, users->documents, roles->documents, never_);
+  const auto merged = merge_users_and_roles(*connection_, *target, users->documents, roles->documents, false, never_);
   ASSERT_TRUE(merged) << merged.error().message();
   EXPECT_EQ(merged->users_added, std::vector<std::string>{"varve_test.added"});
   EXPECT_EQ(merged->users_kept, std::vector<std::string>{"varve_test.kept"});

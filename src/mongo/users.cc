@@ -16,6 +16,10 @@ std::string id_of(bson::View document) {
   return std::string(document.string("_id").value_or(""));
 }
 
+bool names(const std::vector<std::string>& ids, bson::View document) {
+  return std::ranges::find(ids, id_of(document)) != ids.end();
+}
+
 /// Which of these users (`kind` "user") or roles ("role") are on the target already, by their "db.name". Asked for by
 /// name, since that is what a restorer may do; reading admin.system.roles is not.
 Result<std::set<std::string>> present(Connection& connection, const std::string& kind,
@@ -42,23 +46,25 @@ Result<std::set<std::string>> present(Connection& connection, const std::string&
   return ids;
 }
 
+/// Where each of them goes: to those that are added, replaced or kept.
 void divide(const std::vector<bson::Document>& documents, const std::set<std::string>& present,
-            std::vector<std::string>& added, std::vector<std::string>& kept) {
+            const std::string& untouchable, std::vector<std::string>& added, std::vector<std::string>* replaced,
+            std::vector<std::string>& kept) {
   for (const auto& document : documents) {
     auto id = id_of(document);
-    (present.contains(id) ? kept : added).push_back(std::move(id));
+    auto& where = id == untouchable ? kept : !present.contains(id) ? added : replaced != nullptr ? *replaced : kept;
+    where.push_back(std::move(id));
   }
 }
 
 Result<AuthResult> divide_all(Connection& connection, const std::string& login,
                               const std::vector<bson::Document>& users, const std::vector<bson::Document>& roles,
-                              const Cancel& cancel) {
-  TRY_ASSIGN(auto users_there, present(connection, "user", users, cancel));
+                              bool replace, const Cancel& cancel) {
+  TRY_ASSIGN(const auto users_there, present(connection, "user", users, cancel));
   TRY_ASSIGN(const auto roles_there, present(connection, "role", roles, cancel));
-  users_there.insert(login);
   AuthResult result;
-  divide(users, users_there, result.users_added, result.users_kept);
-  divide(roles, roles_there, result.roles_added, result.roles_kept);
+  divide(users, users_there, login, result.users_added, replace ? &result.users_replaced : nullptr, result.users_kept);
+  divide(roles, roles_there, "", result.roles_added, replace ? &result.roles_replaced : nullptr, result.roles_kept);
   return result;
 }
 
@@ -74,13 +80,12 @@ class TempCollections {
   TempCollections& operator=(const TempCollections&) = delete;
 
   Status fill(const bson::Namespace& ns, const std::vector<bson::Document>& documents,
-              const std::vector<std::string>& wanted, const Cancel& cancel) {
+              const std::vector<std::string>& added, const std::vector<std::string>& replaced, const Cancel& cancel) {
     TRY(drop_collection(connection_, ns, cancel));
     TRY(create_collection(connection_, ns, {}, {}, cancel));
-    Inserter inserter(connection_, ns, false);
+    Inserter inserter(connection_, ns, {});
     for (const auto& document : documents) {
-      if (std::ranges::find(wanted, id_of(document)) == wanted.end()) continue;
-      TRY(inserter.add(document.bytes(), cancel));
+      if (names(added, document) || names(replaced, document)) TRY(inserter.add(document.bytes(), cancel));
     }
     return inserter.flush(cancel);
   }
@@ -105,23 +110,60 @@ Status merge(Connection& connection, bool replica_set, const Cancel& cancel) {
   return {};
 }
 
+bson::Builder command_on(const char* command, const char* kind, bson::View user_or_role) {
+  bson::Builder builder;
+  builder.add(command, user_or_role.string(kind).value_or(""));
+  return builder;
+}
+
+/// A role changes in place: dropping it would take it from all who have it.
+Status replace_role(Connection& connection, bson::View role, const Cancel& cancel) {
+  auto command = command_on("updateRole", "role", role);
+  for (const char* field : {"privileges", "roles", "authenticationRestrictions"}) {
+    if (const auto value = role.array(field)) command.add_array(field, *value);
+  }
+  auto reply = connection.command(role.string("db").value_or(""), command.finish(), cancel);
+  if (!reply) return fail(std::move(reply).error().within("role " + id_of(role)));
+  return {};
+}
+
+/// A user's credentials can only be brought back by a merge, which leaves those that exist alone.
+Status make_way(Connection& connection, bson::View user, const Cancel& cancel) {
+  auto command = command_on("dropUser", "user", user);
+  auto reply = connection.command(user.string("db").value_or(""), command.finish(), cancel);
+  if (!reply) return fail(std::move(reply).error().within("user " + id_of(user)));
+  return {};
+}
+
 }  // namespace
 
 Result<AuthResult> merge_users_and_roles(Connection& connection, const TargetInfo& target,
                                          const std::vector<bson::Document>& users,
-                                         const std::vector<bson::Document>& roles, const Cancel& cancel) {
-  TRY_ASSIGN(auto result, divide_all(connection, target.user, users, roles, cancel));
-  if (result.users_added.empty() && result.roles_added.empty()) return result;
+                                         const std::vector<bson::Document>& roles, bool replace, const Cancel& cancel) {
+  TRY_ASSIGN(auto result, divide_all(connection, target.user, users, roles, replace, cancel));
+  for (const auto& role : roles) {
+    if (names(result.roles_replaced, role)) TRY(replace_role(connection, role, cancel));
+  }
+  if (result.users_added.empty() && result.roles_added.empty() && result.users_replaced.empty()) return result;
   TempCollections temporary(connection);
-  TRY(temporary.fill(kTempUsers, users, result.users_added, cancel));
-  TRY(temporary.fill(kTempRoles, roles, result.roles_added, cancel));
-  TRY(merge(connection, target.replica_set, cancel));
+  TRY(temporary.fill(kTempUsers, users, result.users_added, result.users_replaced, cancel));
+  TRY(temporary.fill(kTempRoles, roles, result.roles_added, {}, cancel));
+  for (const auto& user : users) {
+    if (names(result.users_replaced, user)) TRY(make_way(connection, user, cancel));
+  }
+  auto merged = merge(connection, target.replica_set, cancel);
+  if (!merged && !result.users_replaced.empty()) {
+    return fail(
+        std::move(merged).error().hint("users to be replaced are gone from the target; --users brings them back"));
+  }
+  TRY(merged);
   return result;
 }
 
-Result<AuthResult> plan_users_and_roles(Connection& connection, const std::vector<bson::Document>& users,
-                                        const std::vector<bson::Document>& roles, const Cancel& cancel) {
-  return divide_all(connection, "", users, roles, cancel);
+Result<AuthResult> plan_users_and_roles(Connection& connection, const TargetInfo& target,
+                                        const std::vector<bson::Document>& users,
+                                        const std::vector<bson::Document>& roles, bool replace, const Cancel& cancel) {
+  return divide_all(connection, target.user, users, roles, replace, cancel);
 }
 
 }  // namespace varve::mongo

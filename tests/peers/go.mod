@@ -1,3 +1,5 @@
+// Built with GOEXPERIMENT=nojsonv2, as restic's releases are: with encoding/json/v2, on by default from Go 1.27, a name that
+// is no UTF-8 is written into trees in other bytes, so that nothing deduplicates against what stock restic stored.
 module varve.test/peers
 
 go 1.26

@@ -58,7 +58,7 @@ class Server : public ::testing::Test {
   }
 
   void fill(const std::string& collection, int count, size_t padding = 100) {
-    Inserter inserter(*connection_, {kDb, collection}, true);
+    Inserter inserter(*connection_, {kDb, collection}, {.keep_order = true});
     const std::string pad(padding, 'x');
     for (int i = 0; i < count; ++i) {
       bson::Builder b;
