@@ -40,7 +40,7 @@ def make_small(folder, count):
         (parent / f"file{number:06}.txt").write_bytes(_text(rng, words, rng.randint(1 << 10, 8 << 10)))
 
 
-def make_generation(folder, number, files=24, size=3 << 20):
+def make_generation(folder, number, files=24, size=24 << 20):
     """The `number`-th state of a folder of which half is replaced each time."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(files):

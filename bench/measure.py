@@ -23,6 +23,7 @@ class Cost:
     server_cpu: float   # of the database server meanwhile
     rss: int            # the peak of the commands, in bytes, added up
     stored: int = 0     # bytes that were added to the storage
+    opening: float = 0  # seconds of it that opening the repository took, where that is told apart
 
 
 def _cpu(pid):

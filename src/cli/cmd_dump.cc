@@ -1,13 +1,11 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/context.h"
+#include "cli/destination.h"
 #include "files/dump.h"
 #include "files/paths.h"
-#include "storage/atomic_file.h"
 
 namespace varve::cli {
 
@@ -17,72 +15,6 @@ struct DumpWords {
   SnapshotOptions snapshot;
   std::string path, archive = "tar", target;
 };
-
-/// Where the bytes go.
-class Destination {
- public:
-  virtual ~Destination() = default;
-  virtual Status write(ByteView bytes) = 0;
-  /// All are there.
-  virtual Status finish() { return {}; }
-};
-
-class StandardOutput final : public Destination {
- public:
-  explicit StandardOutput(Output& output) : output_(output) {}
-  Status write(ByteView bytes) override { return output_.write(as_text(bytes)); }
-
- private:
-  Output& output_;
-};
-
-/// A pipe or a device: there is nothing to be replaced.
-class Stream final : public Destination {
- public:
-  Stream(storage::posix::Fd file, std::string path, const Cancel& cancel)
-      : file_(std::move(file)), path_(std::move(path)), cancel_(cancel) {}
-  Status write(ByteView bytes) override {
-    const ByteView pieces[] = {bytes};
-    return storage::posix::write_all(file_, path_, pieces, cancel_);
-  }
-
- private:
-  const storage::posix::Fd file_;
-  const std::string path_;
-  const Cancel& cancel_;
-};
-
-/// A file that is there only when it is whole; one of that name stays until then.
-class WholeFile final : public Destination {
- public:
-  WholeFile(storage::Replacement file, const Cancel& cancel) : file_(std::move(file)), cancel_(cancel) {}
-  Status write(ByteView bytes) override { return file_.write(bytes, cancel_); }
-  Status finish() override { return file_.publish(); }
-
- private:
-  storage::Replacement file_;
-  const Cancel& cancel_;
-};
-
-Result<std::unique_ptr<Destination>> open_destination(const std::string& path, Output& output, const Cancel& cancel) {
-  std::unique_ptr<Destination> destination;
-  struct stat info;
-  if (path.empty()) {
-    destination = std::make_unique<StandardOutput>(output);
-  } else if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
-    TRY_ASSIGN(auto file, storage::posix::open_file(path, O_WRONLY));
-    destination = std::make_unique<Stream>(std::move(file), path, cancel);
-  } else {
-    auto file = storage::Replacement::begin(path);
-    if (!file && file.error().kind() == ErrorKind::kDenied) {
-      return fail(std::move(file).error().hint("a new file is made beside " + path + " until it is whole; `> " + path +
-                                               "` in place of --target writes into the one that is there"));
-    }
-    TRY(file);
-    destination = std::make_unique<WholeFile>(std::move(*file), cancel);
-  }
-  return destination;
-}
 
 bool is_for_terminal(const DumpWords& words) {
   return words.target.empty() && ::isatty(STDOUT_FILENO) == 1;
@@ -119,7 +51,8 @@ Result<int> dump(Context& context, const DumpWords& words) {
         Error(ErrorKind::kInvalidInput, "\"" + path + "\" is a folder, and an archive is nothing for a terminal")
             .hint("send the output elsewhere, or name a file with --target"));
   }
-  TRY_ASSIGN(const auto to, open_destination(words.target, context.output(), repository.cancel));
+  TRY_ASSIGN(const auto to, open_destination(words.target, storage::Replacement::Access::kAsBefore, context.output(),
+                                             repository.cancel));
   const auto sink = [&](ByteView bytes) { return to->write(bytes); };
   auto done = is_folder ? dump_folder(context, repository, *node.subtree, path, words, sink)
                         : files::dump_file(*repository, node, sink, repository.cancel);

@@ -1,9 +1,11 @@
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/context.h"
+#include "cli/destination.h"
 #include "cli/format.h"
 #include "cli/merge_words.h"
 #include "job/export.h"
@@ -12,30 +14,99 @@ namespace varve::cli {
 
 namespace {
 
-struct ExportOptions {
+constexpr const char* kStandardOutput = "-";
+
+struct ExportWords {
   SnapshotOptions snapshot;
-  std::string out;
-  bool merged = false;
+  std::string out, archive;
+  bool gzip = false, merged = false;
   MergeWords merge;
+
+  bool to_standard_output() const { return archive == kStandardOutput; }
+  const std::string& place() const { return archive.empty() ? out : archive; }
 };
 
-Result<int> run_export(Context& context, const ExportOptions& options) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
-  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, options.snapshot));
-  TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
-  TRY_ASSIGN(const auto merge, merge_options(options.merge));
+Status check(const Output& output, const ExportWords& words) {
+  if (words.out.empty() == words.archive.empty()) {
+    return fail(
+        Error(ErrorKind::kInvalidInput, "where to is not clear")
+            .hint("--out DIR for a folder, --archive=FILE for an archive, --archive for one on standard output"));
+  }
+  if (!words.to_standard_output()) return {};
+  if (output.json()) {
+    return fail(ErrorKind::kInvalidInput, "--json and an archive both want standard output: give --archive=FILE");
+  }
+  if (::isatty(STDOUT_FILENO) == 1) {
+    return fail(Error(ErrorKind::kInvalidInput, "an archive is nothing for a terminal")
+                    .hint("send the output elsewhere, or name a file with --archive=FILE"));
+  }
+  return {};
+}
+
+/// The writer, and what it writes to.
+struct Destinations {
+  std::unique_ptr<Destination> stream;  // of an archive
+  std::unique_ptr<dump::DumpWriter> writer;
+};
+
+Result<Destinations> open(Output& output, const ExportWords& words, const Cancel& cancel) {
+  Destinations made;
+  if (words.archive.empty()) {
+    TRY_ASSIGN(auto folder, dump::Directory::create(words.out));
+    made.writer = dump::folder_writer(std::move(folder), words.gzip);
+    return made;
+  }
+  TRY_ASSIGN(made.stream, open_destination(words.to_standard_output() ? "" : words.archive,
+                                           storage::Replacement::Access::kOwner, output, cancel));
+  made.writer = dump::archive_writer([to = made.stream.get()](ByteView bytes) { return to->write(bytes); }, words.gzip);
+  return made;
+}
+
+std::string how_to_load(const ExportWords& words) {
+  const std::string gzip = words.gzip ? "--gzip " : "";
+  return words.archive.empty() ? fmt::format("mongorestore --oplogReplay {}{}", gzip, words.out)
+                               : fmt::format("mongorestore --oplogReplay {}--archive={}", gzip, words.archive);
+}
+
+void print(Output& output, const ExportWords& words, const repo::Snapshot& snapshot, const job::ExportResult& result) {
+  if (!words.to_standard_output()) {
+    output.line(fmt::format("exported {} to {}: {}, {} of documents", snapshot.id.short_hex(), words.place(),
+                            plural(result.files, "file"), format_size(result.bytes)));
+    output.line("  load it with: " + how_to_load(words));
+  }
+  constexpr const char* kCredentials = "it holds users and their credentials, unencrypted: keep it safe";
+  if (!result.holds_credentials) return;
+  if (words.to_standard_output()) {
+    output.warning(kCredentials);
+  } else {
+    output.line(fmt::format("  {}", kCredentials));
+  }
+}
+
+Result<int> run_export(Context& context, const ExportWords& words) {
   auto& output = context.output();
-  TRY_ASSIGN(const auto result, options.merged
-                                    ? job::export_merged(backup, options.out, merge, output, repository.cancel)
-                                    : job::export_dump(backup, options.out, output, repository.cancel));
-  output.line(fmt::format("exported {} to {}: {}, {}", snapshot.id.short_hex(), options.out,
-                          plural(result.files, "file"), format_size(result.bytes)));
-  output.line(fmt::format("  load it with: mongorestore --oplogReplay {}", options.out));
-  if (result.holds_credentials) output.line("  it holds users and their credentials, unencrypted: keep it safe");
-  for (const auto& remark : result.remarks) output.warning(remark);
-  for (const auto& loss : result.losses) output.warning(loss);
+  TRY(check(output, words));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
+  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
+  TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
+  TRY_ASSIGN(const auto merge, merge_options(words.merge));
+  TRY_ASSIGN(const auto source,
+             words.merged ? job::as_merged(backup, merge, repository.cancel) : job::as_read(backup, repository.cancel));
+  if (!words.gzip && !words.to_standard_output()) TRY(check_free_space(words.place(), job::bytes_of(*source)));
+  TRY_ASSIGN(const auto to, open(output, words, repository.cancel));
+  auto exported = job::export_dump(*source, *to.writer, output, repository.cancel);
+  if (output.lost()) return kFailed;  // said in the end
+  TRY_ASSIGN(const auto result, std::move(exported));
+  if (to.stream) TRY(to.stream->finish());
+  print(output, words, snapshot, result);
+  if (!words.merged) {
+    for (const auto& remark : job::replay_remarks(backup)) output.warning(remark);
+  }
   auto skipped = nlohmann::ordered_json::array();
-  for (const auto& loss : result.losses) skipped.push_back({{"what", "snapshot"}, {"reason", loss}});
+  for (const auto& loss : result.losses) {
+    output.warning(loss);
+    skipped.push_back({{"what", "snapshot"}, {"reason", loss}});
+  }
   const bool complete = result.losses.empty();
   const int code = complete ? kOk : kIncomplete;
   output.object({{"message_type", "summary"},
@@ -52,19 +123,22 @@ Result<int> run_export(Context& context, const ExportOptions& options) {
 }  // namespace
 
 void add_export(Command& app, Context& context) {
-  auto* command = app.add_subcommand("export", "write a backup out as a mongodump folder");
+  auto* command = app.add_subcommand("export", "write a backup out as a mongodump folder or archive");
   command->footer(
       "Examples:\n"
       "  varve export latest --out /tmp/dump && mongorestore --oplogReplay /tmp/dump\n"
+      "  varve export latest --archive --gzip | mongorestore --oplogReplay --archive --gzip\n"
       "  varve export latest --out /tmp/final --merged");
-  auto options = std::make_shared<ExportOptions>();
-  add_snapshot_options(*command, options->snapshot);
-  command->add_option("--out,-o", options->out, "a new or empty folder")->required()->type_name("DIR");
-  command->add_flag("--merged", options->merged,
+  auto words = std::make_shared<ExportWords>();
+  add_snapshot_options(*command, words->snapshot);
+  command->add_option("--out,-o", words->out, "a new or empty folder")->type_name("DIR");
+  command->add_optional("--archive", words->archive, kStandardOutput,
+                        "mongodump's archive on standard output, or as --archive=FILE in a file");
+  command->add_flag("--gzip", words->gzip, "compressed, as by mongodump --gzip");
+  command->add_flag("--merged", words->merged,
                     "the final documents, with what changed while the backup was read worked in, and an empty oplog");
-  add_merge_options(*command, options->merge);
-  command->callback(
-      [&context, options] { context.run = [&context, options] { return run_export(context, *options); }; });
+  add_merge_options(*command, words->merge);
+  command->callback([&context, words] { context.run = [&context, words] { return run_export(context, *words); }; });
 }
 
 }  // namespace varve::cli

@@ -78,6 +78,11 @@ Option* Command::add_choice(const std::string& names, std::string& value, const 
   return keep(option);
 }
 
+Option* Command::add_optional(const std::string& names, std::string& value, const std::string& alone,
+                              const std::string& what) {
+  return keep(app_.add_flag(names + "{" + alone + "}", value, what));
+}
+
 Option* Command::get_option(const std::string& name) {
   const CLI::Option* wanted = app_.get_option(name);
   const auto found = std::ranges::find(options_, wanted, [](const Option& option) { return &option.option_; });

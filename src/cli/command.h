@@ -57,6 +57,8 @@ class Command {
   /// first of them.
   Option* add_choice(const std::string& names, std::string& value, const std::vector<std::string>& choices,
                      const std::string& what);
+  /// The same for any word; by its `names` alone it is `alone`.
+  Option* add_optional(const std::string& names, std::string& value, const std::string& alone, const std::string& what);
   Option* get_option(const std::string& name);
 
   /// The examples, under a heading.

@@ -131,6 +131,7 @@ void add_diff(Command& app, Context& context);
 void add_dump(Command& app, Context& context);
 void add_check(Command& app, Context& context);
 void add_unlock(Command& app, Context& context);
+void add_doctor(Command& app, Context& context);
 void add_backup(Command& app, Context& context);
 void add_restore(Command& app, Context& context);
 void add_verify(Command& app, Context& context);

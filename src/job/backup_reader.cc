@@ -66,9 +66,17 @@ const repo::Node* BackupReader::file(const std::string& db, const std::string& n
   return found == database->second.end() ? nullptr : &found->second;
 }
 
+const repo::Node* BackupReader::data_file(const bson::Namespace& ns) const {
+  return file(ns.db, dump::escape_collection(ns.collection) + ".bson");
+}
+
+const repo::Node* BackupReader::metadata_file(const bson::Namespace& ns) const {
+  return file(ns.db, dump::escape_collection(ns.collection) + ".metadata.json");
+}
+
 Result<repo::Node> BackupReader::data(const collection::CollectionEntry& entry, const Cancel& cancel) const {
   TRY(cancel.check());
-  const auto* found = file(entry.ns.db, dump::escape_collection(entry.ns.collection) + ".bson");
+  const auto* found = data_file(entry.ns);
   if (found == nullptr) {
     return fail(ErrorKind::kCorrupt, "the documents of " + entry.ns.text() + " are missing from the snapshot");
   }
@@ -86,7 +94,7 @@ std::vector<std::string> BackupReader::losses(const Cancel& cancel) const {
     losses.emplace_back("what server the documents are of (prelude.json) is missing from the snapshot");
   }
   for (const auto& entry : manifest_.collections) {
-    const auto* metadata = file(entry.ns.db, dump::escape_collection(entry.ns.collection) + ".metadata.json");
+    const auto* metadata = metadata_file(entry.ns);
     if (metadata == nullptr ? entry.type == "view" : metadata->size == 0) {
       losses.push_back("options and indexes of " + entry.ns.text() + " are missing from the snapshot");
     }

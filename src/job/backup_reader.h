@@ -23,6 +23,9 @@ class BackupReader {
   /// The file of a collection's documents. kCorrupt if it is missing, or is not of the size that the manifest tells, as
   /// where a repair of the repository took out what was lost.
   Result<repo::Node> data(const collection::CollectionEntry& entry, const Cancel& cancel) const;
+  /// The files of a collection as they are; null if the snapshot lacks them.
+  const repo::Node* data_file(const bson::Namespace& ns) const;
+  const repo::Node* metadata_file(const bson::Namespace& ns) const;
   /// Everything that a repair has left incomplete, in words for the user; empty for a backup as it was made.
   std::vector<std::string> losses(const Cancel& cancel) const;
   /// A node by its path below folder().

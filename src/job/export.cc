@@ -4,11 +4,8 @@
 #include <atomic>
 #include <mutex>
 
-#include <fmt/format.h>
-
 #include "base/task_group.h"
-#include "bson/view.h"
-#include "dump/directory.h"
+#include "job/layout.h"
 
 namespace varve::job {
 
@@ -16,111 +13,99 @@ namespace {
 
 constexpr unsigned kWorkers = 2;
 
-struct FileToWrite {
-  std::string path;  // below the folder
-  repo::Node node;
-};
-
-uint64_t count_documents(ByteView documents) {
-  uint64_t count = 0;
-  while (const auto size = bson::check_framing(documents)) {
-    documents = documents.subspan(*size);
-    ++count;
-  }
-  return count;
-}
-
 class Export {
  public:
-  Export(const BackupReader& backup, Reporter& reporter) : backup_(backup), reporter_(reporter) {}
+  Export(const ExportSource& source, dump::DumpWriter& writer, Reporter& reporter)
+      : source_(source), writer_(writer), reporter_(reporter), total_(bytes_of(source)) {}
 
-  Result<ExportResult> run(const std::string& out, const Cancel& cancel) {
-    TRY_ASSIGN(const auto dump, backup_.node("dump", cancel));
-    TRY(collect(dump, "", cancel));
-    std::ranges::stable_sort(files_, std::greater{}, [](const auto& file) { return file.node.size; });
-    TRY_ASSIGN(auto folder, dump::Directory::create(out));
-    TaskGroup group(cancel);
-    for (unsigned i = 0; i < kWorkers; ++i) {
-      group.spawn([&](const Cancel& stop) -> Status {
-        for (size_t index; (index = next_++) < files_.size();) TRY(write(folder, files_[index], stop));
-        return {};
-      });
+  Result<ExportResult> run(const Cancel& cancel) {
+    TRY_ASSIGN(const auto contents, source_.contents(cancel));
+    TRY(writer_.begin(contents));
+    std::vector<size_t> first, rest;
+    for (size_t i = 0; i < source_.items().size(); ++i) {
+      (is_of_the_server(source_.items()[i].ns) ? first : rest).push_back(i);
     }
-    TRY(group.wait());
-    result_.losses = backup_.losses(cancel);
+    std::ranges::stable_sort(rest, std::greater{}, [this](size_t i) { return source_.items()[i].bytes; });
+    for (const size_t item : first) TRY(write(item, cancel));
+    TRY(write_all(rest, cancel));
+    TRY(write_stream(
+        dump::kOplog, [this](const auto& visit, const Cancel& stop) { return source_.read_oplog(visit, stop); },
+        cancel));
+    TRY(writer_.finish());
+    result_.losses = source_.losses(cancel);
     TRY(cancel.check());
-    if (oplog_entries_ != backup_.manifest().oplog_entries) {
-      result_.losses.push_back(fmt::format("the oplog of the backup's window has {} entries, not {}",
-                                           oplog_entries_.load(), backup_.manifest().oplog_entries));
-    }
-    for (const auto& reason : backup_.manifest().needs_varve) {
-      result_.remarks.push_back("mongorestore --oplogReplay will not reach the backup's moment: " + reason);
-    }
+    result_.files = writer_.files();
     return std::move(result_);
   }
 
  private:
-  Status collect(const repo::Node& folder, const std::string& prefix, const Cancel& cancel) {
-    if (!folder.subtree) return {};
-    TRY_ASSIGN(const auto nodes, backup_.repository().load_tree(*folder.subtree, cancel));
-    for (const auto& node : nodes) {
-      const auto path = prefix + node.name;
-      if (node.type == repo::NodeType::kDir) {
-        TRY(collect(node, path + "/", cancel));
-      } else if (node.type == repo::NodeType::kFile) {
-        total_ += node.size;
-        result_.holds_credentials |= path == "admin/system.users.bson" && node.size > 0;
-        files_.push_back({path, node});
-      }
+  Status write_all(const std::vector<size_t>& items, const Cancel& cancel) {
+    std::atomic<size_t> next{0};
+    TaskGroup group(cancel);
+    for (unsigned i = 0; i < (writer_.takes_several_streams() ? kWorkers : 1); ++i) {
+      group.spawn([&](const Cancel& stop) -> Status {
+        for (size_t n; (n = next++) < items.size();) TRY(write(items[n], stop));
+        return {};
+      });
     }
-    return {};
+    return group.wait();
   }
 
-  Status write(dump::Directory& folder, const FileToWrite& file, const Cancel& cancel) {
-    auto opened = [&] {
-      std::lock_guard lock(mutex_);
-      return folder.file(file.path);
-    }();
-    TRY(opened);
-    for (const auto& id : file.node.content) {
-      TRY(cancel.check());
-      TRY_ASSIGN(const auto blob, backup_.repository().load_blob(repo::BlobType::kData, id, cancel));
-      TRY(opened->write(blob));
-      if (file.path == "oplog.bson") oplog_entries_ += count_documents(blob);
-      report(file.path, blob.size());
-    }
-    TRY(opened->commit());
-    std::lock_guard lock(mutex_);
-    ++result_.files;
-    return {};
+  Status write(size_t item, const Cancel& cancel) {
+    return write_stream(
+        source_.items()[item].ns,
+        [&](const auto& visit, const Cancel& stop) { return source_.read(item, visit, stop); }, cancel);
   }
 
-  void report(const std::string& path, uint64_t bytes) {
+  template <typename Read>
+  Status write_stream(const bson::Namespace& ns, const Read& read, const Cancel& cancel) {
+    TRY_ASSIGN(const auto stream, writer_.open(ns));
+    const ExportSource::Visit visit = [&](ByteView documents) -> Status {
+      TRY(stream->write(documents));
+      report(ns, documents.size());
+      return {};
+    };
+    TRY(read(visit, cancel));
+    return stream->finish();
+  }
+
+  void report(const bson::Namespace& ns, uint64_t bytes) {
     std::lock_guard lock(mutex_);
     result_.bytes += bytes;
+    result_.holds_credentials |= bytes > 0 && ns == bson::Namespace{"admin", "system.users"};
     reporter_.progress({.action = "export",
-                        .item = path,
+                        .item = ns == dump::kOplog ? "oplog" : ns.text(),
                         .bytes = result_.bytes,
-                        .bytes_total = total_,
-                        .items = result_.files,
-                        .items_total = files_.size()});
+                        .bytes_total = total_});
   }
 
-  const BackupReader& backup_;
+  const ExportSource& source_;
+  dump::DumpWriter& writer_;
   Reporter& reporter_;
-  std::vector<FileToWrite> files_;
-  uint64_t total_ = 0;
-  std::atomic<size_t> next_{0};
-  std::atomic<uint64_t> oplog_entries_{0};
-  std::mutex mutex_;  // guards result_ and the folder
+  const uint64_t total_;
+  std::mutex mutex_;  // guards result_
   ExportResult result_;
 };
 
 }  // namespace
 
-Result<ExportResult> export_dump(const BackupReader& backup, const std::string& out, Reporter& reporter,
+Result<ExportResult> export_dump(const ExportSource& source, dump::DumpWriter& writer, Reporter& reporter,
                                  const Cancel& cancel) {
-  return Export(backup, reporter).run(out, cancel);
+  return Export(source, writer, reporter).run(cancel);
+}
+
+std::vector<std::string> replay_remarks(const BackupReader& backup) {
+  std::vector<std::string> remarks;
+  for (const auto& reason : backup.manifest().needs_varve) {
+    remarks.push_back("mongorestore --oplogReplay will not reach the backup's moment: " + reason);
+  }
+  return remarks;
+}
+
+uint64_t bytes_of(const ExportSource& source) {
+  uint64_t bytes = 0;
+  for (const auto& item : source.items()) bytes += item.bytes;
+  return bytes;
 }
 
 }  // namespace varve::job

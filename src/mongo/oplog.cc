@@ -52,6 +52,34 @@ Result<bson::Timestamp> oplog_start(Connection& connection, bson::Timestamp majo
   return start;
 }
 
+namespace {
+
+Result<bson::Timestamp> entry_at_end(Connection& connection, int32_t direction, const Cancel& cancel) {
+  bson::Builder find;
+  find.add("find", "oplog.rs").open("sort").add("$natural", direction).end().add("limit", int32_t{1});
+  find.open("projection").add("ts", int32_t{1}).end();
+  find.open("readConcern").add("level", "local").end();
+  TRY_ASSIGN(const auto found, all_results(connection, "local", find.finish(), cancel));
+  const auto at = found.documents.empty() ? std::nullopt : found.documents.front().view().timestamp("ts");
+  if (!at) return fail(ErrorKind::kUnavailable, connection.host() + ": its oplog is empty");
+  return *at;
+}
+
+}  // namespace
+
+Result<OplogExtent> oplog_extent(Connection& connection, const Cancel& cancel) {
+  OplogExtent extent;
+  TRY_ASSIGN(extent.oldest, entry_at_end(connection, 1, cancel));
+  TRY_ASSIGN(extent.newest, entry_at_end(connection, -1, cancel));
+  bson::Builder stats;
+  stats.add("collStats", "oplog.rs");
+  if (const auto reply = connection.command("local", stats.finish(), cancel)) {
+    extent.used = static_cast<uint64_t>(reply->view().int64("size").value_or(0));
+    extent.limit = static_cast<uint64_t>(reply->view().int64("maxSize").value_or(0));
+  }
+  return extent;
+}
+
 struct OplogTail::State {
   Connection::State& connection;
   bson::Timestamp reached;

@@ -13,6 +13,16 @@ namespace varve::mongo {
 /// `majority`.
 Result<bson::Timestamp> oplog_start(Connection& connection, bson::Timestamp majority, const Cancel& cancel);
 
+/// What a member's oplog holds.
+struct OplogExtent {
+  bson::Timestamp oldest, newest;
+  uint64_t used = 0, limit = 0;  ///< bytes; 0 where they cannot be read
+
+  /// Whether old entries have begun to go; true where that is not known.
+  bool full() const { return limit == 0 || used >= limit / 10 * 9; }
+};
+Result<OplogExtent> oplog_extent(Connection& connection, const Cancel& cancel);
+
 /// Reads the oplog from an instant on, entry by entry, tailing. The first entry must be the one at that very instant:
 /// proof that nothing before it has rolled over. One thread.
 class OplogTail {

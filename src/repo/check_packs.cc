@@ -16,7 +16,7 @@ using storage::FileType;
 
 namespace {
 
-constexpr uint64_t kSegment = 16u << 20;  // read at once, unless one blob is larger: bounds a thread's memory
+constexpr uint64_t kSegment = 2u << 20;  // read at once, unless one blob is larger: about what stays in a core's cache
 constexpr unsigned kMaxThreads = 16;
 constexpr unsigned kMaxUnavailable = 10;
 constexpr size_t kManyBlobs = 100'000;

@@ -59,13 +59,14 @@ Result<posix::Fd> open_like(const struct stat& before, const std::string& path) 
 
 }  // namespace
 
-Result<Replacement> Replacement::begin(const std::string& path) {
+Result<Replacement> Replacement::begin(const std::string& path, Access access) {
   auto real = real_path(path);
   auto temporary = temporary_name(real);
   struct stat before;
-  const bool exists = ::stat(real.c_str(), &before) == 0;
-  TRY_ASSIGN(auto file,
-             exists ? open_like(before, temporary) : posix::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0666));
+  const bool like_before = access == Access::kAsBefore && ::stat(real.c_str(), &before) == 0;
+  const mode_t mode = access == Access::kOwner ? 0600 : 0666;
+  TRY_ASSIGN(auto file, like_before ? open_like(before, temporary)
+                                    : posix::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, mode));
   return Replacement(std::move(real), std::move(temporary), std::move(file));
 }
 

@@ -13,12 +13,15 @@ namespace varve::storage {
 Status write_new_file(const std::string& path, Payload payload, const Cancel& cancel);
 
 /// A file that comes bit by bit and takes its name only when all of it has reached the disk; what has that name till
-/// then is as it was, and stays so if this goes before. It gets the mode of what it replaces, and the owner where that
-/// may be.
+/// then is as it was, and stays so if this goes before.
 class Replacement {
  public:
+  enum class Access : uint8_t {
+    kAsBefore,  ///< the mode of what it replaces, and the owner where that may be; else what the umask leaves
+    kOwner,     ///< nobody else may read it, whatever was there
+  };
   /// `path` names a regular file, perhaps by a symbolic link, or nothing yet.
-  static Result<Replacement> begin(const std::string& path);
+  static Result<Replacement> begin(const std::string& path, Access access = Access::kAsBefore);
   ~Replacement();
   Replacement(Replacement&& other) noexcept;
   Replacement& operator=(Replacement&&) = delete;

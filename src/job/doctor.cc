@@ -1,0 +1,201 @@
+#include "job/doctor.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "mongo/catalog.h"
+#include "mongo/cursor.h"
+#include "mongo/server.h"
+
+namespace varve::job {
+
+namespace {
+
+using State = Checked::State;
+using Seconds = std::chrono::seconds;
+
+constexpr auto kMajorityPatience = Seconds(10);
+constexpr uint64_t kSample = 64u << 20;
+constexpr int kOplogTimes = 3;  // the oplog should hold so many backups
+constexpr auto kClockTolerance = Seconds(5);
+constexpr uint64_t kLeastRate = 1u << 20;  // bytes a second, where the sample was too small to tell
+
+std::string shown(std::chrono::nanoseconds duration) {
+  const auto seconds = std::chrono::duration_cast<Seconds>(duration).count();
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
+  return fmt::format("{} h", seconds / 3600);
+}
+
+class Examination {
+ public:
+  Examination(const DoctorOptions& options, const Clock& clock) : options_(options), clock_(clock) {}
+
+  Result<DoctorResult> run(const Cancel& cancel) {
+    if (find_source(cancel) && connect(cancel)) {
+      check_login(cancel);
+      check_clock(cancel);
+      const bool listed = check_catalog(cancel);
+      if (replica_set()) {
+        check_majority(cancel);
+        if (listed) check_oplog(cancel);
+      } else {
+        note(State::kWarning, "oplog",
+             "a standalone has none: a backup is consistent only if nothing is written meanwhile, and says so",
+             {"a replica set of one member has an oplog: start it with --replSet and run rs.initiate()"});
+      }
+    }
+    TRY(cancel.check());
+    return std::move(result_);
+  }
+
+ private:
+  bool replica_set() const { return result_.source->kind == mongo::Kind::kReplicaSet; }
+
+  void note(State state, std::string about, std::string sentence, std::vector<std::string> hints = {}) {
+    result_.checks.push_back({std::move(about), state, std::move(sentence), std::move(hints)});
+  }
+  void bad(std::string about, const Error& error) {
+    note(State::kBad, std::move(about), error.message(), error.hints());
+  }
+
+  bool find_source(const Cancel& cancel) {
+    auto source = mongo::choose_source(options_.uri, options_.member, cancel);
+    if (!source) return bad("server", source.error()), false;
+    result_.source = std::move(*source);
+    const auto& found = *result_.source;
+    note(State::kGood, "server",
+         fmt::format("MongoDB {} (feature version {}), {}", found.version, found.fcv.empty() ? "unknown" : found.fcv,
+                     replica_set() ? "replica set " + found.set_name : "a standalone"));
+    note(State::kGood, "member", fmt::format("{} would be read: {}", found.member, found.reason));
+    for (const auto& why : found.notes) note(State::kWarning, "member", why);
+    return true;
+  }
+
+  bool connect(const Cancel& cancel) {
+    auto connection = mongo::Connection::open(result_.source->uri, cancel);
+    if (!connection) return bad("member", connection.error()), false;
+    connection_.emplace(std::move(*connection));
+    return true;
+  }
+
+  void check_login(const Cancel& cancel) {
+    const auto missing = mongo::missing_for_backup(*connection_, cancel);
+    if (!missing) return bad("login", missing.error());
+    if (missing->empty()) return note(State::kGood, "login", "may do all that a backup needs");
+    note(State::kBad, "login", "may not do all that a backup needs", *missing);
+  }
+
+  void check_clock(const Cancel& cancel) {
+    const auto before = clock_.now();
+    const auto answer = mongo::is_master(*connection_, cancel);
+    const auto after = clock_.now();
+    const auto element = answer ? answer->view().find("localTime") : std::nullopt;
+    const auto date = element ? element->as_date() : std::nullopt;
+    if (!date) return;
+    const Time there{std::chrono::milliseconds(*date)};
+    const auto ahead = there - (before + (after - before) / 2);
+    const auto off = ahead < ahead.zero() ? -ahead : ahead;
+    if (off <= kClockTolerance) return note(State::kGood, "clock", "agrees with this machine's");
+    note(State::kWarning, "clock",
+         fmt::format("is {} {} this machine's, so times of snapshots and of the oplog do not compare", shown(off),
+                     ahead > ahead.zero() ? "ahead of" : "behind"),
+         {"set both by NTP"});
+  }
+
+  bool check_catalog(const Cancel& cancel) {
+    auto catalog = mongo::list_catalog(*connection_, cancel);
+    if (!catalog) return bad("collections", catalog.error()), false;
+    size_t unfinished = 0;
+    for (auto& info : catalog->collections) {
+      if (!options_.filter.takes(bson::logical(info.ns)) || info.temporary) continue;
+      unfinished += info.unfinished.size();
+      result_.collections += info.ns == bson::logical(info.ns);
+      result_.documents += info.documents;
+      result_.bytes += info.bytes;
+      if (info.has_data() && (!largest_ || info.bytes > largest_->bytes)) largest_ = std::move(info);
+    }
+    note(State::kGood, "collections", fmt::format("{} would be backed up", result_.collections));
+    if (unfinished > 0) {
+      note(State::kWarning, "indexes",
+           fmt::format("{} are being built: a backup has only those that were finished", unfinished));
+    }
+    return true;
+  }
+
+  void check_majority(const Cancel& cancel) {
+    auto position = mongo::position(*connection_, cancel);
+    if (!position) return bad("majority", position.error());
+    const auto reached = mongo::wait_for_majority(*connection_, position->applied, kMajorityPatience, cancel);
+    if (!reached) return bad("majority", reached.error());
+    note(State::kGood, "majority", "what is written reaches a majority, and this member knows it");
+  }
+
+  void check_oplog(const Cancel& cancel) {
+    const auto extent = mongo::oplog_extent(*connection_, cancel);
+    if (!extent) return bad("oplog", extent.error());
+    result_.oplog_span = Seconds(extent->newest.seconds - extent->oldest.seconds);
+    const auto rate = sample(cancel);
+    if (!rate) return bad("reading", rate.error());
+    result_.expected = std::chrono::milliseconds(result_.bytes * 1000 / std::max(*rate, kLeastRate));
+    result_.checks.push_back(judge_oplog(*extent, result_.expected));
+  }
+
+  /// Bytes a second at which the largest collection can be read.
+  Result<uint64_t> sample(const Cancel& cancel) {
+    if (!largest_) return kLeastRate;
+    mongo::ReadSpec spec;
+    spec.db = largest_->ns.db;
+    spec.collection = largest_->ns.collection;
+    spec.uuid = largest_->uuid;
+    const auto started = clock_.ticks();
+    TRY_ASSIGN(auto cursor, mongo::Cursor::open(*connection_, spec, cancel));
+    uint64_t bytes = 0;
+    const auto count = [&](ByteView document) -> Status {
+      bytes += document.size();
+      return {};
+    };
+    for (bool more = true; more && bytes < kSample;) {
+      TRY_ASSIGN(more, cursor.next(count, cancel));
+    }
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock_.ticks() - started).count();
+    return bytes * 1'000'000 / static_cast<uint64_t>(std::max<int64_t>(took, 1));
+  }
+
+  const DoctorOptions& options_;
+  const Clock& clock_;
+  std::optional<mongo::Connection> connection_;
+  std::optional<mongo::CollectionInfo> largest_;
+  DoctorResult result_;
+};
+
+}  // namespace
+
+Checked judge_oplog(const mongo::OplogExtent& extent, std::chrono::milliseconds expected) {
+  const auto goes_back = Seconds(extent.newest.seconds - extent.oldest.seconds);
+  Checked checked{"oplog",
+                  State::kGood,
+                  fmt::format("goes back {}; a backup would take about {}", shown(goes_back), shown(expected)),
+                  {}};
+  // One that was never full has not shown how far back it goes.
+  if (goes_back >= kOplogTimes * expected || !extent.full()) return checked;
+  checked.state = State::kWarning;
+  checked.sentence += fmt::format(", and it should hold {} of them", kOplogTimes);
+  checked.hints.emplace_back(
+      "a larger oplog keeps more: db.adminCommand({replSetResizeOplog: 1, size: MEGABYTES}), on 4.4 and later also "
+      "minRetentionHours");
+  return checked;
+}
+
+Checked::State DoctorResult::worst() const {
+  State worst = State::kGood;
+  for (const auto& check : checks) worst = std::max(worst, check.state);
+  return worst;
+}
+
+Result<DoctorResult> examine(const DoctorOptions& options, const Clock& clock, const Cancel& cancel) {
+  return Examination(options, clock).run(cancel);
+}
+
+}  // namespace varve::job

@@ -1,0 +1,167 @@
+#include "job/export_source.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include <fmt/format.h>
+
+#include "bson/view.h"
+#include "dump/metadata.h"
+#include "job/layout.h"
+#include "repo/repository.h"
+
+namespace varve::job {
+
+namespace {
+
+uint64_t count_documents(ByteView documents) {
+  uint64_t count = 0;
+  while (const auto size = bson::check_framing(documents)) {
+    documents = documents.subspan(*size);
+    ++count;
+  }
+  return count;
+}
+
+bool is_shown(const collection::CollectionEntry& entry) {
+  return entry.ns == bson::logical(entry.ns);
+}
+
+class AsRead final : public ExportSource {
+ public:
+  explicit AsRead(const BackupReader& backup) : backup_(backup) {
+    for (const auto& entry : backup.manifest().collections) {
+      const auto* file = entry.type == "collection" ? backup.data_file(entry.ns) : nullptr;
+      if (file == nullptr) continue;
+      items_.push_back({entry.ns, file->size});
+      files_.push_back(file);
+    }
+  }
+
+  Result<dump::Contents> contents(const Cancel& cancel) const override {
+    dump::Contents contents{"", backup_.manifest().server_version, backup_.manifest().varve_version, {}};
+    if (const auto prelude = backup_.node(kPreludeFile, cancel)) {
+      TRY_ASSIGN(contents.prelude, text_of(*prelude, cancel));
+    }
+    for (const auto& entry : backup_.manifest().collections) {
+      const auto* file = is_shown(entry) ? backup_.metadata_file(entry.ns) : nullptr;
+      if (file == nullptr) continue;
+      TRY_ASSIGN(auto metadata, text_of(*file, cancel));
+      contents.collections.push_back({entry.ns, entry.type, std::move(metadata)});
+    }
+    return contents;
+  }
+
+  const std::vector<Item>& items() const override { return items_; }
+
+  Status read(size_t item, const Visit& visit, const Cancel& cancel) const override {
+    return each_blob(*files_[item], visit, cancel);
+  }
+
+  Status read_oplog(const Visit& visit, const Cancel& cancel) const override {
+    TRY_ASSIGN(const auto file, backup_.node(kOplogFile, cancel));
+    const auto counted = [&](ByteView entries) -> Status {
+      oplog_entries_ += count_documents(entries);
+      return visit(entries);
+    };
+    return each_blob(file, counted, cancel);
+  }
+
+  std::vector<std::string> losses(const Cancel& cancel) const override {
+    auto losses = backup_.losses(cancel);
+    if (oplog_entries_ != backup_.manifest().oplog_entries) {
+      losses.push_back(fmt::format("the oplog of the backup's window has {} entries, not {}", oplog_entries_.load(),
+                                   backup_.manifest().oplog_entries));
+    }
+    return losses;
+  }
+
+ private:
+  Result<std::string> text_of(const repo::Node& file, const Cancel& cancel) const {
+    TRY_ASSIGN(const auto bytes, repo::read_file(backup_.repository(), file, cancel));
+    return std::string(as_text(bytes));
+  }
+
+  Status each_blob(const repo::Node& file, const Visit& visit, const Cancel& cancel) const {
+    for (const auto& id : file.content) {
+      TRY(cancel.check());
+      TRY_ASSIGN(const auto blob, backup_.repository().load_blob(repo::BlobType::kData, id, cancel));
+      TRY(visit(blob));
+    }
+    return {};
+  }
+
+  const BackupReader& backup_;
+  std::vector<Item> items_;
+  std::vector<const repo::Node*> files_;  // of the items
+  mutable std::atomic<uint64_t> oplog_entries_{0};
+};
+
+class AsMerged final : public ExportSource {
+ public:
+  explicit AsMerged(std::unique_ptr<BackupMoment> moment) : moment_(std::move(moment)) {
+    for (size_t i = 0; i < moment_->collections().size(); ++i) {
+      if (entry(i).type != "collection") continue;
+      items_.push_back({entry(i).ns, entry(i).as_read.bytes});
+      indexes_.push_back(i);
+    }
+  }
+
+  Result<dump::Contents> contents(const Cancel&) const override {
+    const auto& manifest = moment_->backup().manifest();
+    dump::Contents contents{dump::prelude_json(manifest.server_version, manifest.varve_version),
+                            manifest.server_version,
+                            manifest.varve_version,
+                            {}};
+    for (size_t i = 0; i < moment_->collections().size(); ++i) {
+      const auto& shown = entry(i);
+      if (!is_shown(shown)) continue;  // the buckets are described by the time-series that users see
+      contents.collections.push_back(
+          {shown.ns, shown.type,
+           dump::metadata_json(shown.options, shown.indexes, shown.type == "collection" ? shown.uuid : "",
+                               shown.ns.collection, shown.type)});
+    }
+    return contents;
+  }
+
+  const std::vector<Item>& items() const override { return items_; }
+
+  Status read(size_t item, const Visit& visit, const Cancel& cancel) const override {
+    constexpr size_t kBuffer = 1u << 20;
+    TRY_ASSIGN(const auto reading, CollectionReading::open(*moment_, indexes_[item], cancel));
+    Bytes buffer;
+    const auto gather = [&](ByteView document) -> Status {
+      append(buffer, document);
+      if (buffer.size() < kBuffer) return {};
+      auto status = visit(buffer);
+      buffer.clear();
+      return status;
+    };
+    TRY(read_collection(*reading, gather, cancel));
+    return visit(buffer);
+  }
+
+  Status read_oplog(const Visit&, const Cancel&) const override { return {}; }
+  std::vector<std::string> losses(const Cancel&) const override { return moment_->missing(); }
+
+ private:
+  const collection::CollectionEntry& entry(size_t index) const { return moment_->collections()[index].entry; }
+
+  std::unique_ptr<BackupMoment> moment_;
+  std::vector<Item> items_;
+  std::vector<size_t> indexes_;  // of the items, in the moment's collections
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ExportSource>> as_read(const BackupReader& backup, const Cancel&) {
+  return std::make_unique<AsRead>(backup);
+}
+
+Result<std::unique_ptr<ExportSource>> as_merged(const BackupReader& backup, const MergeOptions& merge,
+                                                const Cancel& cancel) {
+  TRY_ASSIGN(auto moment, BackupMoment::open(backup, {}, merge, cancel));
+  return std::make_unique<AsMerged>(std::move(moment));
+}
+
+}  // namespace varve::job
