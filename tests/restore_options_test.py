@@ -214,6 +214,28 @@ class TestMerge:
         done = restore(varve, target, *words, "--merge", "--no-indexes")
         assert any("validator" in r for r in done["remarks"])
 
+    def test_nothing_of_the_targets_begins_to_expire(self, saved, target):
+        """A TTL index that the target lacks is told of and not built: it would delete what the backup knows nothing of."""
+        varve, _ = saved
+        with target.client() as client:
+            client.shop.sessions.insert_one({"_id": "mine", "seen": LONG_AGO})
+        done = restore(varve, target, "--ns-include", "shop.sessions", "--merge")
+        with target.client() as client:
+            assert "seen_1" not in client.shop.sessions.index_information()
+        assert len(done["ttl_commands"]) == 1 and "seen_1" in done["ttl_commands"][0]
+
+    def test_long_ids_fit_into_a_command(self, tmp_path, target):
+        """An update names the `_id` twice: what one command holds is measured with that."""
+        varve = Varve(tmp_path)
+        with Mongod(replica_set="rs0") as source:
+            with source.client() as client, target.client() as there:
+                for documents in ([{"_id": "i" * 600 + str(i), "x": "x" * 300} for i in range(30_000)],):
+                    client.shop.long.insert_many(documents)
+                    there.shop.long.insert_many([{"_id": d["_id"]} for d in documents[::2]])
+            back_up(varve, source)
+        done = restore(varve, target, "--merge=replace")
+        assert done["result"] == "complete" and done["documents"] >= 30_000
+
     def test_a_unique_index_of_the_target_is_no_id(self, saved, target):
         """What cannot be written ends the run and is named: it is not taken for a document that is there already."""
         varve, _ = saved
@@ -225,6 +247,46 @@ class TestMerge:
 
     def test_both_at_once_is_refused(self, saved, target):
         assert "one of the two" in saved[0]("restore", "latest", "--to", "mongodb://x", "--drop", "--merge", code=1).stderr
+
+
+def test_members_agree_on_empty_timestamps(varve, replica_set):
+    """Overwriting a document with one that holds Timestamp(0, 0) must not leave each member with another."""
+    servers = replica_set(members=2, hidden=0)
+    with servers.client() as client:
+        client.shop.stamps.insert_many([{"_id": i, "x": "old"} for i in range(5)])
+    with Mongod(replica_set="rs9") as source:
+        with source.client() as client:
+            client.shop.command("update", "stamps", updates=[{"q": {"_id": i}, "upsert": True, "u": [
+                {"$replaceWith": {"$literal": {"_id": i, "t": bson.Timestamp(0, 0), "x": "new"}}}]} for i in range(10)])
+        back_up(varve, source)
+    restore(varve, servers, "--merge=replace")
+    servers.wait_for_replication()
+    held = [documents_on(node) for node in servers.nodes]
+    assert held[0] == held[1] and len(held[0]) == 10
+    assert all(document["t"] == bson.Timestamp(0, 0) and document["x"] == "new" for document in held[0])
+
+
+def documents_on(node):
+    with pymongo.MongoClient(node.direct_uri, readPreference="secondaryPreferred") as client:
+        return list(client.shop.stamps.find(sort=[("_id", 1)]))
+
+
+def test_stored_functions_and_other_types_are_replaced_on_request_only(varve, target):
+    """RULES 15: system.js too; and what is a view on the target is no obstacle to a collection."""
+    with Mongod(replica_set="rs9") as source:
+        with source.client() as client:
+            client.shop["system.js"].insert_one({"_id": "f", "value": "backup"})
+            client.shop.orders.insert_one({"_id": 1})
+        back_up(varve, source)
+    with target.client() as client:
+        client.shop["system.js"].insert_many([{"_id": "f", "value": "target"}, {"_id": "mine", "value": "target"}])
+        client.shop.command("create", "orders", viewOn="system.js", pipeline=[])
+    error = refused(varve, target)
+    assert "shop.system.js" in error and "shop.orders" in error
+    assert restore(varve, target, "--drop")["result"] == "complete"
+    with target.client() as client:
+        assert list(client.shop["system.js"].find()) == [{"_id": "f", "value": "backup"}]
+        assert list(client.shop.orders.find()) == [{"_id": 1}]
 
 
 class TestLeftOut:

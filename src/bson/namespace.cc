@@ -4,6 +4,8 @@ namespace varve::bson {
 
 namespace {
 
+constexpr std::string_view kBuckets = "system.buckets.";
+
 /// One character of a pattern: a literal, or a star.
 struct Token {
   char character = 0;
@@ -91,8 +93,11 @@ bool matches(std::string_view pattern, std::string_view text) {
   }
 }
 
+Namespace buckets_of(const Namespace& time_series) {
+  return {time_series.db, std::string(kBuckets) + time_series.collection};
+}
+
 Namespace logical(const Namespace& name) {
-  constexpr std::string_view kBuckets = "system.buckets.";
   if (!name.collection.starts_with(kBuckets)) return name;
   return {name.db, name.collection.substr(kBuckets.size())};
 }

@@ -43,5 +43,7 @@ bool matches(std::string_view pattern, std::string_view text);
 
 /// The name a user knows: "X" for "system.buckets.X", else as it is.
 Namespace logical(const Namespace& name);
+/// The other way: where the documents of a time-series lie.
+Namespace buckets_of(const Namespace& time_series);
 
 }  // namespace varve::bson

@@ -6,8 +6,6 @@ namespace varve::bson {
 
 namespace {
 
-constexpr std::string_view kBuckets = "system.buckets.";
-
 tl::unexpected<Error> refuse(std::string_view pattern, const std::string& why) {
   return fail(ErrorKind::kInvalidInput, "the namespace pattern \"" + std::string(pattern) + "\" " + why);
 }
@@ -114,9 +112,8 @@ Namespace NamespaceRename::operator()(const Namespace& ns) const {
       made += found[static_cast<size_t>(hole)];
       made += pair->to.texts[i + 1];
     }
-    auto renamed = Namespace::parse(made);
-    if (visible != ns) renamed.collection.insert(0, kBuckets);
-    return renamed;
+    const auto renamed = Namespace::parse(made);
+    return visible == ns ? renamed : buckets_of(renamed);
   }
   return ns;
 }

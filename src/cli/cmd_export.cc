@@ -95,13 +95,12 @@ Result<int> run_export(Context& context, const ExportWords& words) {
   if (!words.gzip && !words.to_standard_output()) TRY(check_free_space(words.place(), job::bytes_of(*source)));
   TRY_ASSIGN(const auto to, open(output, words, repository.cancel));
   auto exported = job::export_dump(*source, *to.writer, output, repository.cancel);
-  if (output.lost()) return kFailed;  // said in the end
+  if (words.to_standard_output() && output.lost()) return kFailed;  // said in the end
   TRY_ASSIGN(const auto result, std::move(exported));
   if (to.stream) TRY(to.stream->finish());
   print(output, words, snapshot, result);
-  if (!words.merged) {
-    for (const auto& remark : job::replay_remarks(backup)) output.warning(remark);
-  }
+  const auto remarks = words.merged ? std::vector<std::string>{} : job::replay_remarks(backup);
+  for (const auto& remark : remarks) output.warning(remark);
   auto skipped = nlohmann::ordered_json::array();
   for (const auto& loss : result.losses) {
     output.warning(loss);
@@ -116,7 +115,8 @@ Result<int> run_export(Context& context, const ExportWords& words) {
                  {"snapshot_id", snapshot.id.hex()},
                  {"files", result.files},
                  {"bytes", result.bytes},
-                 {"holds_credentials", result.holds_credentials}});
+                 {"holds_credentials", result.holds_credentials},
+                 {"remarks", remarks}});
   return code;
 }
 

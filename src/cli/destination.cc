@@ -76,6 +76,8 @@ Result<std::unique_ptr<Destination>> open_destination(const std::string& path, s
 }
 
 Status check_free_space(const std::string& path, uint64_t bytes) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) return {};
   std::filesystem::path folder = std::filesystem::absolute(path);
   struct statvfs space {};
   while (::statvfs(folder.c_str(), &space) != 0) {
@@ -83,7 +85,7 @@ Status check_free_space(const std::string& path, uint64_t bytes) {
     folder = folder.parent_path();
   }
   const uint64_t free = uint64_t{space.f_bavail} * space.f_frsize;
-  if (free >= bytes) return {};
+  if (free >= bytes || space.f_blocks == 0) return {};
   return fail(Error(ErrorKind::kNoSpace, fmt::format("{} takes about {}, and {} has {} left; nothing was written", path,
                                                      format_size(bytes), folder.string(), format_size(free)))
                   .hint("--gzip takes less, how much is not known before"));

@@ -24,7 +24,8 @@ class Destination {
 Result<std::unique_ptr<Destination>> open_destination(const std::string& path, storage::Replacement::Access access,
                                                       Output& output, const Cancel& cancel);
 
-/// kNoSpace if the file system of `path`, or of the folder that it will be in, has less than `bytes` free.
+/// kNoSpace if the file system of `path`, or of the folder that it will be in, has less than `bytes` free. A pipe, a
+/// device and a file system that does not tell have room enough.
 Status check_free_space(const std::string& path, uint64_t bytes);
 
 }  // namespace varve::cli

@@ -36,7 +36,7 @@ class ArchiveWriter final : public DumpWriter {
     for (const auto& collection : contents.collections) {
       describe(collection.ns, collection.type, collection.metadata, prelude);
       // A reader waits for the end of each; a time-series' own is that of its buckets.
-      if (collection.type != "timeseries") awaited_.insert(collection.ns);
+      awaited_.insert(collection.type != "timeseries" ? collection.ns : bson::buckets_of(collection.ns));
     }
     describe(kOplog, "", "", prelude);
     append_le(prelude, kTerminator);

@@ -251,7 +251,8 @@ TEST_F(BackUp, SkipsASnapshotThatWouldEqualItsParent) {
   auto skipping = options();
   skipping.skip_if_unchanged = true;
   EXPECT_TRUE(back_up(skipping).snapshot);
-  // The folders above are part of the tree, and other tests make theirs in them meanwhile: some attempt meets none of that.
+  // The folders above are part of the tree, and other tests make theirs in them meanwhile: some attempt meets none of
+  // that.
   bool skipped = false;
   for (int attempt = 0; attempt < 100 && !skipped; ++attempt) {
     const size_t before = repository_->snapshots({})->size();

@@ -95,7 +95,7 @@ std::vector<std::string> BackupReader::losses(const Cancel& cancel) const {
   }
   for (const auto& entry : manifest_.collections) {
     const auto* metadata = metadata_file(entry.ns);
-    if (metadata == nullptr ? entry.type == "view" : metadata->size == 0) {
+    if (metadata == nullptr ? entry.ns == bson::logical(entry.ns) : metadata->size == 0) {
       losses.push_back("options and indexes of " + entry.ns.text() + " are missing from the snapshot");
     }
     if (entry.type != "collection") continue;

@@ -17,8 +17,9 @@ Error conflict_error(const std::vector<std::string>& conflicts) {
                                       " with what is on the target; nothing was written");
   for (size_t i = 0; i < conflicts.size() && i < kShown; ++i) error.hint(conflicts[i]);
   if (conflicts.size() > kShown) error.hint(std::to_string(conflicts.size() - kShown) + " more");
-  return std::move(error).hint(
-      "--no-indexes leaves the backup's indexes out; --ns-from and --ns-to restore beside what is there");
+  return std::move(error)
+      .hint("--no-indexes leaves the backup's indexes out, --ns-exclude whole collections")
+      .hint("--ns-from and --ns-to restore beside what is there");
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ constexpr std::array<std::string_view, 5> kStayAsTheyAre = {"validator", "valida
 void compare_for_merge(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
                        std::vector<std::string>& conflicts, std::vector<std::string>& remarks) {
   const auto divided = [](bson::View options, bool staying) {
-    Fields out = fields(options, {});
+    Fields out = fields(options, {"autoIndexId", "flags", "recordIdsReplicated", "temp", "uuid"});
     std::erase_if(out, [&](const auto& field) {
       return (std::ranges::find(kStayAsTheyAre, field.first) != kStayAsTheyAre.end()) != staying;
     });

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "job/layout.h"
+#include "job/oplog_window.h"
 #include "mongo/catalog.h"
 #include "mongo/cursor.h"
 #include "mongo/server.h"
@@ -15,7 +17,8 @@ namespace {
 using State = Checked::State;
 using Seconds = std::chrono::seconds;
 
-constexpr auto kMajorityPatience = Seconds(10);
+constexpr auto kMajorityPatience = Seconds(60);  // a backup's
+constexpr auto kSlowMajority = Seconds(10);
 constexpr uint64_t kSample = 64u << 20;
 constexpr int kOplogTimes = 3;  // the oplog should hold so many backups
 constexpr auto kClockTolerance = Seconds(5);
@@ -93,7 +96,7 @@ class Examination {
     const auto after = clock_.now();
     const auto element = answer ? answer->view().find("localTime") : std::nullopt;
     const auto date = element ? element->as_date() : std::nullopt;
-    if (!date) return;
+    if (!date) return note(State::kWarning, "clock", "the server did not tell its time");
     const Time there{std::chrono::milliseconds(*date)};
     const auto ahead = there - (before + (after - before) / 2);
     const auto off = ahead < ahead.zero() ? -ahead : ahead;
@@ -111,7 +114,7 @@ class Examination {
     for (auto& info : catalog->collections) {
       if (!options_.filter.takes(bson::logical(info.ns)) || info.temporary) continue;
       unfinished += info.unfinished.size();
-      result_.collections += info.ns == bson::logical(info.ns);
+      result_.collections += info.ns == bson::logical(info.ns) && !is_of_the_server(info.ns);
       result_.documents += info.documents;
       result_.bytes += info.bytes;
       if (info.has_data() && (!largest_ || info.bytes > largest_->bytes)) largest_ = std::move(info);
@@ -127,12 +130,19 @@ class Examination {
   void check_majority(const Cancel& cancel) {
     auto position = mongo::position(*connection_, cancel);
     if (!position) return bad("majority", position.error());
+    const auto started = clock_.ticks();
     const auto reached = mongo::wait_for_majority(*connection_, position->applied, kMajorityPatience, cancel);
     if (!reached) return bad("majority", reached.error());
-    note(State::kGood, "majority", "what is written reaches a majority, and this member knows it");
+    const auto took = clock_.ticks() - started;
+    if (took < kSlowMajority) {
+      return note(State::kGood, "majority", "what is written reaches a majority, and this member knows it");
+    }
+    note(State::kWarning, "majority", fmt::format("what is written reaches a majority {} later only", shown(took)));
   }
 
   void check_oplog(const Cancel& cancel) {
+    // Open transactions may want entries that are older than the majority point.
+    if (const auto window = OplogWindow::open(*result_.source, cancel); !window) return bad("oplog", window.error());
     const auto extent = mongo::oplog_extent(*connection_, cancel);
     if (!extent) return bad("oplog", extent.error());
     result_.oplog_span = Seconds(extent->newest.seconds - extent->oldest.seconds);
@@ -150,15 +160,20 @@ class Examination {
     spec.collection = largest_->ns.collection;
     spec.uuid = largest_->uuid;
     const auto started = clock_.ticks();
-    TRY_ASSIGN(auto cursor, mongo::Cursor::open(*connection_, spec, cancel));
     uint64_t bytes = 0;
     const auto count = [&](ByteView document) -> Status {
       bytes += document.size();
       return {};
     };
-    for (bool more = true; more && bytes < kSample;) {
-      TRY_ASSIGN(more, cursor.next(count, cancel));
-    }
+    const auto read = [&]() -> Status {
+      TRY_ASSIGN(auto cursor, mongo::Cursor::open(*connection_, spec, cancel));
+      for (bool more = true; more && bytes < kSample;) {
+        TRY_ASSIGN(more, cursor.next(count, cancel));
+      }
+      return {};
+    }();
+    if (!read && mongo::Cursor::vanished(read.error())) return kLeastRate;
+    TRY(read);
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock_.ticks() - started).count();
     return bytes * 1'000'000 / static_cast<uint64_t>(std::max<int64_t>(took, 1));
   }

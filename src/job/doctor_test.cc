@@ -20,9 +20,12 @@ TEST(JudgeOplog, HoldsThreeBackups) {
   EXPECT_FALSE(short_one.hints.empty());
 }
 
-TEST(JudgeOplog, OneThatWasNeverFullIsNoWorry) {
-  EXPECT_EQ(judge_oplog(extent(1, 10, 100), 60s).state, Checked::State::kGood);
-  EXPECT_EQ(judge_oplog(extent(1, 0, 0), 60s).state, Checked::State::kWarning) << "unless its size is not known";
+TEST(JudgeOplog, OneThatIsNotFullIsJudgedByItsRate) {
+  EXPECT_EQ(judge_oplog(extent(20, 10, 100), 60s).state, Checked::State::kGood);
+  const auto soon_full = judge_oplog(extent(100, 85, 100), 60s);
+  EXPECT_EQ(soon_full.state, Checked::State::kWarning);
+  EXPECT_NE(soon_full.sentence.find("not full yet"), std::string::npos) << soon_full.sentence;
+  EXPECT_EQ(judge_oplog(extent(1, 0, 0), 60s).state, Checked::State::kWarning) << "its size is not known";
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ Result<ExportResult> export_dump(const ExportSource& source, dump::DumpWriter& w
 /// What is in the way of stock mongorestore reaching the backup's moment from an export as read.
 std::vector<std::string> replay_remarks(const BackupReader& backup);
 
-/// Bytes of documents, about: what an export without compression needs.
+/// Bytes of documents and operations, about: what an export without compression needs.
 uint64_t bytes_of(const ExportSource& source);
 
 }  // namespace varve::job

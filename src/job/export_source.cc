@@ -23,13 +23,25 @@ uint64_t count_documents(ByteView documents) {
   return count;
 }
 
+/// What the backup knew when it was made.
+std::vector<std::string> never_held(const collection::Manifest& manifest) {
+  std::vector<std::string> losses;
+  if (manifest.consistency == "inconsistent") {
+    losses.emplace_back("the backup is of a standalone server that was written to while it was read");
+  }
+  for (const auto& skipped : manifest.skipped) {
+    if (skipped.counts) losses.push_back(skipped.what + ": " + skipped.reason);
+  }
+  return losses;
+}
+
 bool is_shown(const collection::CollectionEntry& entry) {
   return entry.ns == bson::logical(entry.ns);
 }
 
 class AsRead final : public ExportSource {
  public:
-  explicit AsRead(const BackupReader& backup) : backup_(backup) {
+  AsRead(const BackupReader& backup, uint64_t oplog_bytes) : backup_(backup), oplog_bytes_(oplog_bytes) {
     for (const auto& entry : backup.manifest().collections) {
       const auto* file = entry.type == "collection" ? backup.data_file(entry.ns) : nullptr;
       if (file == nullptr) continue;
@@ -58,6 +70,8 @@ class AsRead final : public ExportSource {
     return each_blob(*files_[item], visit, cancel);
   }
 
+  uint64_t oplog_bytes() const override { return oplog_bytes_; }
+
   Status read_oplog(const Visit& visit, const Cancel& cancel) const override {
     TRY_ASSIGN(const auto file, backup_.node(kOplogFile, cancel));
     const auto counted = [&](ByteView entries) -> Status {
@@ -68,7 +82,8 @@ class AsRead final : public ExportSource {
   }
 
   std::vector<std::string> losses(const Cancel& cancel) const override {
-    auto losses = backup_.losses(cancel);
+    auto losses = never_held(backup_.manifest());
+    for (auto& loss : backup_.losses(cancel)) losses.push_back(std::move(loss));
     if (oplog_entries_ != backup_.manifest().oplog_entries) {
       losses.push_back(fmt::format("the oplog of the backup's window has {} entries, not {}", oplog_entries_.load(),
                                    backup_.manifest().oplog_entries));
@@ -92,6 +107,7 @@ class AsRead final : public ExportSource {
   }
 
   const BackupReader& backup_;
+  const uint64_t oplog_bytes_;
   std::vector<Item> items_;
   std::vector<const repo::Node*> files_;  // of the items
   mutable std::atomic<uint64_t> oplog_entries_{0};
@@ -141,8 +157,14 @@ class AsMerged final : public ExportSource {
     return visit(buffer);
   }
 
+  uint64_t oplog_bytes() const override { return 0; }
   Status read_oplog(const Visit&, const Cancel&) const override { return {}; }
-  std::vector<std::string> losses(const Cancel&) const override { return moment_->missing(); }
+
+  std::vector<std::string> losses(const Cancel&) const override {
+    auto losses = never_held(moment_->backup().manifest());
+    for (const auto& missing : moment_->missing()) losses.push_back(missing);
+    return losses;
+  }
 
  private:
   const collection::CollectionEntry& entry(size_t index) const { return moment_->collections()[index].entry; }
@@ -154,8 +176,9 @@ class AsMerged final : public ExportSource {
 
 }  // namespace
 
-Result<std::unique_ptr<ExportSource>> as_read(const BackupReader& backup, const Cancel&) {
-  return std::make_unique<AsRead>(backup);
+Result<std::unique_ptr<ExportSource>> as_read(const BackupReader& backup, const Cancel& cancel) {
+  const auto oplog = backup.node(kOplogFile, cancel);
+  return std::make_unique<AsRead>(backup, oplog ? oplog->size : 0);
 }
 
 Result<std::unique_ptr<ExportSource>> as_merged(const BackupReader& backup, const MergeOptions& merge,

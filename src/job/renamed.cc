@@ -65,8 +65,10 @@ Result<bson::Document> rename_in_view(const bson::Namespace& view, bson::View op
   return out.finish();
 }
 
-Status check_new_name(const bson::Namespace& old_name, const bson::Namespace& new_name) {
-  constexpr size_t kMaxDatabase = 63, kMaxNamespace = 255;
+Status check_new_name(const bson::Namespace& old_name, const bson::Namespace& new_name,
+                      const std::vector<int>& server_version) {
+  constexpr size_t kMaxDatabase = 63;
+  const size_t longest = server_version < std::vector{4, 4} ? 120 : 255;
   if (old_name == new_name) return {};
   const auto refuse = [&](const std::string& why) {
     return fail(ErrorKind::kInvalidInput, old_name.text() + " cannot be renamed to \"" + new_name.text() +
@@ -83,7 +85,7 @@ Status check_new_name(const bson::Namespace& old_name, const bson::Namespace& ne
     return refuse("names that begin with system. are the server's own");
   }
   if (logical.collection.find('$') != std::string::npos || logical.collection.find('\0') != std::string::npos ||
-      logical.collection.front() == '.' || new_name.text().size() > kMaxNamespace) {
+      logical.collection.front() == '.' || new_name.text().size() > longest) {
     return refuse("no server takes a collection of that name");
   }
   return {};

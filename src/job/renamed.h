@@ -14,7 +14,8 @@ Result<bson::Document> rename_in_view(const bson::Namespace& view, bson::View op
                                       const bson::NamespaceRename& rename);
 
 /// kInvalidInput for a new name that no server takes, or that restores should not write.
-Status check_new_name(const bson::Namespace& old_name, const bson::Namespace& new_name);
+Status check_new_name(const bson::Namespace& old_name, const bson::Namespace& new_name,
+                      const std::vector<int>& server_version);
 
 /// The databases that a user or role, as admin.system.* holds it, has rights in.
 std::vector<std::string> databases_of_rights(bson::View user_or_role);

@@ -23,6 +23,13 @@ constexpr unsigned kDefaultWriters = 2;
 bool is_ttl(const bson::Document& index) {
   return index.view().find("expireAfterSeconds").has_value();
 }
+bson::Document with_simple_collation(bson::View index) {
+  bson::Builder spec;
+  auto elements = index.elements();
+  while (const auto element = elements.next()) spec.add(*element);
+  spec.open("collation").add("locale", "simple").end();
+  return spec.finish();
+}
 bool is_id_index(const bson::Document& index) {
   return index.view().string("name") == "_id_" || index.view().truthy("clustered");
 }
@@ -47,10 +54,7 @@ class Restore {
     }
     auto status = write(cancel);
     if (!status) {
-      return fail(std::move(status).error().hint(
-          merges() ? "documents added so far stay on the target; the same command goes on"
-                   : "collections restored so far stay on the target, and those to be "
-                     "replaced are as they were; start again with --drop"));
+      return fail(std::move(status).error().hint(what_is_left()));
     }
     return std::move(result_);
   }
@@ -61,7 +65,28 @@ class Restore {
     return options_.existing == OnExisting::kAddMissing || options_.existing == OnExisting::kOverwrite;
   }
 
+  std::string what_is_left() const {
+    if (merges()) return "documents added so far stay on the target; start again with the same words";
+    return dropped_.empty()
+               ? "collections restored so far stay on the target, and those to be replaced are as they were; "
+                 "start again with --drop"
+               : fmt::format("dropped so far, and not all back: {}; start again with --drop",
+                             fmt::join(dropped_, ", "));
+  }
+
+  /// What is dropped first must be there to come back.
+  Status check_whole(const Cancel& cancel) const {
+    for (const auto& item : result_.plan.items) {
+      if (!item.exists || !item.drop_first || item.entry->type != "collection") continue;
+      const auto& known = backup_.manifest().collections;
+      const auto base = std::ranges::find(known, item.entry->uuid, &collection::CollectionEntry::uuid);
+      if (base != known.end()) TRY(backup_.data(*base, cancel));
+    }
+    return {};
+  }
+
   Status write(const Cancel& cancel) {
+    TRY(check_whole(cancel));
     TRY(create_collections(cancel));
     TRY_ASSIGN(const auto loaded, load_collections(*result_.moment, plan(), options_, reporter_, cancel));
     result_.written = true;
@@ -86,6 +111,7 @@ class Restore {
           "the backup's users and roles come back with a whole restore or --users and were left out");
     }
     for (const auto& remark : plan().remarks) result_.remarks.push_back(remark);
+    for (const auto& shortfall : plan().shortfalls) result_.shortfalls.push_back(shortfall);
   }
 
   /// Runs `step` for each item that `takes` accepts, `writers` at once.
@@ -110,14 +136,26 @@ class Restore {
     return for_each_item([](const auto& item) { return item.entry->type == "collection"; }, create, cancel);
   }
 
-  static Status create_one(mongo::Connection& connection, const RestorePlan::Item& item, const Cancel& cancel) {
+  Status create_one(mongo::Connection& connection, const RestorePlan::Item& item, const Cancel& cancel) {
     if (item.merge || item.name != bson::logical(item.name)) return {};  // the latter is made with its time-series
-    if (item.exists && item.drop_first) TRY(mongo::drop_collection(connection, item.name, cancel));
+    if (item.exists && item.name.collection == "system.js") {            // not every server lets it be dropped
+      note_dropped(item.name);
+      return mongo::delete_all(connection, item.name, cancel);
+    }
+    if (item.exists && item.drop_first) {
+      note_dropped(item.name);
+      TRY(mongo::drop_collection(connection, item.name, cancel));
+    }
     if (item.load_into != item.name) TRY(mongo::drop_collection(connection, item.load_into, cancel));
     const auto options = bson::without(item.options, "expireAfterSeconds");
     auto created = mongo::create_collection(connection, item.load_into, options, item.entry->id_index, cancel);
     if (!created) return fail(std::move(created.error()).within("cannot create " + item.name.text()));
     return {};
+  }
+
+  void note_dropped(const bson::Namespace& ns) {
+    std::lock_guard lock(mutex_);
+    dropped_.push_back(ns.text());
   }
 
   void count(const RestorePlan::Item& item, const Loaded& loaded) {
@@ -257,11 +295,13 @@ class Restore {
 
   Status turn_ttl_on(const Cancel& cancel) {
     for (const auto& item : plan().items) result_.collections += item.name == bson::logical(item.name);
-    if (!options_.ttl) {
-      for (const auto& item : plan().items) tell_ttl_commands(item);
-      return {};
+    for (size_t i = 0; i < plan().items.size(); ++i) {
+      // What the target holds beside the backup's documents is not for a restore to let expire.
+      const auto& item = plan().items[i];
+      if ((!options_.ttl || item.merge) && !differs_[i]) tell_ttl_commands(item);
     }
-    return for_each_item([](const auto& item) { return item.entry->type != "view"; },
+    if (!options_.ttl) return {};
+    return for_each_item([](const auto& item) { return item.entry->type != "view" && !item.merge; },
                          [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
                            return turn_ttl_on_for(connection, index, stop);
                          },
@@ -277,8 +317,10 @@ class Restore {
     };
     for (const auto& index : item.entry->indexes) {
       if (!options_.indexes || is_id_index(index) || !is_ttl(index)) continue;
+      auto spec = bson::without(bson::without(index, "ns"), "v");
+      if (item.options.view().find("collation") && !spec.view().find("collation")) spec = with_simple_collation(spec);
       bson::Builder command;
-      command.add("createIndexes", item.name.collection).open_array("indexes").add("0", index.view()).end();
+      command.add("createIndexes", item.name.collection).open_array("indexes").add("0", spec.view()).end();
       tell(command.finish());
     }
     if (const auto expire = item.options.view().find("expireAfterSeconds"); expire && !item.merge) {
@@ -344,8 +386,9 @@ class Restore {
   RestoreOptions options_;
   Reporter& reporter_;
   std::optional<mongo::Connection> connection_;
-  std::mutex mutex_;  // guards result_ and differs_ while several work
+  std::mutex mutex_;  // guards result_, differs_ and dropped_ while several work
   std::vector<char> differs_;
+  std::vector<std::string> dropped_;
   RestoreResult result_;
 };
 

@@ -50,7 +50,7 @@ struct RestorePlan {
   bool users = false;           ///< they come back too
   bool users_left_out = false;  ///< there are some, but filters are set (RULES 16)
   mongo::AuthResult auth;       ///< who would be added, replaced, who stays
-  std::vector<std::string> remarks;
+  std::vector<std::string> remarks, shortfalls;
   std::vector<bson::Namespace> left_alone;  ///< on the target in these databases, but not in the backup: they stay
   uint64_t documents = 0, bytes = 0;  ///< of the base: what the window's operations add or remove is not known yet
 };

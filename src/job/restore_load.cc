@@ -107,7 +107,7 @@ class Loader {
   /// In a merge, what the target has already stays.
   void let_pass_duplicates(mongo::Inserter& inserter, const RestorePlan::Item& item, const Load& load, Loaded& mine) {
     const bool met_twice = moment_.backup().manifest().consistency == "inconsistent" && !load.reading->in_order();
-    if (!met_twice && !item.merge) return;
+    if (options_.existing == OnExisting::kOverwrite || (!met_twice && !item.merge)) return;
     inserter.on_duplicate([&mine](ByteView document) {
       bson::Digest refused;
       refused.add(document);

@@ -46,14 +46,15 @@ Result<RestorePlan::Item> make_item(const collection::CollectionEntry& entry, co
   RestorePlan::Item item;
   item.entry = &entry;
   item.name = options.rename(entry.ns);
-  TRY(check_new_name(entry.ns, item.name));
   item.options = entry.options;
   if (entry.type == "view" && !options.rename.empty()) {
     TRY_ASSIGN(item.options, rename_in_view(entry.ns, entry.options, options.rename));
   }
   item.exists = present.contains(item.name);
   item.merge = item.exists && merges(options.existing);
-  item.drop_first = !item.merge && (must_drop_first(entry) || options.existing == OnExisting::kDropFirst);
+  // A rename takes the place of a collection only.
+  const bool other_type = item.exists && present.at(item.name) != "collection";
+  item.drop_first = !item.merge && (must_drop_first(entry) || other_type || options.existing == OnExisting::kDropFirst);
   item.load_into = item.exists && !item.drop_first && !item.merge ? temporary_name(item.name) : item.name;
   return item;
 }
@@ -179,6 +180,9 @@ Status plan_users(BackupMoment& moment, const RestoreOptions& options, RestorePl
   BackupMoment& source = unfiltered ? *unfiltered : moment;
   TRY_ASSIGN(plan.user_documents, small_collection(source, kUsers, cancel));
   TRY_ASSIGN(plan.role_documents, small_collection(source, kRoles, cancel));
+  if (unfiltered) {
+    for (const auto& missing : unfiltered->missing()) plan.shortfalls.push_back(missing);
+  }
   plan.users = !plan.user_documents.empty() || !plan.role_documents.empty();
   if (!plan.users && options.users != UsersMode::kWithWhole) {
     plan.remarks.emplace_back("the backup holds no users and no roles");
@@ -195,9 +199,11 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
   TRY_ASSIGN(plan.target, mongo::inspect_target(connection, cancel));
   std::set<std::string> databases;
   for (const auto& collection : moment.collections()) {
-    if (!is_of_the_server(collection.entry.ns)) databases.insert(options.rename(collection.entry.ns).db);
+    const auto& ns = collection.entry.ns;
+    if (is_of_the_server(ns)) continue;
+    TRY(check_new_name(ns, options.rename(ns), plan.target.version_array));
+    databases.insert(options.rename(ns).db);
   }
-  databases.erase("");
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));
   TRY(add_items(moment, options, present, plan));
   if (plan.items.empty() && !options.filter.takes_all()) {
@@ -219,7 +225,7 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
 Status refuse_existing(const RestorePlan& plan) {
   std::vector<bson::Namespace> existing;
   for (const auto& item : plan.items) {
-    if (item.exists && !item.name.collection.starts_with("system.")) existing.push_back(item.name);
+    if (item.exists && item.name == bson::logical(item.name)) existing.push_back(item.name);
   }
   if (existing.empty()) return {};
   return fail(

@@ -14,7 +14,11 @@ namespace {
 constexpr size_t kMaxDocumentBytes = 16u << 20;
 constexpr size_t kMaxDocuments = 20'000;  ///< keeps one command's time, and so a stop's, within a second or so
 
-enum class How : uint8_t { kInsert, kPut };  // one command holds one kind
+enum class How : uint8_t {
+  kInsert,
+  kPutNew,     ///< as an insert, but empty timestamps stay
+  kOverwrite,  ///< or insert
+};             // one command holds one kind
 
 std::string id_text(ByteView document) {
   const auto id = bson::View(document).find("_id");
@@ -59,20 +63,22 @@ struct Inserter::State {
   DriverDocument reply;
   std::function<void(ByteView)> duplicate;
 
+  bool inserts() const { return how == How::kInsert; }
+
   State(Connection::State& c, bson::Namespace n, InsertOptions o)
       : connection(c), ns(std::move(n)), options(std::move(o)) {}
 
   Status add(ByteView document, How wanted, const Cancel& cancel) {
-    constexpr size_t kOverhead = 128;
-    const size_t size = document.size() + kOverhead / 4;
+    constexpr size_t kInsertOverhead = 32, kPutOverhead = 192;
+    const size_t size =
+        document.size() + (wanted == How::kInsert ? kInsertOverhead : kPutOverhead + bson::id_element(document).size());
     if (count > 0 && (wanted != how || bytes + size > kMaxDocumentBytes || count >= kMaxDocuments)) TRY(flush(cancel));
     if (count == 0) begin(wanted);
     const auto key = std::to_string(count);
-    if (how == How::kInsert) {
+    if (inserts()) {
       batch.add(key, bson::View(document));
     } else {
-      add_put(batch, key, document, options.overwrite);
-      bytes += kOverhead;
+      add_put(batch, key, document, how == How::kOverwrite);
     }
     bytes += size;
     ++count;
@@ -81,10 +87,23 @@ struct Inserter::State {
 
   void begin(How wanted) {
     how = wanted;
-    batch.add(how == How::kInsert ? "insert" : "update", ns.collection);
+    batch.add(inserts() ? "insert" : "update", ns.collection);
     batch.add("ordered", options.keep_order).add("bypassDocumentValidation", true);
     add_write_concern(batch, options.write_concern);
-    batch.open_array(how == How::kInsert ? "documents" : "updates");
+    batch.open_array(inserts() ? "documents" : "updates");
+  }
+
+  /// Updating a document to one with an empty timestamp is replicated in a way that has every member fill in another;
+  /// inserting it is not.
+  Status make_way(ByteView document, const Cancel& cancel) {
+    bson::Builder remove;
+    remove.add("delete", ns.collection).open_array("deletes").open("0").open("q").open("_id");
+    if (const auto id = bson::View(document).find("_id")) remove.add("$eq", *id);
+    remove.end().end().add("limit", int32_t{1}).end().end();
+    add_write_concern(remove, options.write_concern);
+    auto status = connection.run(ns.db, remove.finish(), reply, cancel);
+    if (!status) return fail(std::move(status).error().within(ns.text()));
+    return {};
   }
 
   Status flush(const Cancel& cancel) {
@@ -126,9 +145,9 @@ struct Inserter::State {
 
   /// The document at that place of the command.
   std::optional<bson::View> sent(const bson::Document& command, size_t index) const {
-    const auto array = command.view().array(how == How::kInsert ? "documents" : "updates");
+    const auto array = command.view().array(inserts() ? "documents" : "updates");
     const auto element = array ? array->document(std::to_string(index)) : std::nullopt;
-    return !element || how == How::kInsert ? element : element->document("u.0.$replaceWith.$literal");
+    return !element || inserts() ? element : element->document("u.0.$replaceWith.$literal");
   }
 
   std::string id_of(const bson::Document& command, size_t index) const {
@@ -142,9 +161,13 @@ Inserter::Inserter(Connection& connection, bson::Namespace ns, InsertOptions opt
 Inserter::~Inserter() = default;
 
 Status Inserter::add(ByteView document, const Cancel& cancel) {
-  const bool put =
-      (state_->options.overwrite || bson::has_empty_timestamp(document)) && !bson::id_element(document).empty();
-  return state_->add(document, put ? How::kPut : How::kInsert, cancel);
+  if (bson::id_element(document).empty()) return state_->add(document, How::kInsert, cancel);
+  const bool overwrite = state_->options.overwrite;
+  if (!bson::has_empty_timestamp(document)) {
+    return state_->add(document, overwrite ? How::kOverwrite : How::kInsert, cancel);
+  }
+  if (overwrite) TRY(state_->make_way(document, cancel));
+  return state_->add(document, How::kPutNew, cancel);
 }
 
 void Inserter::on_duplicate(std::function<void(ByteView)> visit) {

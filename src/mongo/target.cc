@@ -16,13 +16,23 @@ void add_quick_write_concern(bson::Builder& command) {
   command.open("writeConcern").add("w", int32_t{1}).end();
 }
 
-std::string login_of(Connection& connection, const Cancel& cancel) {
+void find_login(Connection& connection, TargetInfo& target, const Cancel& cancel) {
   bson::Builder command;
   command.add("connectionStatus", int32_t{1});
   const auto reply = connection.command("admin", command.finish(), cancel);
-  const auto user = reply ? reply->view().string("authInfo.authenticatedUsers.0.user") : std::nullopt;
-  const auto db = reply ? reply->view().string("authInfo.authenticatedUsers.0.db") : std::nullopt;
-  return user && db ? std::string(*db) + "." + std::string(*user) : "";
+  if (!reply) return;
+  const auto user = reply->view().string("authInfo.authenticatedUsers.0.user");
+  const auto db = reply->view().string("authInfo.authenticatedUsers.0.db");
+  if (user && db) target.user = std::string(*db) + "." + std::string(*user);
+  const auto roles = reply->view().array("authInfo.authenticatedUserRoles");
+  if (!roles) return;
+  auto elements = roles->elements();
+  while (const auto element = elements.next()) {
+    const auto role = element->as_document();
+    if (!role) continue;
+    target.user_roles.push_back(std::string(role->string("db").value_or("")) + "." +
+                                std::string(role->string("role").value_or("")));
+  }
 }
 
 Error not_writable(const std::string& host, bson::View answer) {
@@ -84,7 +94,7 @@ Result<TargetInfo> inspect_target(Connection& connection, const Cancel& cancel) 
   target.fcv = feature_version(connection, cancel);
   target.replica_set = role == ServerRole::kMember;
   target.host = connection.host();
-  target.user = login_of(connection, cancel);
+  find_login(connection, target, cancel);
   if (const auto election = answer.view().find("electionId")) target.election_id = to_hex(election->value());
   return target;
 }
@@ -107,6 +117,13 @@ Status drop_collection(Connection& connection, const bson::Namespace& ns, const 
   auto status = run_in(connection, ns.db, drop, ns.text(), cancel);
   if (!status && status.error().code() == code::kNamespaceNotFound) return {};
   return status;
+}
+
+Status delete_all(Connection& connection, const bson::Namespace& ns, const Cancel& cancel) {
+  bson::Builder remove;
+  remove.add("delete", ns.collection).open_array("deletes").open("0");
+  remove.open("q").end().add("limit", int32_t{0}).end().end();
+  return run_in(connection, ns.db, remove, ns.text(), cancel);
 }
 
 Status rename_over(Connection& connection, const bson::Namespace& from, const bson::Namespace& to,

@@ -18,9 +18,10 @@ struct TargetInfo {
   std::vector<int> version_array;
   std::string fcv;
   bool replica_set = false;
-  std::string host;         ///< of the primary or standalone
-  std::string user;         ///< the login in use, "db.user"; "" without authorization
-  std::string election_id;  ///< of the primary, hex; barrier() refuses another one. "" on a standalone
+  std::string host;                     ///< of the primary or standalone
+  std::string user;                     ///< the login in use, "db.user"; "" without authorization
+  std::vector<std::string> user_roles;  ///< that it has, directly or by others, "db.role"
+  std::string election_id;              ///< of the primary, hex; barrier() refuses another one. "" on a standalone
 };
 Result<TargetInfo> inspect_target(Connection& connection, const Cancel& cancel);
 
@@ -32,6 +33,7 @@ Result<std::vector<std::string>> missing_for_restore(Connection& connection, boo
 Status create_collection(Connection& connection, const bson::Namespace& ns, bson::View options, bson::View id_index,
                          const Cancel& cancel);
 Status drop_collection(Connection& connection, const bson::Namespace& ns, const Cancel& cancel);
+Status delete_all(Connection& connection, const bson::Namespace& ns, const Cancel& cancel);
 /// Within one database, replacing `to` if it is there.
 Status rename_over(Connection& connection, const bson::Namespace& from, const bson::Namespace& to,
                    const Cancel& cancel);

@@ -48,23 +48,29 @@ Result<std::set<std::string>> present(Connection& connection, const std::string&
 
 /// Where each of them goes: to those that are added, replaced or kept.
 void divide(const std::vector<bson::Document>& documents, const std::set<std::string>& present,
-            const std::string& untouchable, std::vector<std::string>& added, std::vector<std::string>* replaced,
-            std::vector<std::string>& kept) {
+            const std::vector<std::string>& untouchable, std::vector<std::string>& added,
+            std::vector<std::string>* replaced, std::vector<std::string>& kept) {
   for (const auto& document : documents) {
     auto id = id_of(document);
-    auto& where = id == untouchable ? kept : !present.contains(id) ? added : replaced != nullptr ? *replaced : kept;
+    auto& where = std::ranges::find(untouchable, id) != untouchable.end() ? kept
+                  : !present.contains(id)                                 ? added
+                  : replaced != nullptr                                   ? *replaced
+                                                                          : kept;
     where.push_back(std::move(id));
   }
 }
 
-Result<AuthResult> divide_all(Connection& connection, const std::string& login,
+/// The login in use and the roles that it has stay: whoever restores must not lock themselves out.
+Result<AuthResult> divide_all(Connection& connection, const TargetInfo& target,
                               const std::vector<bson::Document>& users, const std::vector<bson::Document>& roles,
                               bool replace, const Cancel& cancel) {
   TRY_ASSIGN(const auto users_there, present(connection, "user", users, cancel));
   TRY_ASSIGN(const auto roles_there, present(connection, "role", roles, cancel));
   AuthResult result;
-  divide(users, users_there, login, result.users_added, replace ? &result.users_replaced : nullptr, result.users_kept);
-  divide(roles, roles_there, "", result.roles_added, replace ? &result.roles_replaced : nullptr, result.roles_kept);
+  divide(users, users_there, {target.user}, result.users_added, replace ? &result.users_replaced : nullptr,
+         result.users_kept);
+  divide(roles, roles_there, target.user_roles, result.roles_added, replace ? &result.roles_replaced : nullptr,
+         result.roles_kept);
   return result;
 }
 
@@ -94,10 +100,12 @@ class TempCollections {
   Connection& connection_;
 };
 
-Status merge(Connection& connection, bool replica_set, const Cancel& cancel) {
+/// Of one of the two; an empty name is none.
+Status merge(Connection& connection, bool replica_set, const std::string& users, const std::string& roles,
+             const Cancel& cancel) {
   bson::Builder command;
   command.add("_mergeAuthzCollections", int32_t{1});
-  command.add("tempUsersCollection", kTempUsers.text()).add("tempRolesCollection", kTempRoles.text());
+  command.add("tempUsersCollection", users).add("tempRolesCollection", roles);
   command.add("db", "").add("drop", false).open("writeConcern");
   if (replica_set) {
     command.add("w", "majority");
@@ -119,8 +127,13 @@ bson::Builder command_on(const char* command, const char* kind, bson::View user_
 /// A role changes in place: dropping it would take it from all who have it.
 Status replace_role(Connection& connection, bson::View role, const Cancel& cancel) {
   auto command = command_on("updateRole", "role", role);
+  // A field that is not given would stay as the target has it.
   for (const char* field : {"privileges", "roles", "authenticationRestrictions"}) {
-    if (const auto value = role.array(field)) command.add_array(field, *value);
+    if (const auto value = role.array(field)) {
+      command.add_array(field, *value);
+    } else {
+      command.open_array(field).end();
+    }
   }
   auto reply = connection.command(role.string("db").value_or(""), command.finish(), cancel);
   if (!reply) return fail(std::move(reply).error().within("role " + id_of(role)));
@@ -140,30 +153,38 @@ Status make_way(Connection& connection, bson::View user, const Cancel& cancel) {
 Result<AuthResult> merge_users_and_roles(Connection& connection, const TargetInfo& target,
                                          const std::vector<bson::Document>& users,
                                          const std::vector<bson::Document>& roles, bool replace, const Cancel& cancel) {
-  TRY_ASSIGN(auto result, divide_all(connection, target.user, users, roles, replace, cancel));
+  TRY_ASSIGN(auto result, divide_all(connection, target, users, roles, replace, cancel));
+  TempCollections temporary(connection);
+  if (!result.roles_added.empty()) {
+    TRY(temporary.fill(kTempRoles, roles, result.roles_added, {}, cancel));
+    TRY(merge(connection, target.replica_set, "", kTempRoles.text(), cancel));
+  }
+  // These may inherit from those.
   for (const auto& role : roles) {
     if (names(result.roles_replaced, role)) TRY(replace_role(connection, role, cancel));
   }
-  if (result.users_added.empty() && result.roles_added.empty() && result.users_replaced.empty()) return result;
-  TempCollections temporary(connection);
+  if (result.users_added.empty() && result.users_replaced.empty()) return result;
   TRY(temporary.fill(kTempUsers, users, result.users_added, result.users_replaced, cancel));
-  TRY(temporary.fill(kTempRoles, roles, result.roles_added, {}, cancel));
-  for (const auto& user : users) {
-    if (names(result.users_replaced, user)) TRY(make_way(connection, user, cancel));
-  }
-  auto merged = merge(connection, target.replica_set, cancel);
-  if (!merged && !result.users_replaced.empty()) {
+  const auto exchange = [&]() -> Status {
+    for (const auto& user : users) {
+      if (names(result.users_replaced, user)) TRY(make_way(connection, user, cancel));
+    }
+    return merge(connection, target.replica_set, kTempUsers.text(), "", cancel);
+  };
+  auto exchanged = exchange();
+  if (!exchanged && !result.users_replaced.empty()) {
     return fail(
-        std::move(merged).error().hint("users to be replaced are gone from the target; --users brings them back"));
+        std::move(exchanged).error().hint("users that were to be replaced may be gone from the target: --users "
+                                          "brings them back"));
   }
-  TRY(merged);
+  TRY(exchanged);
   return result;
 }
 
 Result<AuthResult> plan_users_and_roles(Connection& connection, const TargetInfo& target,
                                         const std::vector<bson::Document>& users,
                                         const std::vector<bson::Document>& roles, bool replace, const Cancel& cancel) {
-  return divide_all(connection, target.user, users, roles, replace, cancel);
+  return divide_all(connection, target, users, roles, replace, cancel);
 }
 
 }  // namespace varve::mongo
