@@ -296,7 +296,9 @@ def test_a_standalone_written_to_meanwhile_is_not_called_consistent(varve, mongo
                 release()
                 saved = summary(finish(process, code)[0])
             assert saved["exit_code"] == code
-            assert (export(varve, f"export{code}") / "oplog.bson").read_bytes() == b""
+            out = varve.folder / f"export{code}"
+            assert "written to" in varve("export", "latest", "--out", out, code=3).stderr, "accepted is not consistent"
+            assert (out / "oplog.bson").read_bytes() == b""
         with backup_held_at(varve, alone, BIG) as (process, release):
             release()
             assert summary(finish(process)[0])["result"] == "complete"

@@ -188,13 +188,18 @@ class Examination {
 }  // namespace
 
 Checked judge_oplog(const mongo::OplogExtent& extent, std::chrono::milliseconds expected) {
-  const auto goes_back = Seconds(extent.newest.seconds - extent.oldest.seconds);
+  auto goes_back = Seconds(extent.newest.seconds - extent.oldest.seconds);
+  std::string words = "goes back";
+  if (!extent.full() && extent.used > 0) {  // it has not shown yet how far back it can go
+    const double times = static_cast<double>(extent.limit) / static_cast<double>(extent.used);
+    goes_back = Seconds(static_cast<int64_t>(static_cast<double>(goes_back.count()) * times));
+    words = "is not full yet and, at the rate so far, will go back";
+  }
   Checked checked{"oplog",
                   State::kGood,
-                  fmt::format("goes back {}; a backup would take about {}", shown(goes_back), shown(expected)),
+                  fmt::format("{} {}; a backup would take about {}", words, shown(goes_back), shown(expected)),
                   {}};
-  // One that was never full has not shown how far back it goes.
-  if (goes_back >= kOplogTimes * expected || !extent.full()) return checked;
+  if (goes_back >= kOplogTimes * expected) return checked;
   checked.state = State::kWarning;
   checked.sentence += fmt::format(", and it should hold {} of them", kOplogTimes);
   checked.hints.emplace_back(
