@@ -188,7 +188,7 @@ class Examination {
 }  // namespace
 
 Checked judge_oplog(const mongo::OplogExtent& extent, std::chrono::milliseconds expected) {
-  auto goes_back = Seconds(extent.newest.seconds - extent.oldest.seconds);
+  auto goes_back = std::max(Seconds(extent.newest.seconds - extent.oldest.seconds), Seconds(1));
   std::string words = "goes back";
   if (!extent.full() && extent.used > 0) {  // it has not shown yet how far back it can go
     const double times = static_cast<double>(extent.limit) / static_cast<double>(extent.used);
