@@ -10,7 +10,7 @@ from harness.tools import mongorestore
 from support.hold import HOLDABLE, backup_held_at, fail_point, finish
 from support.raw import split
 from support.runs import at, export, new_repository, restore, state_of, verify
-from support.state import differences, document_differences
+from support.state import differences, document_differences, empty
 from support.storm import Storm, documents_at, moment_of
 
 BIG = "big.first"  # read before everything else, and held there
@@ -26,7 +26,7 @@ def server():
 def client(server):
     """An empty server but for BIG."""
     with server.client() as client:
-        clean(client)
+        empty(client)
         client["big"]["first"].insert_many([{"_id": i, "x": "x" * 1000} for i in range(4000)])
         yield client
 
@@ -35,12 +35,6 @@ def client(server):
 def target():
     with Mongod() as target:
         yield target
-
-
-def clean(client):
-    for name in client.list_database_names():
-        if name not in ("admin", "config", "local"):
-            client.drop_database(name)
 
 
 def every_way(varve, target, stock=True):
@@ -52,7 +46,7 @@ def every_way(varve, target, stock=True):
     ways = ["restore", "merged", "stock"] if stock else ["restore", "merged"]
     for way in ways:
         with target.client() as client:
-            clean(client)
+            empty(client)
         if way == "restore":
             assert restore(varve, target)["verified"]
             assert not verify(varve, target)["differences"]

@@ -11,6 +11,7 @@ import pytest
 from harness.servers import Mongod
 from harness.tools import Varve, mongodump, mongorestore
 from support.runs import back_up, verify
+from support.state import empty
 
 START = datetime.datetime(2026, 1, 1)
 MAGIC = bytes.fromhex("6de29981")
@@ -71,9 +72,7 @@ def shared_target():
 @pytest.fixture
 def target(shared_target):
     with shared_target.client() as client:
-        for name in client.list_database_names():
-            if name not in ("admin", "config", "local"):
-                client.drop_database(name)
+        empty(client)
         client.shop.command("dropAllUsersFromDatabase")
     return shared_target
 

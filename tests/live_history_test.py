@@ -11,7 +11,7 @@ from harness.tools import Varve
 from support.hold import finish
 from support.live_history import DATABASES, LiveHistory
 from support.runs import at, new_repository, restore, state_of, verify
-from support.state import differences
+from support.state import differences, empty
 from support.storm import moment_of
 
 BEFORE, EACH, PAUSES = 300, 150, 4
@@ -33,12 +33,6 @@ def servers():
     for pair in made.values():
         for server in pair:
             server.stop()
-
-
-def clean(client):
-    for name in client.list_database_names():
-        if name not in ("admin", "config", "local"):
-            client.drop_database(name)
 
 
 def last_entry(client):
@@ -68,8 +62,8 @@ def test_what_comes_back_is_what_the_server_held(tmp_path, servers, version, see
     varve, noise = Varve(tmp_path), random.Random(seed)
     new_repository(varve)
     with server.client() as client, target.client() as there:
-        clean(client)
-        clean(there)
+        empty(client)
+        empty(there)
         history = LiveHistory(client, seed)
         history.run(BEFORE)
         client.big.first.insert_many([{"_id": i, "x": "x" * 5000} for i in range(4000)])

@@ -9,7 +9,7 @@ import pytest
 from harness.servers import Mongod
 from harness.tools import Varve, mongorestore
 from support.runs import at, back_up, export, restore, state_of, verify
-from support.state import differences
+from support.state import differences, empty
 
 LOOKUP = [{"$lookup": {"from": "people", "localField": "who", "foreignField": "_id", "as": "p", "pipeline": [
     {"$unionWith": "orders"}, {"$unionWith": {"coll": "people", "pipeline": []}}]}}]
@@ -52,9 +52,7 @@ def shared_target():
 @pytest.fixture
 def target(shared_target):
     with shared_target.client() as client:
-        for name in client.list_database_names():
-            if name not in ("admin", "config", "local"):
-                client.drop_database(name)
+        empty(client)
     return shared_target
 
 
@@ -150,8 +148,7 @@ class TestNames:
         restore(varve, target, *words, "--ns-exclude", "shop.named")
         ours = state_of(target, auth=False)
         with target.client() as client:
-            for name in {n.split(".")[0] for n in ours} - {"admin"}:
-                client.drop_database(name)
+            empty(client)
         folder = export(varve, "names")
         mongorestore("--uri", target.uri, "--nsExclude", "shop.named", "--nsFrom", words[1], "--nsTo", words[3], folder)
         assert differences(ours, state_of(target, auth=False)) == []
@@ -222,7 +219,9 @@ class TestMerge:
         done = restore(varve, target, "--ns-include", "shop.sessions", "--merge")
         with target.client() as client:
             assert "seen_1" not in client.shop.sessions.index_information()
-        assert len(done["ttl_commands"]) == 1 and "seen_1" in done["ttl_commands"][0]
+            assert len(done["ttl_commands"]) == 1 and "seen_1" in done["ttl_commands"][0]
+            client.shop.sessions.create_index("seen", expireAfterSeconds=60)
+        assert not restore(varve, target, "--ns-include", "shop.sessions", "--merge")["ttl_commands"], "it expires already"
 
     def test_long_ids_fit_into_a_command(self, tmp_path, target):
         """An update names the `_id` twice: what one command holds is measured with that."""

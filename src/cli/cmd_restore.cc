@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/parse.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
@@ -150,8 +151,9 @@ Result<job::OnExisting> on_existing(const RestoreWords& words) {
 /// A word or a number of members, and not none: what nobody acknowledges is not known to be there.
 Result<std::string> write_concern(const std::string& given) {
   if (given.empty()) return std::string("1");
-  const bool number = given.find_first_not_of("0123456789") == std::string::npos;
-  if (number && (given.size() > 2 || std::stoi(given) == 0)) {
+  constexpr int kMostMembers = 50;
+  const auto members = parse_number<int>(given);
+  if (members && (*members < 1 || *members > kMostMembers)) {
     return fail(ErrorKind::kInvalidInput,
                 "--write-concern " + given + ": give 1 to 50, \"majority\" or a mode of the set");
   }

@@ -73,9 +73,9 @@ Option* Command::add_flag(const std::string& names, int& count, const std::strin
 
 Option* Command::add_choice(const std::string& names, std::string& value, const std::vector<std::string>& choices,
                             const std::string& what) {
-  auto* option = app_.add_flag(names + "{" + choices.front() + "}", value, what);
-  option->check(CLI::IsMember(choices).description(""));
-  return keep(option);
+  auto* option = add_optional(names, value, choices.front(), what);
+  option->option_.check(CLI::IsMember(choices).description(""));
+  return option;
 }
 
 Option* Command::add_optional(const std::string& names, std::string& value, const std::string& alone,

@@ -30,9 +30,12 @@ Status check_merges(mongo::Connection& connection, const RestoreOptions& options
   std::map<bson::Namespace, const mongo::CollectionInfo*> there;
   for (const auto& info : catalog.collections) there[info.ns] = &info;
   std::vector<std::string> all;
-  for (const auto& item : plan.items) {
+  for (auto& item : plan.items) {
     const auto found = there.find(item.name);
     if (!item.merge || found == there.end()) continue;
+    for (const auto& index : found->second->indexes) {
+      item.indexes_there.emplace(index.view().string("name").value_or(""));
+    }
     auto entry = *item.entry;
     entry.options = item.options;
     std::vector<std::string> remarks;

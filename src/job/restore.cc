@@ -6,11 +6,10 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
-#include "bson/json.h"
-#include "job/compare_documents.h"
+#include "job/prove_restored.h"
 #include "job/restore_load.h"
 #include "job/restore_plan.h"
-#include "job/target_digest.h"
+#include "job/ttl_commands.h"
 #include "job/workers.h"
 #include "mongo/names.h"
 
@@ -20,18 +19,8 @@ namespace {
 
 constexpr unsigned kDefaultWriters = 2;
 
-bool is_ttl(const bson::Document& index) {
-  return index.view().find("expireAfterSeconds").has_value();
-}
-bson::Document with_simple_collation(bson::View index) {
-  bson::Builder spec;
-  auto elements = index.elements();
-  while (const auto element = elements.next()) spec.add(*element);
-  spec.open("collation").add("locale", "simple").end();
-  return spec.finish();
-}
-bool is_id_index(const bson::Document& index) {
-  return index.view().string("name") == "_id_" || index.view().truthy("clustered");
+void append(const std::vector<std::string>& sentences, std::vector<std::string>& to) {
+  to.insert(to.end(), sentences.begin(), sentences.end());
 }
 
 /// One run, step by step; the steps are its methods in the order in which run() calls them.
@@ -53,20 +42,15 @@ class Restore {
       return fail(ErrorKind::kCancelled, "not confirmed; nothing was written");
     }
     auto status = write(cancel);
-    if (!status) {
-      return fail(std::move(status).error().hint(what_is_left()));
-    }
+    if (!status) return fail(std::move(status).error().hint(what_is_left()));
     return std::move(result_);
   }
 
  private:
   RestorePlan& plan() { return result_.plan; }
-  bool merges() const {
-    return options_.existing == OnExisting::kAddMissing || options_.existing == OnExisting::kOverwrite;
-  }
 
   std::string what_is_left() const {
-    if (merges()) return "documents added so far stay on the target; start again with the same words";
+    if (merges(options_.existing)) return "documents added so far stay on the target; start again with the same words";
     return dropped_.empty()
                ? "collections restored so far stay on the target, and those to be replaced are as they were; "
                  "start again with --drop"
@@ -102,7 +86,7 @@ class Restore {
 
   void tell_about_moment() {
     const auto& m = backup_.manifest();
-    for (const auto& missing : result_.moment->missing()) result_.shortfalls.push_back(missing);
+    append(result_.moment->missing(), result_.shortfalls);
     if (m.consistency == "inconsistent") {
       result_.shortfalls.push_back("the backup is of a standalone server that was written to while it was read");
     }
@@ -110,8 +94,8 @@ class Restore {
       result_.remarks.push_back(
           "the backup's users and roles come back with a whole restore or --users and were left out");
     }
-    for (const auto& remark : plan().remarks) result_.remarks.push_back(remark);
-    for (const auto& shortfall : plan().shortfalls) result_.shortfalls.push_back(shortfall);
+    append(plan().remarks, result_.remarks);
+    append(plan().shortfalls, result_.shortfalls);
   }
 
   /// Runs `step` for each item that `takes` accepts, `writers` at once.
@@ -231,51 +215,16 @@ class Restore {
 
   Status verify_one(mongo::Connection& connection, size_t index, const Loaded& loaded, const Cancel& cancel) {
     const auto& item = plan().items[index];
-    const auto& expected = loaded.as_stored;
     reporter_.progress({.action = "restore",
                         .item = item.name.text() + " (verifying)",
                         .bytes = result_.bytes,
                         .bytes_total = plan().bytes});
-    if (item.merge) return verify_merged(connection, item, cancel);
-    OrderHash order;  // of a capped collection, where it is part of the content (RULES 12)
-    const auto visit = [&](ByteView document) -> Status {
-      order.add(document);
-      return {};
-    };
-    TRY_ASSIGN(const auto found, digest_on_server(connection, item.load_into,
-                                                  loaded.order ? visit : std::function<Status(ByteView)>{}, cancel));
-    if (found == expected && (!loaded.order || order == *loaded.order)) return {};
+    TRY_ASSIGN(const auto proof, item.merge ? prove_merged(connection, item, backup_, options_, cancel)
+                                            : prove_loaded(connection, item, loaded, cancel));
     std::lock_guard lock(mutex_);
-    differs_[index] = true;
-    if (found == expected) {
-      result_.shortfalls.push_back(item.name.text() + ": the target holds its documents in another order");
-      return {};
-    }
-    result_.shortfalls.push_back(
-        fmt::format("{}: the target holds {} documents ({} bytes), {} ({} bytes) were restored{}", item.name.text(),
-                    found.documents, found.bytes, expected.documents, expected.bytes,
-                    found.documents == expected.documents ? ", and their contents differ" : ""));
-    return {};
-  }
-
-  /// What is on the target besides is its own affair; what the backup holds must be there, and the same if it was to
-  /// be.
-  Status verify_merged(mongo::Connection& connection, const RestorePlan::Item& item, const Cancel& cancel) {
-    constexpr size_t kNamed = 5;
-    Difference difference;
-    TRY(compare_documents(documents_of(backup_, item.entry->ns, options_.merge), documents_of(connection, item.name),
-                          kNamed, difference, cancel));
-    std::lock_guard lock(mutex_);
-    if (difference.missing_count > 0) {
-      result_.shortfalls.push_back(
-          fmt::format("{}: {} documents of the backup are missing on the target, such as _id {}", item.name.text(),
-                      difference.missing_count, difference.missing.empty() ? "?" : difference.missing.front()));
-    }
-    if (difference.changed_count == 0) return {};
-    const auto sentence =
-        fmt::format("{}: {} documents on the target differ from the backup's of the same _id{}", item.name.text(),
-                    difference.changed_count, options_.existing == OnExisting::kAddMissing ? " and stayed" : "");
-    (options_.existing == OnExisting::kAddMissing ? result_.remarks : result_.shortfalls).push_back(sentence);
+    differs_[index] = proof.differs;
+    append(proof.shortfalls, result_.shortfalls);
+    append(proof.remarks, result_.remarks);
     return {};
   }
 
@@ -298,7 +247,8 @@ class Restore {
     for (size_t i = 0; i < plan().items.size(); ++i) {
       // What the target holds beside the backup's documents is not for a restore to let expire.
       const auto& item = plan().items[i];
-      if ((!options_.ttl || item.merge) && !differs_[i]) tell_ttl_commands(item);
+      if ((!options_.ttl || item.merge) && !differs_[i])
+        append(ttl_commands(item, options_.indexes), result_.ttl_commands);
     }
     if (!options_.ttl) return {};
     return for_each_item([](const auto& item) { return item.entry->type != "view" && !item.merge; },
@@ -306,28 +256,6 @@ class Restore {
                            return turn_ttl_on_for(connection, index, stop);
                          },
                          cancel);
-  }
-
-  /// What turns on the expiry that was left off, for the shell.
-  void tell_ttl_commands(const RestorePlan::Item& item) {
-    if (item.name != bson::logical(item.name)) return;
-    const auto tell = [&](bson::View command) {
-      result_.ttl_commands.push_back(fmt::format("db.getSiblingDB(\"{}\").runCommand({})", item.name.db,
-                                                 bson::to_json(command, bson::JsonMode::kRelaxed)));
-    };
-    for (const auto& index : item.entry->indexes) {
-      if (!options_.indexes || is_id_index(index) || !is_ttl(index)) continue;
-      auto spec = bson::without(bson::without(index, "ns"), "v");
-      if (item.options.view().find("collation") && !spec.view().find("collation")) spec = with_simple_collation(spec);
-      bson::Builder command;
-      command.add("createIndexes", item.name.collection).open_array("indexes").add("0", spec.view()).end();
-      tell(command.finish());
-    }
-    if (const auto expire = item.options.view().find("expireAfterSeconds"); expire && !item.merge) {
-      bson::Builder command;
-      command.add("collMod", item.name.collection).add("expireAfterSeconds", *expire);
-      tell(command.finish());
-    }
   }
 
   Status turn_ttl_on_for(mongo::Connection& connection, size_t index, const Cancel& cancel) {
@@ -340,7 +268,7 @@ class Restore {
     }
     if (options_.indexes) TRY(build_some(connection, item, ns, true, cancel));
     const auto expire = item.options.view().find("expireAfterSeconds");
-    if (!expire || item.merge || item.name != bson::logical(item.name)) return {};
+    if (!expire || item.name != bson::logical(item.name)) return {};
     bson::Builder change;
     change.add("expireAfterSeconds", *expire);
     return mongo::run_coll_mod(connection, ns, change.finish(), cancel);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,11 @@ enum class OnExisting : uint8_t {
   kOverwrite,   ///< it stays, gets those, and the backup's documents in place of its own of the same `_id`
 };
 
+/// Whether it stays and gets documents of the backup.
+constexpr bool merges(OnExisting existing) {
+  return existing == OnExisting::kAddMissing || existing == OnExisting::kOverwrite;
+}
+
 /// Users and roles (RULES 16).
 enum class UsersMode : uint8_t {
   kWithWhole,  ///< come back if nothing is filtered or renamed; those that are there stay as they are
@@ -35,10 +41,11 @@ struct RestorePlan {
   struct Item {
     size_t index = 0;  ///< in BackupMoment::collections()
     const collection::CollectionEntry* entry = nullptr;
-    bson::Namespace name;       ///< on the target
-    bson::Document options;     ///< of the entry, with the new names
-    bool exists = false;        ///< on the target
-    bool merge = false;         ///< and stays: documents are added to it
+    bson::Namespace name;                 ///< on the target
+    bson::Document options;               ///< of the entry, with the new names
+    bool exists = false;                  ///< on the target
+    bool merge = false;                   ///< and stays: documents are added to it
+    std::set<std::string> indexes_there;  ///< of one that stays, by name
     bool drop_first = false;    ///< cannot be loaded beside and renamed (views, time-series, system collections), or is
                                 ///< not to be
     bson::Namespace load_into;  ///< where it is loaded: its own name, or a temporary one beside it

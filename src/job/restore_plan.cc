@@ -37,10 +37,6 @@ std::string names(const std::vector<bson::Namespace>& list) {
   return list.size() > kNamesInAMessage ? text + ", ..." : text;
 }
 
-bool merges(OnExisting existing) {
-  return existing == OnExisting::kAddMissing || existing == OnExisting::kOverwrite;
-}
-
 Result<RestorePlan::Item> make_item(const collection::CollectionEntry& entry, const RestoreOptions& options,
                                     const std::map<bson::Namespace, std::string>& present) {
   RestorePlan::Item item;

@@ -172,7 +172,7 @@ void expect_modest(const PeakMemory& memory, size_t text, size_t times) {
 }
 
 TEST_F(Hostile, TreesOfVeryManyThingsThatSayNothing) {
-  if (!PeakMemory::works()) GTEST_SKIP() << "nobody counts the memory";
+  if (!PeakMemory::works()) GTEST_SKIP() << PeakMemory::kNobodyCounts;
   constexpr size_t kSize = 512u << 10;
   const std::string id = std::string(64, '1');
   const auto with = [](const std::string& members) {
@@ -217,7 +217,7 @@ TEST_F(Hostile, TreesOfVeryManyThingsThatSayNothing) {
 }
 
 TEST_F(Hostile, LargeTreesThatProgramsWriteAreRead) {
-  if (!PeakMemory::works()) GTEST_SKIP() << "nobody counts the memory";
+  if (!PeakMemory::works()) GTEST_SKIP() << PeakMemory::kNobodyCounts;
   // As short as a program's entries get: Go leaves no time and no owner out.
   const auto entry = [](size_t number) {
     const std::string time = R"("0001-01-01T00:00:00Z")";
@@ -235,7 +235,7 @@ TEST_F(Hostile, LargeTreesThatProgramsWriteAreRead) {
 }
 
 TEST_F(Hostile, SnapshotsOfVeryManyPathsThatSayNothing) {
-  if (!PeakMemory::works()) GTEST_SKIP() << "nobody counts the memory";
+  if (!PeakMemory::works()) GTEST_SKIP() << PeakMemory::kNobodyCounts;
   const auto save = [&](const std::string& paths) {
     const std::string json = R"({"time":"2026-11-21T10:15:02Z","tree":")" + std::string(64, '1') + R"(","paths":[)" +
                              paths + R"(],"tags":[)" + paths + "]}";
@@ -258,7 +258,7 @@ TEST_F(Hostile, SnapshotsOfVeryManyPathsThatSayNothing) {
 }
 
 TEST_F(Hostile, DeepAndWideFoldersTakeNoMoreThanTheirTrees) {
-  if (!PeakMemory::works()) GTEST_SKIP() << "nobody counts the memory";
+  if (!PeakMemory::works()) GTEST_SKIP() << PeakMemory::kNobodyCounts;
   const std::string name(100, 'n');
   Id tree = save_tree({});
   {

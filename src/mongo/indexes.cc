@@ -29,18 +29,6 @@ bool is_left_out(const bson::Element& field) {
   return std::ranges::any_of(kLeftOut, [&](std::string_view name) { return name == field.name(); });
 }
 
-bson::Document cleaned(bson::View spec, bool collection_has_collation) {
-  bson::Builder out;
-  auto elements = spec.elements();
-  while (const auto element = elements.next()) {
-    if (!is_left_out(*element)) out.add(*element);
-  }
-  const bool may_have_one = spec.int64("v").value_or(2) >= 2;
-  if (collection_has_collation && may_have_one && !spec.find("collation"))
-    out.open("collation").add("locale", "simple").end();
-  return out.finish();
-}
-
 Status create(Connection& connection, const bson::Namespace& ns, std::span<const bson::Document> specs,
               const Cancel& cancel) {
   bson::Builder command;
@@ -63,12 +51,24 @@ bool is_refusal(const Error& error) {
 
 }  // namespace
 
+bson::Document index_to_create(bson::View listed, bool collection_has_collation) {
+  bson::Builder out;
+  auto elements = listed.elements();
+  while (const auto element = elements.next()) {
+    if (!is_left_out(*element)) out.add(*element);
+  }
+  const bool may_have_one = listed.int64("v").value_or(2) >= 2;
+  if (collection_has_collation && may_have_one && !listed.find("collation"))
+    out.open("collation").add("locale", "simple").end();
+  return out.finish();
+}
+
 Result<std::vector<FailedIndex>> create_indexes(Connection& connection, const bson::Namespace& ns,
                                                 const std::vector<bson::Document>& indexes,
                                                 bool collection_has_collation, const Cancel& cancel) {
   std::vector<bson::Document> specs;
   for (const auto& index : indexes) {
-    if (!comes_by_itself(index)) specs.push_back(cleaned(index, collection_has_collation));
+    if (!comes_by_itself(index)) specs.push_back(index_to_create(index, collection_has_collation));
   }
   std::vector<FailedIndex> failed;
   if (specs.empty()) return failed;

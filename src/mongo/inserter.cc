@@ -1,6 +1,6 @@
-#include <charconv>
 #include <optional>
 
+#include "base/parse.h"
 #include "bson/json.h"
 #include "mongo/driver.h"
 #include "mongo/errors.h"
@@ -26,11 +26,9 @@ std::string id_text(ByteView document) {
 }
 
 void add_write_concern(bson::Builder& command, const std::string& w) {
-  int32_t members = 0;
-  const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), members);
   command.open("writeConcern");
-  if (error == std::errc() && end == w.data() + w.size()) {
-    command.add("w", members);
+  if (const auto members = parse_number<int32_t>(w)) {
+    command.add("w", *members);
   } else {
     command.add("w", w);
   }

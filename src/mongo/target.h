@@ -39,9 +39,12 @@ Status rename_over(Connection& connection, const bson::Namespace& from, const bs
                    const Cancel& cancel);
 Status run_coll_mod(Connection& connection, const bson::Namespace& ns, bson::View changes, const Cancel& cancel);
 
-/// All in one createIndexes; if that fails, one by one, so that a bad one sinks nothing else (RULES 18). `v`, `ns`,
-/// `background` are left to the server where that is exact; a collection's `collation` is kept by naming "simple" where
-/// an index has none.
+/// An index's specification as createIndexes takes it: without what listIndexes adds and servers of our versions
+/// refuse, and, where the collection has a collation and the index none, with the simple one by name.
+bson::Document index_to_create(bson::View listed, bool collection_has_collation);
+
+/// All in one createIndexes, as index_to_create() gives them; if that fails, one by one, so that a bad one sinks
+/// nothing else (RULES 18).
 struct FailedIndex {
   std::string name;
   std::string reason;

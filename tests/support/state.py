@@ -20,6 +20,13 @@ class Collection:
     documents: object = None                     # bytes by `_id`, or a list where the order counts
 
 
+def empty(client):
+    """Drops every database of the user's."""
+    for name in client.list_database_names():
+        if name not in ("admin", *OUT_OF_SCOPE):
+            client.drop_database(name)
+
+
 def canonical(value):
     return json_util.dumps(value, json_options=CANONICAL_JSON_OPTIONS)
 

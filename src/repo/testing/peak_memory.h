@@ -10,6 +10,8 @@ class PeakMemory {
  public:
   PeakMemory();
   static bool works();
+  static constexpr const char* kNobodyCounts =
+      "only the sanitizers' allocator counts the memory: ./dev test sanitized runs this";
   size_t bytes() const;
 };
 
