@@ -112,5 +112,5 @@ class Varve(Repository):
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
     def json(self, *args, **options):
-        """The events of a run with --json, the summary last."""
-        return self(*args, "--json", **options).events
+        """The events of a run with --json, the summary last; less its status, which comes as time passes."""
+        return [event for event in self(*args, "--json", **options).events if event.get("message_type") != "status"]
