@@ -145,7 +145,7 @@ Result<std::vector<std::string>> names_in(const Fd& folder) {
   }
   if (errno != 0) return fail(system_error("cannot list the folder", errno));
   std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());  // broken file systems name things twice
+  names.erase(std::unique(names.begin(), names.end()), names.end());  // broken file systems name things twice
   return names;
 }
 
