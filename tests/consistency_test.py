@@ -9,11 +9,12 @@ from harness.servers import Mongod
 from harness.tools import mongorestore
 from support.hold import HOLDABLE, backup_held_at, fail_point, finish
 from support.raw import split
+from support.readings import AFTER, BEFORE, BIG, READINGS, WINDOW, fill_big
 from support.runs import at, export, new_repository, restore, state_of, verify
 from support.state import differences, document_differences, empty
 from support.storm import Storm, documents_at, moment_of
 
-BIG = "big.first"  # read before everything else, and held there
+each_reading = pytest.mark.parametrize("reading", READINGS, ids=str)
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +25,10 @@ def server():
 
 @pytest.fixture
 def client(server):
-    """An empty server but for BIG."""
+    """An empty server but for what backups are held at."""
     with server.client() as client:
         empty(client)
-        client["big"]["first"].insert_many([{"_id": i, "x": "x" * 1000} for i in range(4000)])
+        fill_big(client)
         yield client
 
 
@@ -73,26 +74,30 @@ def expect_documents(expected, found, way):
         assert not list(document_differences(documents, found[f"storm.{name}"].documents)), (way, name)
 
 
-def test_a_storm_ends_at_one_moment(varve, server, client, target):
+@each_reading
+def test_a_storm_ends_at_one_moment(varve, server, client, target, reading):
     """RULES 2, 3, 9, 10, 13: merged, or replayed by stock tools: what the server itself shows at the moment that varve names."""
     with Storm(server) as storm:
-        with backup_held_at(varve, server, BIG) as (process, release):
+        with reading.backup(varve, server) as (process, release):
             storm.wait_for(300)
             release()
             saved = summary(finish(process)[0])
         storm.wait_for(50)
         storm.stop()
         expected = documents_at(client, "storm", moment_of(saved))
-    assert "needs-varve" not in tags(varve)
+    assert "needs-varve" not in tags(varve) and saved["consistency"] == reading.way
     for way in every_way(varve, target):
         expect_documents(expected, state_of(target, "storm"), way)
-    assert len(operations(varve.folder / "stock")) >= 300 and not operations(varve.folder / "merged")
+    kept = len(operations(varve.folder / "stock"))
+    assert kept >= 300 if reading.contained else kept < 300, "what comes after the time of reading is not kept"
+    assert not operations(varve.folder / "merged")
 
 
-def test_a_filter_holds_in_the_window_too(varve, server, client, target):
+@each_reading
+def test_a_filter_holds_in_the_window_too(varve, server, client, target, reading):
     """RULES 4: with filters, the window holds the operations on the selected collections, all of them and no others."""
     with Storm(server, each=1000) as storm:
-        with backup_held_at(varve, server, BIG, "--ns-include", "big.*", "--ns-include", "storm.a", "--ns-include", "storm.new*",
+        with reading.backup(varve, server, "--ns-include", "big.*", "--ns-include", "storm.a", "--ns-include", "storm.new*",
                             "--ns-exclude", "*.newest") as (process, release):
             client.storm.new_one.insert_one({"_id": 1})
             client.storm.newest.insert_one({"_id": 1})
@@ -103,19 +108,21 @@ def test_a_filter_holds_in_the_window_too(varve, server, client, target):
         expected = documents_at(client, "storm", moment_of(saved))
     for way in every_way(varve, target):
         found = state_of(target, "storm")
-        assert found.keys() == {"storm.a", "storm.new_one"}
+        assert found.keys() == ({"storm.a", "storm.new_one"} if reading.contained else {"storm.a"})
         expect_documents({"a": expected["a"]}, found, way)
 
 
-def test_ddl_in_the_window_is_replayed_by_stock_tools(varve, server, client, target):
-    """RULES 2, 13: creates, drops, index builds and collMods of the window bring the catalog to the moment."""
+@each_reading
+def test_ddl_in_the_window_is_replayed_by_stock_tools(varve, server, client, target, reading):
+    """RULES 2, 3, 13: creates, drops, index builds and collMods of the window bring the catalog to the moment. What is dropped
+    after the time of reading cannot be read as of then, so that the moment moves to the end."""
     shop = client.shop
     for name in ("dropped", "changed", "recreated"):
         shop[name].insert_many([{"_id": i, "v": i} for i in range(20)])
     shop.create_collection("capped", capped=True, size=4096, max=10)
     shop.capped.insert_many([{"_id": i} for i in range(8)])
     client.gone.all.insert_one({"_id": 1})
-    with backup_held_at(varve, server, BIG) as (process, release):
+    with reading.backup(varve, server) as (process, release):
         shop.dropped.drop()
         shop.recreated.drop()
         shop.recreated.insert_many([{"_id": i, "v": "new"} for i in range(10, 30)])
@@ -126,18 +133,22 @@ def test_ddl_in_the_window_is_replayed_by_stock_tools(varve, server, client, tar
         shop.capped.insert_many([{"_id": i} for i in range(100, 106)])
         client.drop_database("gone")
         release()
-        finish(process)
+        saved = summary(finish(process)[0])
+    assert saved["consistency"] == ("one-time" if reading is BEFORE else "window")
+    if reading is AFTER:
+        assert "gone.all, shop.dropped, shop.recreated" in str(saved["remarks"])
     for way in every_way(varve, target):
         assert not differences(state_of(server), state_of(target)), way
 
 
-def test_a_catalog_that_changes_while_it_is_listed(varve, server, client, target):
+@pytest.mark.parametrize("read_at", ["window", "one-time"])
+def test_a_catalog_that_changes_while_it_is_listed(varve, server, client, target, read_at):
     """RULES 2: the tail starts before the listing, which is made again if it met a change; no half-old, half-new catalog is kept."""
     for name in ("one", "two", "three"):
         client.shop[name].insert_many([{"_id": i, "v": i} for i in range(20)])
     new_repository(varve)
     with fail_point(server, "hangBeforeListIndexes") as listing:
-        process = varve.start("backup", at(varve, server.uri), "--source", "shop")
+        process = varve.start("backup", at(varve, server.uri), "--source", "shop", "--read-at", read_at)
         listing.wait()
         for name in ("one", "two", "three"):
             client.shop[name].rename(f"{name} renamed")
@@ -150,20 +161,22 @@ def test_a_catalog_that_changes_while_it_is_listed(varve, server, client, target
         assert not differences(state_of(server), state_of(target)), way
 
 
+@each_reading
 @pytest.mark.parametrize("how", ["drop", "rename", pytest.param("rename over", marks=pytest.mark.all)])
-def test_a_collection_that_goes_before_its_first_read(varve, server, client, target, how):
+def test_a_collection_that_goes_before_its_first_read(varve, server, client, target, how, reading):
     """RULES 1: read by UUID, so that one that was dropped, renamed or re-created after the listing is never read as empty by name."""
     old = [{"_id": i, "v": "old"} for i in range(10)]
     client.shop.victim.insert_many(old)
     client.shop.other.insert_one({"_id": "other"})
-    with backup_held_at(varve, server, BIG) as (process, release):
+    with reading.backup(varve, server) as (process, release):
         if how == "drop":
             client.shop.victim.drop()
         else:
             client.shop.victim.rename("elsewhere" if how == "rename" else "other", dropTarget=True)
         client.shop.victim.insert_one({"_id": "new"})
         release()
-        finish(process)
+        saved = summary(finish(process)[0])
+    assert saved["consistency"] == ("one-time" if reading is BEFORE else "window")
     folder = export(varve)
     read = [bson.decode(d) for d in split((folder / "shop" / "victim.bson").read_bytes())]
     done = [entry["o"] for entry in operations(folder)]
@@ -179,15 +192,16 @@ def test_a_collection_that_goes_before_its_first_read(varve, server, client, tar
         assert not differences(state_of(server), state_of(target)), way
 
 
+@pytest.mark.parametrize("reading", [WINDOW, BEFORE], ids=str)
 @pytest.mark.parametrize("filters", [("--ns-include", "big.*", "--ns-include", "shop.result"), pytest.param((), marks=pytest.mark.all)])
-def test_an_out_that_began_before_the_listing_keeps_its_first_documents(varve, server, client, target, filters):
+def test_an_out_that_began_before_the_listing_keeps_its_first_documents(varve, server, client, target, filters, reading):
     """RULES 4: temporaries are read too, and kept only if the window renames them. With filters on as well."""
     client.shop.orders.insert_many([{"_id": i, "x": "x" * 1_000_000} for i in range(24)])
     with fail_point(server, "hangWhileBuildingDocumentSourceOutBatch", mode={"skip": 20}) as out:  # 16 MB are written by then
         thread = threading.Thread(target=lambda: client.shop.orders.aggregate([{"$out": "result"}]))
         thread.start()
         out.wait()
-        with backup_held_at(varve, server, BIG, *filters) as (process, release):
+        with reading.backup(varve, server, *filters) as (process, release):
             out.release()
             thread.join()
             release()
@@ -217,26 +231,28 @@ def test_a_temporary_that_nobody_renames_is_not_kept(varve, server, client):
     assert sorted(path.name for path in (export(varve) / "shop").glob("*.bson")) == ["orders.bson", "tmp_orders.bson"]
 
 
-def test_a_rename_into_the_selection_is_never_silent(varve, server, client):
+@each_reading
+def test_a_rename_into_the_selection_is_never_silent(varve, server, client, reading):
     """RULES 4: what was renamed in from a collection that the filters leave out is missing, so the backup is incomplete."""
     client.shop.private.insert_one({"_id": 1})
     client.shop.public.insert_one({"_id": 2})
-    with backup_held_at(varve, server, BIG, "--ns-include", "big.*", "--ns-include", "shop.public") as (process, release):
+    with reading.backup(varve, server, "--ns-include", "big.*", "--ns-include", "shop.public") as (process, release):
         client.shop.private.rename("public", dropTarget=True)
         release()
         saved = summary(finish(process, code=3)[0])
     assert saved["result"] == "incomplete" and "shop.private" in str(saved["skipped"])
 
 
+@each_reading
 @pytest.mark.parametrize("commits", ["after", "in the window"])
-def test_an_unfinished_index_build(varve, server, client, target, commits):
+def test_an_unfinished_index_build(varve, server, client, target, commits, reading):
     """RULES 7: it is left out and named, unless its commit is in the window."""
     client.shop.orders.insert_many([{"_id": i, "v": i} for i in range(10)])
     with fail_point(server, "hangAfterSettingUpIndexBuild") as build:
         thread = threading.Thread(target=lambda: client.shop.orders.create_index("v"))
         thread.start()
         build.wait()
-        with backup_held_at(varve, server, BIG) as (process, release):
+        with reading.backup(varve, server) as (process, release):
             if commits == "in the window":
                 build.release()
                 thread.join()
@@ -245,7 +261,7 @@ def test_an_unfinished_index_build(varve, server, client, target, commits):
         build.release()
         thread.join()
     metadata = (export(varve) / "shop" / "orders.metadata.json").read_text()
-    if commits == "after":
+    if commits == "after" or not reading.contained:
         assert "v_1" not in metadata and "v_1" in out + err
     else:
         assert "v_1" in metadata or any(o.get("commitIndexBuild") for o in (e["o"] for e in operations(export(varve, "again"))))
@@ -253,24 +269,28 @@ def test_an_unfinished_index_build(varve, server, client, target, commits):
             assert not differences(state_of(server), state_of(target)), way
 
 
-def test_a_transaction_open_at_the_start(varve, server, client, target):
-    """RULES 2, 9: its operations count at its commit, which is in the window."""
+@each_reading
+def test_a_transaction_open_at_the_start(varve, server, client, target, reading):
+    """RULES 2, 9: its operations count at its commit, which is in the window or after the time of reading."""
     client.shop.orders.insert_one({"_id": 1, "n": 0})
+    before = state_of(server, "shop")
     with client.start_session() as session, session.start_transaction():
         client.shop.orders.update_one({"_id": 1}, {"$set": {"n": 1}}, session=session)
         client.shop.orders.insert_one({"_id": 2}, session=session)
-        with backup_held_at(varve, server, BIG) as (process, release):
+        with reading.backup(varve, server) as (process, release):
             session.commit_transaction()
             release()
-            finish(process)
+            assert summary(finish(process)[0])["consistency"] == reading.way
+    expected = state_of(server, "shop") if reading.contained else before
     for way in every_way(varve, target):
-        assert not differences(state_of(server, "shop"), state_of(target, "shop")), way
+        assert not differences(expected, state_of(target, "shop")), way
 
 
-def test_the_oplog_file_is_always_there(varve, server, client, mongod, target):
+@each_reading
+def test_the_oplog_file_is_always_there(varve, server, client, mongod, target, reading):
     """RULES 13: one documented command works, also where nothing happened and for a standalone."""
     client.shop.orders.insert_one({"_id": 1})
-    with backup_held_at(varve, server, BIG) as (process, release):
+    with reading.backup(varve, server) as (process, release):
         release()
         finish(process)
     for way in every_way(varve, target):
@@ -299,31 +319,35 @@ def test_a_standalone_written_to_meanwhile_is_not_called_consistent(varve, mongo
 
 
 @pytest.mark.all
-def test_a_large_transaction_in_the_window(varve, server, client, target):
+@each_reading
+def test_a_large_transaction_in_the_window(varve, server, client, target, reading):
     """RULES 9: a transaction over 16 MB is a chain of oplog entries that counts at its last."""
     client.shop.orders.insert_one({"_id": 0})
-    with backup_held_at(varve, server, BIG) as (process, release):
+    before = state_of(server, "shop")
+    with reading.backup(varve, server) as (process, release):
         with client.start_session() as session, session.start_transaction():
             for i in range(24):
                 client.shop.orders.insert_one({"_id": i + 1, "x": "x" * 1_000_000}, session=session)
         release()
         finish(process)
+    expected = state_of(server, "shop") if reading.contained else before
     for way in every_way(varve, target):
-        assert not differences(state_of(server, "shop"), state_of(target, "shop")), way
+        assert not differences(expected, state_of(target, "shop")), way
 
 
+@pytest.mark.parametrize("read_at", ["window", "one-time"])
 @pytest.mark.parametrize("round", [pytest.param(n, marks=pytest.mark.all if n < 4 else pytest.mark.soak) for n in range(100)])
-def test_a_free_running_storm_ends_at_one_moment(varve, replica_set, target, round):
+def test_a_free_running_storm_ends_at_one_moment(varve, replica_set, target, round, read_at):
     """The same promise with nothing held, several readers, and the hidden member behind the primary."""
     rs = replica_set(members=3, hidden=1)
     with rs.primary.client() as client, Storm(rs.primary, each=20_000, threads=3) as storm:
         rs.wait_for_replication()
         storm.wait_for(100)
         new_repository(varve)
-        saved = varve.json("backup", rs.uri, "--source", "shop", "--readers", 3)[-1]
+        saved = varve.json("backup", rs.uri, "--source", "shop", "--readers", 3, "--read-at", read_at)[-1]
         storm.wait_for(20)
         storm.stop()
         expected = documents_at(client, "storm", moment_of(saved))
     for way in every_way(varve, target):
         expect_documents(expected, state_of(target, "storm"), way)
-    assert operations(varve.folder / "stock")
+    assert saved["consistency"] == read_at and (read_at == "one-time" or operations(varve.folder / "stock"))

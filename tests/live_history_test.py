@@ -39,11 +39,12 @@ def last_entry(client):
     return client.local["oplog.rs"].find(sort=[("$natural", -1)], limit=1)[0]["ts"]
 
 
-def back_up_with_pauses(varve, server, client, history, noise):
+def back_up_with_pauses(varve, server, client, history, noise, read_at):
     """Stops varve wherever it happens to be, and has the history go on meanwhile. The backup's summary, and what the server
     held at which times: [(from that oplog entry on, state)]."""
     states = [(last_entry(client), state_of(server, *DATABASES))]
-    process = varve.start("backup", at(varve, server.uri, "source"), "--source", "shop", "--readers", "1", "--json")
+    process = varve.start("backup", at(varve, server.uri, "source"), "--source", "shop", "--readers", "1", "--json",
+                          "--read-at", read_at)
     for _ in range(PAUSES):
         time.sleep(noise.random() * 0.12)
         if process.poll() is not None:
@@ -55,8 +56,9 @@ def back_up_with_pauses(varve, server, client, history, noise):
     return bson.json_util.loads(finish(process)[0].splitlines()[-1]), states
 
 
+@pytest.mark.parametrize("read_at", ["window", "one-time"])
 @pytest.mark.parametrize("version, seed", [("6.0.5", 0), *ALL, *SOAK])
-def test_what_comes_back_is_what_the_server_held(tmp_path, servers, version, seed):
+def test_what_comes_back_is_what_the_server_held(tmp_path, servers, version, seed, read_at):
     """RULES 1 to 4, 9, 10, 12: whatever happens between the listing, the reads and the end."""
     server, target = servers(version)
     varve, noise = Varve(tmp_path), random.Random(seed)
@@ -67,10 +69,10 @@ def test_what_comes_back_is_what_the_server_held(tmp_path, servers, version, see
         history = LiveHistory(client, seed)
         history.run(BEFORE)
         client.big.first.insert_many([{"_id": i, "x": "x" * 5000} for i in range(4000)])
-        saved, states = back_up_with_pauses(varve, server, client, history, noise)
+        saved, states = back_up_with_pauses(varve, server, client, history, noise, read_at)
         moment = moment_of(saved)
         expected = [state for since, state in states if since <= moment][-1]
     done = restore(varve, target)
     assert done["verified"] and not verify(varve, target)["differences"]
-    told = f"{version}, seed {seed}, moment {moment}, {dict(history.done)}"
+    told = f"{version}, {read_at}, {saved['consistency']}, seed {seed}, moment {moment}, {dict(history.done)}"
     assert not differences(expected, state_of(target, *DATABASES)), told

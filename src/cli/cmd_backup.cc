@@ -20,7 +20,7 @@ struct BackupWords {
   std::string source;
   FilterOptions filter;
   std::vector<std::string> tags;
-  std::string order = "auto", member = "auto";
+  std::string read_at = "auto", order = "auto", member = "auto";
   WriterWords store;
   unsigned readers = 0, max_lag = 60;
   bool new_incarnation = false, accept_inconsistent = false;
@@ -38,6 +38,14 @@ Result<std::string> uri_word(const std::vector<std::string>& words) {
       Error(ErrorKind::kInvalidInput, "'" + uri + "' is no MongoDB URI")
           .hint("write mongodb://" + uri + " for a server of that name, or @FILE for a file that holds the URI")
           .hint("`varve backup files PATH` backs up folders, `varve backup stdin` what another program writes"));
+}
+
+Result<job::ReadAt> parse_read_at(const std::string& name) {
+  if (name == "auto") return job::ReadAt::kAuto;
+  if (name == "one-time") return job::ReadAt::kOneTime;
+  if (name == "window") return job::ReadAt::kWindow;
+  return fail(Error(ErrorKind::kInvalidInput, "there is no way to read '" + name + "'")
+                  .hint("auto, one-time and window are known"));
 }
 
 Result<job::OrderChoice> parse_order(const std::string& name) {
@@ -77,6 +85,7 @@ Result<job::BackupOptions> options_from(const BackupWords& words) {
       .uri = std::move(uri), .source = words.source, .filter = std::move(filter), .tags = words.tags};
   TRY_ASSIGN(options.writer, writer_options(words.store));
   options.readers = words.readers;
+  TRY_ASSIGN(options.read_at, parse_read_at(words.read_at));
   TRY_ASSIGN(options.order, parse_order(words.order));
   options.member.member = words.member;
   options.member.max_lag = std::chrono::seconds(words.max_lag);
@@ -129,32 +138,34 @@ nlohmann::ordered_json skipped_json(const collection::Manifest& manifest) {
 nlohmann::ordered_json summary(const job::BackupResult& result, int code) {
   const auto& m = result.manifest;
   const std::chrono::duration<double> took = result.ended - result.started;
-  return {{"message_type", "summary"},
-          {"result", code == kOk ? "complete" : "incomplete"},
-          {"exit_code", code},
-          {"skipped", skipped_json(m)},
-          {"shortfalls", result.shortfalls},
-          {"remarks", result.remarks},
-          {"snapshot_id", result.snapshot.hex()},
-          {"source", m.source},
-          {"replica_set", m.set_name},
-          {"member", m.member},
-          {"member_role", m.member_role},
-          {"consistency", m.consistency},
-          {"moment", m.set_name.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(m.t1.text())},
-          {"oplog_operations", m.oplog_changes},
-          {"needs_varve", m.needs_varve},
-          {"collections", visible_collections(m)},
-          {"documents", result.documents},
-          {"bytes", result.bytes},
-          {"data_blobs", result.stored.data_blobs_new},
-          {"tree_blobs", result.stored.tree_blobs_new},
-          {"data_added", result.stored.plain_bytes_new},
-          {"data_added_packed", result.stored.packed_bytes},
-          {"total_bytes_processed", result.bytes},
-          {"backup_start", format_rfc3339(result.started)},
-          {"backup_end", format_rfc3339(result.ended)},
-          {"total_duration", took.count()}};
+  return {
+      {"message_type", "summary"},
+      {"result", code == kOk ? "complete" : "incomplete"},
+      {"exit_code", code},
+      {"skipped", skipped_json(m)},
+      {"shortfalls", result.shortfalls},
+      {"remarks", result.remarks},
+      {"snapshot_id", result.snapshot.hex()},
+      {"source", m.source},
+      {"replica_set", m.set_name},
+      {"member", m.member},
+      {"member_role", m.member_role},
+      {"consistency", m.consistency},
+      {"read_at", m.read_at == bson::Timestamp{} ? nlohmann::ordered_json() : nlohmann::ordered_json(m.read_at.text())},
+      {"moment", m.set_name.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(m.t1.text())},
+      {"oplog_operations", m.oplog_changes},
+      {"needs_varve", m.needs_varve},
+      {"collections", visible_collections(m)},
+      {"documents", result.documents},
+      {"bytes", result.bytes},
+      {"data_blobs", result.stored.data_blobs_new},
+      {"tree_blobs", result.stored.tree_blobs_new},
+      {"data_added", result.stored.plain_bytes_new},
+      {"data_added_packed", result.stored.packed_bytes},
+      {"total_bytes_processed", result.bytes},
+      {"backup_start", format_rfc3339(result.started)},
+      {"backup_end", format_rfc3339(result.ended)},
+      {"total_duration", took.count()}};
 }
 
 Result<int> run_backup(Context& context, const BackupWords& words) {
@@ -184,6 +195,10 @@ std::shared_ptr<BackupWords> add_words(Command& command) {
   command.add_option("--tag", words->tags, "put a tag on the snapshot")->type_name("TAG");
   add_writer_options(command, words->store);
   command.add_option("--readers", words->readers, "collections read at once")->type_name("N");
+  command.add_option(
+      "--read-at", words->read_at,
+      "one-time: all documents as of one cluster time (MongoDB 5.0 and later); window: as they come, made "
+      "exact by the oplog; auto");
   command.add_option("--order", words->order, "read documents by _id, in natural order, or what suits each collection");
   command.add_option("--member", words->member,
                      "auto, hidden, secondary, primary, or HOST[:PORT] of the member to read");

@@ -17,6 +17,7 @@ std::string consistency(const Manifest& m) {
   if (m.consistency == "quiet") return "consistent: nothing was written while it was read";
   if (m.consistency == "inconsistent")
     return "NOT consistent: a standalone server that was written to while it was read";
+  if (m.consistency == "one-time" && m.oplog_changes == 0) return "consistent: all documents as of one time";
   if (m.oplog_changes == 0) return "consistent: nothing in scope changed while it was read";
   return fmt::format("consistent with its oplog: {} came in while it was read", plural(m.oplog_changes, "operation"));
 }

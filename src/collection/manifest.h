@@ -28,7 +28,7 @@ struct CollectionEntry {
   Order order = Order::kNatural;
   uint32_t average_chunk = 1u << 20;
   bson::Digest as_read;  ///< of the documents in the folder
-  std::string how;       ///< "window": read between T0 and T1
+  std::string how;       ///< "snapshot": at one time; "window": between T0 and T1; "fallback": so for want of the first
   std::string note;      ///< anything a user must know, e.g. "dropped while it was read"
 };
 
@@ -50,9 +50,10 @@ struct Manifest {
   std::string fcv;
   std::string member;                    ///< host:port that was read
   std::string member_role;               ///< "hidden secondary", "secondary", "primary", "standalone"
-  std::string consistency;               ///< "window", "quiet" (standalone, nothing written meanwhile), "inconsistent"
+  std::string consistency;               ///< "one-time", "window", "quiet" (standalone, not written to), "inconsistent"
   bson::Timestamp oplog_start;           ///< first instant covered by oplog.bson; zero for a standalone
   bson::Timestamp t0, t1;                ///< documents were read between them; the moment is t1
+  bson::Timestamp read_at;               ///< documents of collections read as "snapshot" are of this time; else zero
   uint64_t oplog_entries = 0;            ///< entries in oplog.bson
   uint64_t oplog_changes = 0;            ///< those of them that change selected data
   std::vector<std::string> needs_varve;  ///< why stock tools cannot reach the moment; empty if they can

@@ -155,6 +155,7 @@ Status read(const Json& value, Manifest& out) {
   TRY(get(value, "oplog_start", out.oplog_start));
   TRY(get(value, "t0", out.t0));
   TRY(get(value, "t1", out.t1));
+  if (value.contains("read_at")) TRY(get(value, "read_at", out.read_at));  // the first manifests lack it
   TRY(get(value, "oplog_entries", out.oplog_entries));
   TRY(get(value, "oplog_changes", out.oplog_changes));
   TRY(get(value, "needs_varve", out.needs_varve));

@@ -93,6 +93,7 @@ std::string encode_manifest(const Manifest& manifest) {
   out["oplog_start"] = json_of(manifest.oplog_start);
   out["t0"] = json_of(manifest.t0);
   out["t1"] = json_of(manifest.t1);
+  out["read_at"] = json_of(manifest.read_at);
   out["oplog_entries"] = manifest.oplog_entries;
   out["oplog_changes"] = manifest.oplog_changes;
   out["needs_varve"] = json_of(manifest.needs_varve);

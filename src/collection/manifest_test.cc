@@ -83,6 +83,15 @@ Result<Manifest> changed(std::string_view from, std::string_view to) {
   return decode_manifest(json.replace(at, from.size(), to));
 }
 
+TEST(Manifest, TheTimeOfReadingMayBeMissing) {
+  Manifest m = sample();
+  m.read_at = {7, 3};
+  EXPECT_EQ(decode_manifest(encode_manifest(m))->read_at, m.read_at);
+  const auto old = changed("\"read_at\"", "\"something\"");
+  ASSERT_TRUE(old) << old.error().message();
+  EXPECT_EQ(old->read_at, bson::Timestamp{});
+}
+
 TEST(Manifest, UnknownKeysAreIgnoredAndOtherFormatsRefused) {
   EXPECT_TRUE(changed("\"source\"", "\"new\": {\"x\": [1]}, \"source\""));
   EXPECT_EQ(changed("\"format\": 1", "\"format\": 2").error().kind(), ErrorKind::kUnsupported);

@@ -5,13 +5,12 @@
 
 #include <fmt/format.h>
 
-#include "base/task_group.h"
 #include "collection/chunker.h"
 #include "dump/metadata.h"
 #include "job/backup_plan.h"
 #include "job/layout.h"
 #include "job/oplog_window.h"
-#include "job/read_collections.h"
+#include "job/read_set.h"
 #include "job/store_bytes.h"
 #include "mongo/catalog.h"
 #include "mongo/server.h"
@@ -22,6 +21,7 @@ namespace {
 
 constexpr int kListingAttempts = 5;
 constexpr auto kMajorityPatience = std::chrono::seconds(60);
+constexpr int kFirstWithSnapshotReads = 5;
 
 std::string identity_tag() {
   std::array<uint8_t, 16> raw;
@@ -131,36 +131,49 @@ class Backup {
     read.readers = options_.readers ? options_.readers : default_readers();
     read.cut_key = cut_key;
 
-    oplog_ = std::make_unique<DocumentFile>(writer, cut_key, collection::average_for(0));
-    filter_ = std::make_unique<OplogFilter>(options_.filter);
-    for (const auto& planned : plan) filter_->know(planned.info.uuid, planned.info.ns, true);
-    for (const auto& info : catalog_.collections) {
-      if (!options_.filter.takes(bson::logical(info.ns)) && !info.temporary) filter_->know(info.uuid, info.ns, false);
-    }
-    if (!replica_set()) {
-      TRY_ASSIGN(read_, read_collections(std::move(plan), read, writer, reporter_, cancel));
-      return compare_counters(cancel);
-    }
-    TRY(window_->start(*filter_, *oplog_));
-    TaskGroup group(cancel);
-    group.spawn([&](const Cancel& stop) { return window_->follow(stop); });
-    group.spawn([&](const Cancel& stop) -> Status {
-      TRY_ASSIGN(read_, read_collections(std::move(plan), read, writer, reporter_, stop));
-      return end_window(stop);
+    oplog_ = std::make_unique<KeptOplog>(filter_for(plan), [&writer, cut_key] {
+      return std::make_unique<DocumentFile>(writer, cut_key, collection::average_for(0));
     });
-    return group.wait();
+    CollectionReaders readers(std::move(plan), std::move(read), writer, reporter_);
+    if (replica_set()) {
+      TRY(read_replica_set(readers, cancel));
+    } else {
+      TRY(readers.read([](const auto&) { return true; }, std::nullopt, cancel));
+      TRY(oplog_->finish(false));
+      TRY(compare_counters(cancel));
+    }
+    read_ = std::move(readers.collections());
+    return {};
   }
 
-  /// Ends the window after the last read, and waits until all of it is majority-committed: the documents were when they
-  /// were read, the catalog and the newest entries of the oplog may not have been.
-  Status end_window(const Cancel& cancel) {
-    TRY_ASSIGN(const auto position, mongo::position(*connection_, cancel));
-    manifest().t1 = window_->end(std::max(position.majority, catalog_.operation_time));
-    TRY(mongo::wait_for_majority(*connection_, manifest().t1, kMajorityPatience, cancel));
-    if (mongo::rollback_id(*connection_, cancel) == source_->rollback_id) return {};
-    return fail(
-        Error(ErrorKind::kInconsistent, source_->member + " rolled writes back while it was read; nothing was saved")
-            .hint("run the backup again"));
+  OplogFilter filter_for(const std::vector<PlannedCollection>& plan) const {
+    OplogFilter filter(options_.filter);
+    for (const auto& planned : plan) filter.know(planned.info.uuid, planned.info.ns, true);
+    for (const auto& info : catalog_.collections) {
+      if (!options_.filter.takes(bson::logical(info.ns)) && !info.temporary) filter.know(info.uuid, info.ns, false);
+    }
+    return filter;
+  }
+
+  Status read_replica_set(CollectionReaders& readers, const Cancel& cancel) {
+    TRY(window_->start(*oplog_));
+    const SetToRead set{*source_, *connection_, catalog_.operation_time, at_one_time()};
+    TRY_ASSIGN(const auto reading, read_set(set, *window_, readers, cancel));
+    manifest().t1 = reading.moment;
+    manifest().read_at = reading.read_at;
+    manifest().consistency = set.at_one_time && !reading.fell_back ? "one-time" : "window";
+    std::ranges::move(fall_back_remarks(readers.collections()), std::back_inserter(result_.remarks));
+    return {};
+  }
+
+  bool at_one_time() {
+    if (options_.read_at == ReadAt::kWindow) return false;
+    if (!source_->version_array.empty() && source_->version_array.front() >= kFirstWithSnapshotReads) return true;
+    if (options_.read_at == ReadAt::kOneTime) {
+      result_.remarks.push_back("MongoDB " + source_->version +
+                                " cannot be read at one time, which takes 5.0: it was read over a window");
+    }
+    return false;
   }
 
   Status compare_counters(const Cancel& cancel) {
@@ -173,11 +186,10 @@ class Backup {
   /// Decides what becomes part of the backup, and what is said about it.
   Status judge() {
     auto& m = manifest();
-    m.oplog_entries = window_ ? window_->entries() : 0;
-    m.oplog_changes = filter_->changes();
-    if (replica_set()) m.consistency = "window";
-    for (const auto& reason : filter_->needs_varve()) m.needs_varve.push_back(reason);
-    for (const auto& reason : filter_->incomplete()) {
+    m.oplog_entries = oplog_->entries();
+    m.oplog_changes = oplog_->filter().changes();
+    for (const auto& reason : oplog_->filter().needs_varve()) m.needs_varve.push_back(reason);
+    for (const auto& reason : oplog_->filter().incomplete()) {
       m.skipped.push_back({"collections renamed in", reason, true});
       result_.shortfalls.push_back(reason);
     }
@@ -194,7 +206,7 @@ class Backup {
   }
 
   bool kept(const ReadCollection& read) const {
-    return read.plan.selected || filter_->renamed().contains(std::string(as_text(read.plan.info.uuid)));
+    return read.plan.selected || oplog_->filter().renamed().contains(std::string(as_text(read.plan.info.uuid)));
   }
 
   collection::CollectionEntry entry_for(const ReadCollection& read) {
@@ -209,7 +221,7 @@ class Backup {
     add_unfinished(info, entry);
     entry.order = read.plan.order.value_or(collection::Order::kNatural);
     entry.average_chunk = read.plan.average_chunk;
-    entry.how = replica_set() ? "window" : "standalone";
+    entry.how = replica_set() ? std::string(text_of(read.how)) : "standalone";
     entry.note = read.note;
     if (read.file) {
       entry.as_read = read.file->digest();
@@ -221,10 +233,10 @@ class Backup {
 
   /// An index whose build had not ended counts only if it was committed in the window (RULES 7).
   void add_unfinished(const mongo::CollectionInfo& info, collection::CollectionEntry& entry) {
-    const auto committed = filter_->committed_indexes().find(std::string(as_text(info.uuid)));
+    const auto committed = oplog_->filter().committed_indexes().find(std::string(as_text(info.uuid)));
     for (const auto& spec : info.unfinished) {
       const std::string name(spec.view().string("name").value_or(""));
-      if (committed != filter_->committed_indexes().end() && committed->second.contains(name)) {
+      if (committed != oplog_->filter().committed_indexes().end() && committed->second.contains(name)) {
         entry.indexes.push_back(bson::without(spec, "buildUUID"));
       } else {
         entry.unfinished_indexes.push_back(name);
@@ -319,8 +331,7 @@ class Backup {
   std::unique_ptr<OplogWindow> window_;  // replica sets only
   bson::Document counters_;              // standalones only
   mongo::Catalog catalog_;
-  std::unique_ptr<OplogFilter> filter_;
-  std::unique_ptr<DocumentFile> oplog_;
+  std::unique_ptr<KeptOplog> oplog_;
   std::vector<ReadCollection> read_;
   BackupResult result_;
 };

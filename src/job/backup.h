@@ -14,6 +14,8 @@
 
 namespace varve::job {
 
+/// All documents as of one time, as they come while the oplog is followed, or what suits.
+enum class ReadAt : uint8_t { kAuto, kOneTime, kWindow };
 enum class OrderChoice : uint8_t { kAuto, kId, kNatural };
 
 struct BackupOptions {
@@ -23,6 +25,7 @@ struct BackupOptions {
   std::vector<std::string> tags;
   repo::WriterOptions writer{};
   unsigned readers = 0;  ///< connections that read at once; 0: as many as cores, 2 to 4
+  ReadAt read_at = ReadAt::kAuto;
   OrderChoice order = OrderChoice::kAuto;
   mongo::MemberOptions member{};
   bool new_incarnation = false;  ///< accept another replica set under this source's name

@@ -179,6 +179,7 @@ bool OplogFilter::wanted_rename(const bson::OplogEntry& op) {
   const bool from = selected(op);
   const bool to = in_scope(op.rename_to) && by_name(op.rename_to);
   if (op.uuid) renamed_.insert(key(*op.uuid));
+  if (op.drop_target) dropped_.insert(key(*op.drop_target));
   if (!from && to) {
     incomplete_.insert(op.rename_to.text() + " was replaced by renaming " + op.ns.text() +
                        " into it, which the filters leave out, while the backup ran");

@@ -33,7 +33,7 @@ class OplogFilter {
   const std::set<std::string>& needs_varve() const { return needs_varve_; }
   /// What makes the backup incomplete: data renamed in from collections that were not selected.
   const std::set<std::string>& incomplete() const { return incomplete_; }
-  /// UUIDs (16 bytes as text) that the window renamed, and those that it dropped.
+  /// UUIDs (16 bytes as text) that the window renamed, and those that it dropped or put another in the place of.
   const std::set<std::string>& renamed() const { return renamed_; }
   const std::set<std::string>& dropped() const { return dropped_; }
   /// Names of indexes whose build was committed in the window, by collection UUID.

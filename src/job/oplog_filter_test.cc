@@ -101,6 +101,17 @@ TEST(OplogFilter, TemporariesAreFollowedFromTheStart) {
   EXPECT_FALSE(taken(f, command("other", 8, "create", "tmp.agg_out.2")));
 }
 
+TEST(OplogFilter, WhatARenameReplacesIsDropped) {
+  auto f = filter({"shop.*"});
+  f.know(uuid(1), {"shop", "orders"}, true);
+  f.know(uuid(2), {"shop", "old"}, true);
+  Builder b;
+  b.add("op", "c").add("ns", "shop.$cmd").add_uuid("ui", uuid(1)).add("ts", Timestamp{100, 3});
+  b.open("o").add("renameCollection", "shop.orders").add("to", "shop.old").add_uuid("dropTarget", uuid(2)).end();
+  EXPECT_TRUE(taken(f, b.finish()));
+  EXPECT_EQ(f.dropped(), std::set<std::string>{std::string(16, '\2')});
+}
+
 TEST(OplogFilter, ARecreatedCollectionHasAUuidOfItsOwn) {
   auto f = filter({"shop.*"});
   f.know(uuid(1), {"shop", "orders"}, true);

@@ -81,9 +81,8 @@ Result<bool> OplogWindow::catalog_was_quiet(bson::Timestamp listed, const Cancel
   return quiet;
 }
 
-Status OplogWindow::start(OplogFilter& filter, DocumentFile& file) {
-  filter_ = &filter;
-  file_ = &file;
+Status OplogWindow::start(KeptOplog& kept) {
+  kept_ = &kept;
   for (const auto& entry : held_) TRY(store(entry));
   held_.clear();
   held_.shrink_to_fit();
@@ -92,17 +91,12 @@ Status OplogWindow::start(OplogFilter& filter, DocumentFile& file) {
 
 Status OplogWindow::store(ByteView entry) {
   const auto ts = bson::View(entry).timestamp("ts").value_or(bson::Timestamp{});
-  {
-    std::lock_guard lock(mutex_);
-    if (end_ && ts > *end_) return {};
-    if (ts > taken_) taken_ = ts;
-  }
+  std::lock_guard lock(mutex_);
+  if (end_ && ts > *end_) return {};
   // Everything is read after majority_, so what happened until then is in the documents and in the catalog already.
-  if (ts <= majority_ && !counts_later(bson::View(entry))) return {};
-  TRY(filter_->take(entry, scratch_));
-  if (scratch_.empty()) return {};
-  ++entries_;
-  return file_->add(scratch_);
+  if (ts > majority_ || counts_later(bson::View(entry))) TRY(kept_->take(entry, time_ && ts > *time_));
+  if (ts > taken_) taken_ = ts;
+  return {};
 }
 
 Status OplogWindow::follow(const Cancel& cancel) {
@@ -110,16 +104,43 @@ Status OplogWindow::follow(const Cancel& cancel) {
     TRY(cancel.check());
     {
       std::lock_guard lock(mutex_);
-      if (end_ && taken_ >= *end_) break;
+      if (end_ && taken_ >= *end_) return kept_->finish(!time_ || *end_ > *time_);
     }
     TRY(tail_.poll([this](ByteView entry) { return store(entry); }, cancel));
   }
-  return file_->finish();
+}
+
+Result<bson::Timestamp> OplogWindow::choose_time(bson::Timestamp at_least, const Cancel& cancel) {
+  constexpr std::chrono::milliseconds kPoll(10);
+  std::unique_lock lock(mutex_);
+  time_ = std::max(at_least, taken_);
+  while (taken_ < *time_) {
+    lock.unlock();
+    if (!cancel.sleep(kPoll)) TRY(cancel.check());
+    lock.lock();
+  }
+  return *time_;
+}
+
+bool OplogWindow::was_dropped(ByteView uuid) const {
+  std::lock_guard lock(mutex_);
+  return kept_->filter().dropped().contains(std::string(as_text(uuid)));
+}
+
+bool OplogWindow::was_renamed(ByteView uuid) const {
+  std::lock_guard lock(mutex_);
+  return kept_->filter().renamed().contains(std::string(as_text(uuid)));
 }
 
 bson::Timestamp OplogWindow::end(bson::Timestamp at_least) {
   std::lock_guard lock(mutex_);
   end_ = std::max(at_least, taken_);
+  return *end_;
+}
+
+bson::Timestamp OplogWindow::end_at_time() {
+  std::lock_guard lock(mutex_);
+  end_ = *time_;
   return *end_;
 }
 

@@ -4,8 +4,7 @@
 #include <mutex>
 #include <vector>
 
-#include "job/document_file.h"
-#include "job/oplog_filter.h"
+#include "job/kept_oplog.h"
 #include "mongo/catalog.h"
 #include "mongo/oplog.h"
 #include "mongo/topology.h"
@@ -14,7 +13,8 @@ namespace varve::job {
 
 /// The oplog of a backup's window, tailed from before the catalog is listed until the last read has ended, so that a
 /// rollover or an entry that is not understood ends the run at once (RULES 2). Used in this order: open, list, start,
-/// follow (on a thread of its own), finish.
+/// follow (on a thread of its own) and meanwhile choose_time, if everything is read at one time, and one of the two
+/// ends.
 class OplogWindow {
  public:
   static Result<std::unique_ptr<OplogWindow>> open(const mongo::Source& source, const Cancel& cancel);
@@ -28,15 +28,22 @@ class OplogWindow {
   /// majority(), so that the listing may mix two states.
   Result<bool> catalog_was_quiet(bson::Timestamp listed, const Cancel& cancel);
 
-  /// From now on entries go through `filter` into `file`; those held back first. Both outlive the window.
-  Status start(OplogFilter& filter, DocumentFile& file);
+  /// From now on entries go to `kept`, those held back first. It outlives the window.
+  Status start(KeptOplog& kept);
   /// Tails until `end` was called and everything up to the end is stored. The body of a thread.
   Status follow(const Cancel& cancel);
-  /// Fixes the end of the window: `at_least`, or the newest entry taken if that is later. Gives it. Call once all reads
-  /// ended.
-  bson::Timestamp end(bson::Timestamp at_least);
+  /// Fixes the time at which documents are read: `at_least`, or the newest entry taken if that is later. Gives it, once
+  /// everything up to then was taken.
+  Result<bson::Timestamp> choose_time(bson::Timestamp at_least, const Cancel& cancel);
+  /// After choose_time: whether the collection had been dropped, or renamed, by then.
+  bool was_dropped(ByteView uuid) const;
+  bool was_renamed(ByteView uuid) const;
 
-  uint64_t entries() const { return entries_; }
+  /// Fixes the end of the window, which is the moment: `at_least`, or the newest entry taken if that is later. Gives
+  /// it. Call once all reads ended.
+  bson::Timestamp end(bson::Timestamp at_least);
+  /// Ends the window at the time that choose_time gave: what came after it is not kept.
+  bson::Timestamp end_at_time();
 
  private:
   OplogWindow(mongo::Connection connection, mongo::OplogTail tail, bson::Timestamp start, bson::Timestamp majority);
@@ -46,13 +53,11 @@ class OplogWindow {
   mongo::OplogTail tail_;
   const bson::Timestamp start_, majority_;
   std::vector<Bytes> held_;  // entries met before the catalog was known
-  OplogFilter* filter_ = nullptr;
-  DocumentFile* file_ = nullptr;
-  Bytes scratch_;
-  uint64_t entries_ = 0;
 
-  std::mutex mutex_;  // guards the two below
+  mutable std::mutex mutex_;  // guards all below
+  KeptOplog* kept_ = nullptr;
   bson::Timestamp taken_;
+  std::optional<bson::Timestamp> time_;  // at which documents are read
   std::optional<bson::Timestamp> end_;
 };
 

@@ -7,14 +7,30 @@
 
 namespace varve::job {
 
-namespace {
+std::string_view text_of(How how) {
+  switch (how) {
+    case How::kWindow:
+      return "window";
+    case How::kSnapshot:
+      return "snapshot";
+    case How::kFallBack:
+      return "fallback";
+  }
+  return "";
+}
 
 /// What the readers share.
-struct Work {
-  std::vector<ReadCollection> collections;
-  std::atomic<uint64_t> documents{0}, bytes{0}, done{0};
+struct CollectionReaders::Work {
+  const ReadOptions options;
+  repo::Writer& writer;
+  Reporter& reporter;
+  std::vector<ReadCollection> collections{};
   uint64_t bytes_total = 0;
+  std::atomic<uint64_t> documents{0}, bytes{0}, done{0};
+  std::atomic<bool> too_old{false};  // so nothing more can be read at that time
 };
+
+namespace {
 
 mongo::ReadSpec spec_for(const PlannedCollection& plan, bool majority) {
   mongo::ReadSpec spec;
@@ -25,56 +41,103 @@ mongo::ReadSpec spec_for(const PlannedCollection& plan, bool majority) {
   return spec;
 }
 
-class Reader {
- public:
-  Reader(Work& work, const ReadOptions& options, repo::Writer& writer, Reporter& reporter)
-      : work_(work), options_(options), writer_(writer), reporter_(reporter) {}
+constexpr const char* kTooOld = "the server no longer had its state of that time";
 
-  Status read(mongo::Connection& connection, ReadCollection& collection, const Cancel& cancel) {
-    if (collection.plan.info.has_data()) TRY(read_data(connection, collection, cancel));
+std::string reason_of(const Error& refusal) {
+  if (mongo::Cursor::too_old(refusal)) return kTooOld;
+  if (mongo::Cursor::vanished(refusal)) return "dropped, renamed or changed since";
+  return refusal.message();
+}
+
+}  // namespace
+
+class CollectionReaders::Reader {
+ public:
+  Reader(Work& work, mongo::Connection& connection, const Cancel& cancel)
+      : work_(work), connection_(connection), cancel_(cancel) {}
+
+  Status read(ReadCollection& collection, const std::optional<ReadTime>& at) {
+    if (collection.plan.info.has_data()) TRY(at ? read_at(collection, *at) : read_as_it_comes(collection));
     ++work_.done;
     return {};
   }
 
  private:
-  Status read_data(mongo::Connection& connection, ReadCollection& collection, const Cancel& cancel) {
-    auto spec = spec_for(collection.plan, options_.majority);
-    auto status = decide_order(connection, spec, collection.plan, cancel);
-    if (status) {
-      collection.file = std::make_unique<DocumentFile>(writer_, options_.cut_key, collection.plan.average_chunk);
-      status = read_documents(connection, spec, *collection.file, collection.plan.info.ns.text(), cancel);
-    }
-    if (!status && mongo::Cursor::vanished(status.error())) {
-      if (!collection.file) {
-        collection.file = std::make_unique<DocumentFile>(writer_, options_.cut_key, collection.plan.average_chunk);
+  Status read_at(ReadCollection& collection, const ReadTime& at) {
+    collection.how = How::kSnapshot;
+    if (at.was_dropped(collection.plan.info.uuid)) return nothing_of(collection, "dropped before it was read");
+    collection.refusal = kTooOld;
+    if (!work_.too_old) {
+      auto spec = spec_for(collection.plan, work_.options.majority);
+      spec.at = at.time;
+      const auto status = read_documents(collection, spec);
+      if (status) {
+        collection.refusal.clear();
+        return {};
       }
-      collection.note = "dropped or renamed while it was read (" + status.error().message() + ")";
-      return collection.file->finish();
+      if (!mongo::Cursor::refused_at_time(status.error())) return status;
+      if (mongo::Cursor::too_old(status.error())) work_.too_old = true;
+      collection.refusal = reason_of(status.error());
     }
+    collection.how = How::kFallBack;
+    return read_as_it_comes(collection);
+  }
+
+  Status read_as_it_comes(ReadCollection& collection) {
+    auto status = read_documents(collection, spec_for(collection.plan, work_.options.majority));
+    if (status || !mongo::Cursor::vanished(status.error())) return status;
+    const std::string note = "dropped or renamed while it was read (" + status.error().message() + ")";
+    if (!collection.file) return nothing_of(collection, note);
+    collection.note = note;
+    return collection.file->finish();
+  }
+
+  Status nothing_of(ReadCollection& collection, std::string note) {
+    collection.note = std::move(note);
+    return begin_file(collection).finish();
+  }
+
+  DocumentFile& begin_file(ReadCollection& collection) {
+    auto& options = work_.options;
+    collection.file = std::make_unique<DocumentFile>(work_.writer, options.cut_key, collection.plan.average_chunk);
+    return *collection.file;
+  }
+
+  /// All of it, from the start. What was counted of a reading that fails does not count.
+  Status read_documents(ReadCollection& collection, mongo::ReadSpec spec) {
+    collection.file.reset();
+    TRY(decide_order(spec, collection.plan));
+    auto& file = begin_file(collection);
+    const auto status = read_cursor(spec, file, collection.plan.info.ns.text());
+    if (status) return {};
+    work_.documents -= file.digest().documents;
+    work_.bytes -= file.digest().bytes;
     return status;
   }
 
-  Status decide_order(mongo::Connection& connection, mongo::ReadSpec& spec, PlannedCollection& plan,
-                      const Cancel& cancel) {
+  Status decide_order(mongo::ReadSpec& spec, PlannedCollection& plan) {
     if (!plan.order) {
-      TRY_ASSIGN(const bool follows, mongo::id_follows_natural_order(connection, spec, cancel));
+      TRY_ASSIGN(const bool follows, mongo::id_follows_natural_order(connection_, spec, cancel_));
       plan.order = follows ? collection::Order::kId : collection::Order::kNatural;
     }
     spec.order = *plan.order == collection::Order::kId ? mongo::ReadOrder::kId : mongo::ReadOrder::kNatural;
     return {};
   }
 
-  Status read_documents(mongo::Connection& connection, const mongo::ReadSpec& spec, DocumentFile& file,
-                        const std::string& name, const Cancel& cancel) {
-    TRY_ASSIGN(auto cursor, mongo::Cursor::open(connection, spec, cancel));
-    for (bool more = true; more;) {
-      const auto before = file.digest();
-      TRY_ASSIGN(more, cursor.next([&](ByteView document) { return file.add(document); }, cancel));
-      work_.documents += file.digest().documents - before.documents;
-      work_.bytes += file.digest().bytes - before.bytes;
+  Status read_cursor(const mongo::ReadSpec& spec, DocumentFile& file, const std::string& name) {
+    TRY_ASSIGN(auto cursor, mongo::Cursor::open(connection_, spec, cancel_));
+    bson::Digest counted;
+    Status status;
+    for (bool more = true; more && status;) {
+      auto next = cursor.next([&](ByteView document) { return file.add(document); }, cancel_);
+      if (next) more = *next;
+      if (!next) status = fail(std::move(next).error());
+      work_.documents += file.digest().documents - counted.documents;
+      work_.bytes += file.digest().bytes - counted.bytes;
+      counted = file.digest();
       report(name);
     }
-    return file.finish();
+    return status ? file.finish() : status;
   }
 
   void report(const std::string& name) {
@@ -86,33 +149,41 @@ class Reader {
     progress.bytes_total = work_.bytes_total;
     progress.items = work_.done;
     progress.items_total = work_.collections.size();
-    const auto stored = writer_.stats();
+    const auto stored = work_.writer.stats();
     progress.bytes_new = stored.plain_bytes_new;
     progress.bytes_known = stored.plain_bytes_known;
-    reporter_.progress(progress);
+    work_.reporter.progress(progress);
   }
 
   Work& work_;
-  const ReadOptions& options_;
-  repo::Writer& writer_;
-  Reporter& reporter_;
+  mongo::Connection& connection_;
+  const Cancel& cancel_;
 };
 
-}  // namespace
-
-Result<std::vector<ReadCollection>> read_collections(std::vector<PlannedCollection> plan, const ReadOptions& options,
-                                                     repo::Writer& writer, Reporter& reporter, const Cancel& cancel) {
-  Work work;
+CollectionReaders::CollectionReaders(std::vector<PlannedCollection> plan, ReadOptions options, repo::Writer& writer,
+                                     Reporter& reporter)
+    : work_(new Work{std::move(options), writer, reporter}) {
   for (auto& planned : plan) {
-    work.bytes_total += planned.info.bytes;
-    work.collections.push_back({std::move(planned), nullptr, {}});
+    work_->bytes_total += planned.info.bytes;
+    work_->collections.push_back({.plan = std::move(planned)});
   }
-  Reader reader(work, options, writer, reporter);
+}
+
+CollectionReaders::~CollectionReaders() = default;
+
+Status CollectionReaders::read(const Which& which, const std::optional<ReadTime>& at, const Cancel& cancel) {
+  std::vector<ReadCollection*> picked;
+  for (auto& collection : work_->collections) {
+    if (which(collection.plan)) picked.push_back(&collection);
+  }
   const auto step = [&](mongo::Connection& connection, size_t index, const Cancel& stop) {
-    return reader.read(connection, work.collections[index], stop);
+    return Reader(*work_, connection, stop).read(*picked[index], at);
   };
-  TRY(for_each_connected(options.uri, options.readers, work.collections.size(), step, cancel));
-  return std::move(work.collections);
+  return for_each_connected(work_->options.uri, work_->options.readers, picked.size(), step, cancel);
+}
+
+std::vector<ReadCollection>& CollectionReaders::collections() {
+  return work_->collections;
 }
 
 }  // namespace varve::job

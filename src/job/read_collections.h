@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/reporter.h"
@@ -9,11 +11,23 @@
 
 namespace varve::job {
 
+/// How a collection's documents were read.
+enum class How : uint8_t {
+  kWindow,    ///< as they came: the oplog has the rest
+  kSnapshot,  ///< all as they were at one time
+  kFallBack,  ///< as they came, since the server refused to give them as they were at that time
+};
+
+/// As the manifest has it.
+std::string_view text_of(How how);
+
 /// One collection after it was read.
 struct ReadCollection {
   PlannedCollection plan;
-  std::unique_ptr<DocumentFile> file;  ///< empty for views
-  std::string note;                    ///< e.g. that it was dropped while it was read
+  std::unique_ptr<DocumentFile> file{};  ///< empty for views
+  How how = How::kWindow;
+  std::string note{};     ///< e.g. that it was dropped while it was read
+  std::string refusal{};  ///< of a fall-back: why
 };
 
 struct ReadOptions {
@@ -23,10 +37,33 @@ struct ReadOptions {
   std::array<uint8_t, 16> cut_key{};
 };
 
-/// Reads every planned collection, largest first, by a pool of readers with a connection each. A collection that is
-/// dropped or renamed away while it is read keeps what came so far and gets a note: the oplog of the window has the
-/// rest.
-Result<std::vector<ReadCollection>> read_collections(std::vector<PlannedCollection> plan, const ReadOptions& options,
-                                                     repo::Writer& writer, Reporter& reporter, const Cancel& cancel);
+/// A time at which documents are read.
+struct ReadTime {
+  bson::Timestamp time;  ///< a majority-committed cluster time
+  /// Whether a collection had been dropped by then, so that there is nothing to read. Thread-safe.
+  std::function<bool(ByteView uuid)> was_dropped;
+};
+
+/// Reads planned collections by a pool of readers with a connection each, the largest first.
+class CollectionReaders {
+ public:
+  using Which = std::function<bool(const PlannedCollection&)>;
+
+  /// The writer and the reporter must outlive it.
+  CollectionReaders(std::vector<PlannedCollection> plan, ReadOptions options, repo::Writer& writer, Reporter& reporter);
+  ~CollectionReaders();
+
+  /// Reads those that `which` picks; all at one time where one is given, else as they come. What the server does not
+  /// give as of that time is read again from its start as it comes. A collection that is dropped or renamed away while
+  /// it is read as it comes keeps what came so far and gets a note: the oplog of the window has the rest.
+  Status read(const Which& which, const std::optional<ReadTime>& at, const Cancel& cancel);
+
+  std::vector<ReadCollection>& collections();
+
+ private:
+  struct Work;
+  class Reader;
+  std::unique_ptr<Work> work_;
+};
 
 }  // namespace varve::job

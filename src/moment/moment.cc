@@ -51,6 +51,7 @@ Base base_of(const collection::Manifest& manifest) {
   base.collections = manifest.collections;
   base.time = manifest.t1;
   base.from = manifest.t0;
+  base.read_at = manifest.read_at;
   base.at_least_5_0 = is_at_least_5_0(manifest.server_version);
   return base;
 }
@@ -112,10 +113,12 @@ Status Moment::Parts::apply_to_view(const Operation& operation) {
 
 /// True if the base holds the effect already.
 bool Moment::Parts::passes_over(const Operation& operation, const Collection* collection) {
-  if (!base.exact || operation.effective > base.time) return false;
-  if (collection != nullptr && collection->entry.how == "window") return false;
-  ++account.already_in_base;
-  return true;
+  const bool snapshot = collection != nullptr && collection->base && collection->entry.how == "snapshot";
+  const bool fuzzy = collection != nullptr && collection->entry.how == "window";
+  const bool held =
+      (snapshot && operation.effective <= base.read_at) || (base.exact && !fuzzy && operation.effective <= base.time);
+  if (held) ++account.already_in_base;
+  return held;
 }
 
 Status Moment::Parts::apply_to_catalog(const Operation& operation) {

@@ -21,6 +21,8 @@ struct Base {
   /// then may already be in it, and it serves no moment before (RULES 3).
   bson::Timestamp time;
   bool exact = false;  ///< but for the documents of collections whose `how` is "window"
+  /// Documents of collections whose `how` is "snapshot" are those of this very time, whatever `time` is.
+  bson::Timestamp read_at;
   /// Documents were read at or after this; the oplog may begin inside of transactions that ended before.
   bson::Timestamp from;
   /// The server is 5.0 or later: it logs what a capped collection evicts, which is worked out here otherwise.

@@ -69,6 +69,55 @@ TEST(Moment, OnlyWhatChangedIsTouched) {
   EXPECT_EQ(ids(results, "shop.new"), Ids{});
 }
 
+// RULES 9: what an exactly read collection holds is passed over; the catalog, and what was read as it came, take it.
+TEST(Moment, DocumentsReadAtOneTimeHoldWhatHappenedUntilThen) {
+  auto read = testing::state(1, "shop.read", {numbered(1, 3)});
+  auto capped = testing::state(2, "shop.capped", {numbered(1, 1)}, Builder().add("capped", true).finish());
+  read.entry.how = "snapshot";
+  capped.entry.how = "window";
+  Entries e;
+  e.insert(1, "shop.read", numbered(9, 9));  // and was deleted before the time of reading
+  e.rename(1, "shop.read", "shop.renamed");
+  e.insert(2, "shop.capped", numbered(2, 2));
+  e.insert(3, "shop.new", numbered(1, 1));
+  const auto time = e.last();
+  e.update(1, "shop.renamed", 1, set_field("n", 4));
+  for (const bool rolled_forward : {false, true}) {
+    auto base = testing::base_of_states({read, capped}, /*exact=*/false);
+    base.read_at = time;
+    base.time = rolled_forward ? e.last() : time;
+    auto entries = e.all;
+    if (!rolled_forward) entries.pop_back();
+    const auto results = testing::run({read, capped}, base, entries, {});
+    ASSERT_TRUE(results) << results.error().message();
+    EXPECT_EQ(names(*results), (Names{"shop.capped", "shop.new", "shop.renamed"}));
+    EXPECT_EQ(ids(*results, "shop.renamed"), Ids{1});
+    EXPECT_EQ(ids(*results, "shop.capped"), (Ids{1, 2}));
+    EXPECT_EQ(results->collections.at("shop.renamed").untouched, !rolled_forward);
+  }
+}
+
+// RULES 9: a transaction counts at its commit: before the time of reading it is in the documents, after it is not.
+TEST(Moment, ATransactionOpenAtTheTimeOfReadingComesAfterIt) {
+  auto read = testing::state(1, "shop.read", {numbered(1, 1)});
+  read.entry.how = "snapshot";
+  Entries e;
+  e.apply_ops({testing::insert_op(1, "shop.read", numbered(7, 7))}, {.session = 1, .prepare = true});
+  e.apply_ops({testing::insert_op(1, "shop.read", numbered(8, 8))}, {.session = 2, .prepare = true});
+  e.apply_ops({testing::insert_op(1, "shop.read", numbered(9, 9))}, {.session = 3, .partial = true});
+  const auto first_of_3 = e.last();
+  const auto time = e.last();
+  e.commit(1, 1, time);  // logged after the time of reading, in effect at it
+  e.commit(2, 1, e.last());
+  e.apply_ops({}, {.session = 3, .previous = first_of_3});
+  auto base = testing::base_of_states({read}, /*exact=*/false);
+  base.read_at = time;
+  base.time = e.last();
+  const auto results = testing::run({read}, base, e.all, {});
+  ASSERT_TRUE(results) << results.error().message();
+  EXPECT_EQ(ids(*results, "shop.read"), (Ids{1, 8, 9}));
+}
+
 // RULES 9: the moment is inclusive.
 TEST(Moment, EndsWithTheTimeAskedFor) {
   const std::vector<State> states = {testing::state(1, "shop.orders")};

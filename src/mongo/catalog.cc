@@ -204,6 +204,16 @@ Result<Catalog> list_catalog(Connection& connection, const Cancel& cancel) {
   return Lister(connection, cancel).list();
 }
 
+Result<std::set<std::string>> collection_uuids(Connection& connection, const std::string& db, const Cancel& cancel) {
+  bson::Builder list;
+  list.add("listCollections", int32_t{1}).open("filter").add("type", "collection").end();
+  auto found = all_results(connection, db, list.finish(), cancel);
+  if (!found) return fail(std::move(found).error().within(db));
+  std::set<std::string> uuids;
+  for (const auto& entry : found->documents) uuids.emplace(as_text(describe(db, entry).uuid));
+  return uuids;
+}
+
 bson::Document default_rw_concern(Connection& connection, const Cancel& cancel) {
   bson::Builder command;
   command.add("getDefaultRWConcern", int32_t{1});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct Catalog {
 /// is in the oplog). system.views is left out: views come as entries of type "view". admin.system.users, system.roles
 /// and system.version are in; so are system.js and system.buckets.*.
 Result<Catalog> list_catalog(Connection& connection, const Cancel& cancel);
+
+/// The UUIDs (16 bytes as text) of the collections that a database has now.
+Result<std::set<std::string>> collection_uuids(Connection& connection, const std::string& db, const Cancel& cancel);
 
 /// Cluster-wide settings that are recorded and shown, never applied; {} where they can't be read.
 bson::Document default_rw_concern(Connection& connection, const Cancel& cancel);

@@ -21,12 +21,6 @@ void add_source(const ReadSpec& spec, bson::Builder& find) {
   }
 }
 
-void add_read_concern(const ReadSpec& spec, bson::Builder& find) {
-  find.open("readConcern").add("level", spec.majority ? "majority" : "local");
-  if (spec.after_cluster_time) find.add("afterClusterTime", *spec.after_cluster_time);
-  find.end();
-}
-
 void add_order(const ReadSpec& spec, bson::Builder& find) {
   if (spec.order == ReadOrder::kId) {
     find.open("hint").add("_id", int32_t{1}).end();
@@ -42,7 +36,7 @@ bson::Document find_command(const ReadSpec& spec) {
   if (!spec.filter.view().empty()) find.add("filter", spec.filter.view());
   add_order(spec, find);
   find.add("batchSize", kBatchSize);
-  add_read_concern(spec, find);
+  spec.add_read_concern(find);
   return find.finish();
 }
 
@@ -52,7 +46,7 @@ Status wait_for_cluster_time(Connection::State& state, const ReadSpec& spec, con
   bson::Builder find;
   add_source(spec, find);
   find.add("limit", int32_t{1}).add("singleBatch", true).add("maxTimeMS", kMaxWaitMs);
-  add_read_concern(spec, find);
+  spec.add_read_concern(find);
   DriverDocument reply;
   auto status = state.run(spec.db, find.finish(), reply, cancel);
   if (!status && status.error().code() == code::kMaxTimeExpired) {
@@ -70,6 +64,17 @@ Error in_context(Error error, const std::string& label) {
 }
 
 }  // namespace
+
+void ReadSpec::add_read_concern(bson::Builder& command) const {
+  command.open("readConcern");
+  if (at) {
+    command.add("level", "snapshot").add("atClusterTime", *at);
+  } else {
+    command.add("level", majority ? "majority" : "local");
+    if (after_cluster_time) command.add("afterClusterTime", *after_cluster_time);
+  }
+  command.end();
+}
 
 struct Cursor::State {
   Connection::State& connection;
@@ -150,6 +155,14 @@ bool Cursor::vanished(const Error& error) {
     default:
       return error.message().find("Unable to resolve") != std::string::npos;
   }
+}
+
+bool Cursor::refused_at_time(const Error& error) {
+  return error.code() != 0 && error.kind() != ErrorKind::kUnavailable && error.kind() != ErrorKind::kDenied;
+}
+
+bool Cursor::too_old(const Error& error) {
+  return error.code() == code::kSnapshotTooOld;
 }
 
 }  // namespace varve::mongo

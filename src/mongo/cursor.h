@@ -21,6 +21,12 @@ struct ReadSpec {
   bool majority = true;   ///< read concern majority; false: local (standalone)
   bson::Document filter;  ///< {} for all
   std::optional<bson::Timestamp> after_cluster_time;
+  /// Everything as it was at this cluster time, which is majority-committed (5.0 and later, not for capped collections
+  /// before 8.0); instead of `majority`.
+  std::optional<bson::Timestamp> at;
+
+  /// Appends the field readConcern that this asks for.
+  void add_read_concern(bson::Builder& command) const;
 };
 
 /// Reads in whole replies of up to 16 MB; nothing is decoded. One thread; the connection is busy until it is destroyed
@@ -39,6 +45,13 @@ class Cursor {
   /// The collection was dropped, or renamed away, while it was read (server codes 26, 175, 246, "Unable to resolve"):
   /// what is missing is in the oplog. Tells it of an error from open or next.
   static bool vanished(const Error& error);
+
+  /// The server answered, but will not read this at `ReadSpec::at`: it keeps no history so old, the collection's
+  /// catalog has changed since, or it is of a kind that cannot be. Tells it of an error from open or next; another way
+  /// of reading gets through, or says what is really wrong.
+  static bool refused_at_time(const Error& error);
+  /// Of such a refusal: the history is not kept any more, so nothing else can be read at that time either.
+  static bool too_old(const Error& error);
 
  private:
   Cursor();

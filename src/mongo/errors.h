@@ -24,6 +24,7 @@ constexpr int kNotAReplicaSet = 123;
 constexpr int kCappedPositionLost = 136;
 constexpr int kMajorityReadsOff = 148;
 constexpr int kQueryPlanKilled = 175;
+constexpr int kSnapshotTooOld = 239;
 constexpr int kSnapshotUnavailable = 246;
 constexpr int kDuplicateKey = 11000;
 constexpr int kOutOfDiskSpace = 14031;

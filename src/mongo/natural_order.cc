@@ -42,7 +42,7 @@ bson::Document first_ids(const ReadSpec& spec) {
   find.open("projection").add("_id", int32_t{1}).end();
   find.open("hint").add("$natural", int32_t{1}).end();
   find.add("limit", kSample).add("batchSize", kSample).add("singleBatch", true);
-  find.open("readConcern").add("level", spec.majority ? "majority" : "local").end();
+  spec.add_read_concern(find);
   return find.finish();
 }
 
