@@ -26,7 +26,7 @@ class Cost:
     opening: float = 0  # seconds of it that opening the repository took, where that is told apart
 
 
-def _cpu(pid):
+def cpu_of(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
@@ -77,11 +77,11 @@ def measure(stages, env, output, server_pid=None, helper_pid=None, storage=None,
     if helper_pid:
         _reset_peak(helper_pid)
     os.sync()
-    server_cpu, helper_cpu = _cpu(server_pid) if server_pid else 0, _cpu(helper_pid) if helper_pid else 0
+    server_cpu, helper_cpu = cpu_of(server_pid) if server_pid else 0, cpu_of(helper_pid) if helper_pid else 0
     taken = _run(stages, env, output, accepted)
-    cost = Cost(taken["seconds"], taken["cpu"], _cpu(server_pid) - server_cpu if server_pid else 0, taken["rss"])
+    cost = Cost(taken["seconds"], taken["cpu"], cpu_of(server_pid) - server_cpu if server_pid else 0, taken["rss"])
     if helper_pid:
-        cost.cpu += _cpu(helper_pid) - helper_cpu
+        cost.cpu += cpu_of(helper_pid) - helper_cpu
         cost.rss += _peak(helper_pid)
     if storage:
         cost.stored = bytes_in(storage) - stored

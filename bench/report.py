@@ -32,7 +32,7 @@ def _versions(peers, extra):
     return ", ".join([f"varve {commit or 'of an unknown commit'}", *found])
 
 
-def _align(rows):
+def align(rows):
     """Columns of one width, so that it can be read before it is rendered."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
@@ -61,7 +61,7 @@ def _table(part, costs, failed):
     if not rows:
         return ""
     shown = [i for i in range(len(COLUMNS)) if i < 2 or any(row[i] for row in rows)]
-    return f"**{part.title}**\n\n{_align([[row[i] for i in shown] for row in (COLUMNS, *rows)])}"
+    return f"**{part.title}**\n\n{align([[row[i] for i in shown] for row in (COLUMNS, *rows)])}"
 
 
 def _row(part, entry, costs, failed):

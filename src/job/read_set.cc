@@ -125,6 +125,7 @@ std::vector<std::string> fall_back_remarks(const std::vector<ReadCollection>& co
   }
   std::vector<std::string> remarks;
   for (auto& [reason, names] : by_reason) {
+    std::ranges::sort(names);
     const size_t more = names.size() > kMostNames ? names.size() - kMostNames : 0;
     names.resize(names.size() - more);
     remarks.push_back(fmt::format("read over a window, not at one time: {}{} ({})", fmt::join(names, ", "),

@@ -79,6 +79,7 @@ TEST(Moment, DocumentsReadAtOneTimeHoldWhatHappenedUntilThen) {
   e.insert(1, "shop.read", numbered(9, 9));  // and was deleted before the time of reading
   e.rename(1, "shop.read", "shop.renamed");
   e.insert(2, "shop.capped", numbered(2, 2));
+  e.create(3, "shop.new");
   e.insert(3, "shop.new", numbered(1, 1));
   const auto time = e.last();
   e.update(1, "shop.renamed", 1, set_field("n", 4));

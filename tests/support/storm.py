@@ -109,12 +109,12 @@ def moment_of(summary):
     return Timestamp(int(seconds), int(increment))
 
 
-def documents_at(client, database, moment):
+def documents_at(client, database, moment, names=COLLECTIONS):
     """{collection: documents by `_id`} as the server itself shows them at that cluster time; by UUID, so never an empty lie."""
     found = {}
     with client.start_session(causal_consistency=False) as session:
         for info in client[database].list_collections(filter={"type": "collection"}):
-            if not info["options"].get("capped"):
+            if info["name"] in names:
                 found[info["name"]] = _read_at(client[database], Binary(bytes(info["info"]["uuid"]), 4), moment, session)
     return found
 
