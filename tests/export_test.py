@@ -56,7 +56,7 @@ def saved(tmp_path_factory, source):
     writer = threading.Thread(target=write_until, args=(stop, source))
     writer.start()
     try:
-        back_up(varve, source)
+        back_up(varve, source, "--read-at", "window")
     finally:
         stop.set()
         writer.join()

@@ -80,7 +80,9 @@ class CollectionReaders::Reader {
       collection.refusal = reason_of(status.error());
     }
     collection.how = How::kFallBack;
-    return read_as_it_comes(collection);
+    TRY(read_as_it_comes(collection));
+    if (collection.note.empty()) collection.note = "read over a window: " + collection.refusal;
+    return {};
   }
 
   Status read_as_it_comes(ReadCollection& collection) {

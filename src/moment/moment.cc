@@ -114,7 +114,8 @@ Status Moment::Parts::apply_to_view(const Operation& operation) {
 /// True if the base holds the effect already.
 bool Moment::Parts::passes_over(const Operation& operation, const Collection* collection) {
   const bool snapshot = collection != nullptr && collection->base && collection->entry.how == "snapshot";
-  const bool fuzzy = collection != nullptr && collection->entry.how == "window";
+  const bool fuzzy =
+      collection != nullptr && (collection->entry.how == "window" || collection->entry.how == "fallback");
   const bool held =
       (snapshot && operation.effective <= base.read_at) || (base.exact && !fuzzy && operation.effective <= base.time);
   if (held) ++account.already_in_base;

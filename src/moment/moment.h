@@ -20,7 +20,7 @@ struct Base {
   /// Exact: the base is the state at `time`. Otherwise it was read over a window that ended at `time`: entries up to
   /// then may already be in it, and it serves no moment before (RULES 3).
   bson::Timestamp time;
-  bool exact = false;  ///< but for the documents of collections whose `how` is "window"
+  bool exact = false;  ///< but for the documents of collections whose `how` is "window" or "fallback"
   /// Documents of collections whose `how` is "snapshot" are those of this very time, whatever `time` is.
   bson::Timestamp read_at;
   /// Documents were read at or after this; the oplog may begin inside of transactions that ended before.
