@@ -169,6 +169,10 @@ def test_a_history_that_was_not_kept_long_enough(varve, mongod, target):
         assert "no longer had its state of that time" in str(saved["remarks"])
         assert how(varve)["shop.orders"] == "fallback"
         expect_restored(varve, target, state_of(server))
+        client.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=300)
+        assert back_up(varve, server)["consistency"] == "one-time"
+        client.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=0)
+        assert back_up(varve, server)["consistency"] == "window", "more than fits into the history is not tried"
 
 
 def last_time(client):

@@ -22,6 +22,7 @@ namespace {
 constexpr int kListingAttempts = 5;
 constexpr auto kMajorityPatience = std::chrono::seconds(60);
 constexpr int kFirstWithSnapshotReads = 5;
+constexpr uint64_t kBytesASecond = 100'000'000;  // that are surely read where nothing is slow
 
 std::string identity_tag() {
   std::array<uint8_t, 16> raw;
@@ -157,7 +158,7 @@ class Backup {
 
   Status read_replica_set(CollectionReaders& readers, const Cancel& cancel) {
     TRY(window_->start(*oplog_));
-    const SetToRead set{*source_, *connection_, catalog_.operation_time, at_one_time()};
+    const SetToRead set{*source_, *connection_, catalog_.operation_time, at_one_time(readers.bytes_total(), cancel)};
     TRY_ASSIGN(const auto reading, read_set(set, *window_, readers, cancel));
     manifest().t1 = reading.moment;
     manifest().read_at = reading.read_at;
@@ -166,9 +167,13 @@ class Backup {
     return {};
   }
 
-  bool at_one_time() {
+  /// Whether all is to be read at one time. What does not fit into the server's history is not even tried, unless it
+  /// was asked for.
+  bool at_one_time(uint64_t bytes, const Cancel& cancel) {
     if (options_.read_at == ReadAt::kWindow) return false;
-    if (!source_->version_array.empty() && source_->version_array.front() >= kFirstWithSnapshotReads) return true;
+    const bool can = !source_->version_array.empty() && source_->version_array.front() >= kFirstWithSnapshotReads;
+    if (can && options_.read_at == ReadAt::kOneTime) return true;
+    if (can) return bytes <= static_cast<uint64_t>(mongo::history_window(*connection_, cancel).count()) * kBytesASecond;
     if (options_.read_at == ReadAt::kOneTime) {
       result_.remarks.push_back("MongoDB " + source_->version +
                                 " cannot be read at one time, which takes 5.0: it was read over a window");

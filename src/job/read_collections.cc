@@ -188,4 +188,8 @@ std::vector<ReadCollection>& CollectionReaders::collections() {
   return work_->collections;
 }
 
+uint64_t CollectionReaders::bytes_total() const {
+  return work_->bytes_total;
+}
+
 }  // namespace varve::job

@@ -59,6 +59,8 @@ class CollectionReaders {
   Status read(const Which& which, const std::optional<ReadTime>& at, const Cancel& cancel);
 
   std::vector<ReadCollection>& collections();
+  /// Of all that is planned: an estimate.
+  uint64_t bytes_total() const;
 
  private:
   struct Work;

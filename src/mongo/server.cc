@@ -46,6 +46,15 @@ std::string feature_version(Connection& connection, const Cancel& cancel) {
   return reply ? std::string(reply->view().string("featureCompatibilityVersion.version").value_or("")) : "";
 }
 
+std::chrono::seconds history_window(Connection& connection, const Cancel& cancel) {
+  constexpr int64_t kDefault = 300;
+  constexpr const char* kName = "minSnapshotHistoryWindowInSeconds";
+  bson::Builder get;
+  get.add("getParameter", int32_t{1}).add(kName, int32_t{1});
+  const auto reply = connection.command("admin", get.finish(), cancel);
+  return std::chrono::seconds(reply ? reply->view().int64(kName).value_or(kDefault) : kDefault);
+}
+
 int64_t rollback_id(Connection& connection, const Cancel& cancel) {
   const auto reply = connection.command("admin", simple("replSetGetRBID"), cancel);
   return reply ? reply->view().int64("rbid").value_or(-1) : -1;
