@@ -105,7 +105,8 @@ def table(found):
     rows = [COLUMNS]
     for way in WAYS:
         f = found[way]
-        rows.append((titles[way], report.seconds(f.seconds), f"{f.updates:,.0f}", f"{f.cpu:.2f}", f"{f.work:,.0f}", f"{f.dirty:.0f}", f"{f.written:.1f}", f"{f.history:.0f}",
+        rows.append((titles[way], report.seconds(f.seconds), f"{f.updates:,.0f}", f"{f.cpu:.2f}", f"{f.work:,.0f}", f"{f.dirty:.0f}",
+                     f"{f.written:.1f}", f"{f.history:.0f}",
                      f"{f.operations:,.0f}", f"{f.stored:.0f}"))
     return report.align(rows)
 

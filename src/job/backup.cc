@@ -205,9 +205,19 @@ class Backup {
           "moments (a replica set, even of one member, has an oplog and can be read consistently)");
     }
     std::erase_if(read_, [&](const ReadCollection& read) { return !kept(read); });
+    for (const auto& read : read_) judge_gone(read);
     std::ranges::sort(read_, {}, [](const ReadCollection& read) { return read.plan.info.ns; });
     for (auto& read : read_) m.collections.push_back(entry_for(read));
     return {};
+  }
+
+  /// What of a collection could not be read is made up for by its drop alone: a rename leaves its documents.
+  void judge_gone(const ReadCollection& read) {
+    if (!read.gone || oplog_->filter().dropped().contains(std::string(as_text(read.plan.info.uuid)))) return;
+    const auto reason = read.plan.info.ns.text() + " was " + read.note +
+                        ", but the oplog does not tell that it was dropped: documents of it are missing";
+    manifest().skipped.push_back({read.plan.info.ns.text(), reason, true});
+    result_.shortfalls.push_back(reason);
   }
 
   bool kept(const ReadCollection& read) const {

@@ -88,6 +88,7 @@ class CollectionReaders::Reader {
   Status read_as_it_comes(ReadCollection& collection) {
     auto status = read_documents(collection, spec_for(collection.plan, work_.options.majority));
     if (status || !mongo::Cursor::vanished(status.error())) return status;
+    collection.gone = true;
     const std::string note = "dropped or renamed while it was read (" + status.error().message() + ")";
     if (!collection.file) return nothing_of(collection, note);
     collection.note = note;

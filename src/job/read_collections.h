@@ -26,6 +26,7 @@ struct ReadCollection {
   PlannedCollection plan;
   std::unique_ptr<DocumentFile> file{};  ///< empty for views
   How how = How::kWindow;
+  bool gone = false;      ///< it was not there any more, so that the oplog must have its drop
   std::string note{};     ///< e.g. that it was dropped while it was read
   std::string refusal{};  ///< of a fall-back: why
 };
