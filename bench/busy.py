@@ -25,8 +25,8 @@ from support.runs import at, new_repository
 MONGOD = "6.0.5"
 CACHE_GB = 1
 BATCH = 200
-COLUMNS = ("", "seconds", "updates/s", "server CPU s/s", "updates per server CPU s", "dirty cache MB", "cache written MB/s", "history MB",
-           "oplog operations kept", "stored MB")
+COLUMNS = ("", "seconds", "updates/s", "server CPU s/s", "updates per server CPU s", "dirty cache MB", "cache written MB/s",
+           "history MB", "oplog operations kept", "stored MB")
 WAYS = ("none", "one-time", "window")
 
 
@@ -105,9 +105,8 @@ def table(found):
     rows = [COLUMNS]
     for way in WAYS:
         f = found[way]
-        rows.append((titles[way], report.seconds(f.seconds), f"{f.updates:,.0f}", f"{f.cpu:.2f}", f"{f.work:,.0f}", f"{f.dirty:.0f}",
-                     f"{f.written:.1f}", f"{f.history:.0f}",
-                     f"{f.operations:,.0f}", f"{f.stored:.0f}"))
+        rows.append((titles[way], report.seconds(f.seconds), f"{f.updates:,.0f}", f"{f.cpu:.2f}", f"{f.work:,.0f}",
+                     f"{f.dirty:.0f}", f"{f.written:.1f}", f"{f.history:.0f}", f"{f.operations:,.0f}", f"{f.stored:.0f}"))
     return report.align(rows)
 
 
@@ -118,7 +117,8 @@ def main():
     parser.add_argument("--idle", type=float, default=8, help="seconds of each round without a backup")
     parser.add_argument("--write", type=Path, help="put the figures into this page")
     options = parser.parse_args()
-    with Mongod(MONGOD, replica_set="rs0", cache_gb=CACHE_GB) as mongod, mongod.client() as client, tempfile.TemporaryDirectory() as folder:
+    with (Mongod(MONGOD, replica_set="rs0", cache_gb=CACHE_GB) as mongod, mongod.client() as client,
+          tempfile.TemporaryDirectory() as folder):
         dataset.load(mongod, client, options.mb)
         stop = multiprocessing.Event()
         writer = multiprocessing.Process(target=write, args=(mongod.host, stop), daemon=True)

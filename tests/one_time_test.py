@@ -6,9 +6,9 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from harness.servers import Mongod, wait_until
-from support.hold import HOLDABLE, fail_point, finish
+from support.hold import HOLDABLE, finish, reads_held
 from support.ledger import Ledger, broken
-from support.readings import AFTER, BEFORE, BIG, WINDOW, fill_big
+from support.readings import AFTER, BIG, WINDOW, fill_big
 from support.runs import at, back_up, new_repository, restore, state_of, verify
 from support.state import differences, empty
 from support.storm import moment_of
@@ -129,8 +129,9 @@ def test_an_empty_answer_counts_only_while_the_collection_is_in_the_catalog(varv
     client.shop.create_collection("a empty")
     client.shop.create_collection("b empty")
     new_repository(varve)
-    with fail_point(server, "waitInFindBeforeMakingBatch", {"nss": "shop.b empty", "shouldCheckForInterrupt": True}) as reading:
-        process = varve.start("backup", at(varve, server.uri), "--source", "shop", "--readers", "1", "--read-at", "one-time", "--json")
+    with reads_held(server, "shop.b empty") as reading:
+        process = varve.start("backup", at(varve, server.uri), "--source", "shop", "--readers", "1", "--json",
+                              "--read-at", "one-time")
         reading.wait()
         client.shop["a empty"].drop()
         reading.release()
