@@ -135,37 +135,40 @@ nlohmann::ordered_json skipped_json(const collection::Manifest& manifest) {
   return list;
 }
 
+nlohmann::ordered_json time_json(bson::Timestamp time) {
+  return time == bson::Timestamp{} ? nlohmann::ordered_json() : nlohmann::ordered_json(time.text());
+}
+
 nlohmann::ordered_json summary(const job::BackupResult& result, int code) {
   const auto& m = result.manifest;
   const std::chrono::duration<double> took = result.ended - result.started;
-  return {
-      {"message_type", "summary"},
-      {"result", code == kOk ? "complete" : "incomplete"},
-      {"exit_code", code},
-      {"skipped", skipped_json(m)},
-      {"shortfalls", result.shortfalls},
-      {"remarks", result.remarks},
-      {"snapshot_id", result.snapshot.hex()},
-      {"source", m.source},
-      {"replica_set", m.set_name},
-      {"member", m.member},
-      {"member_role", m.member_role},
-      {"consistency", m.consistency},
-      {"read_at", m.read_at == bson::Timestamp{} ? nlohmann::ordered_json() : nlohmann::ordered_json(m.read_at.text())},
-      {"moment", m.set_name.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(m.t1.text())},
-      {"oplog_operations", m.oplog_changes},
-      {"needs_varve", m.needs_varve},
-      {"collections", visible_collections(m)},
-      {"documents", result.documents},
-      {"bytes", result.bytes},
-      {"data_blobs", result.stored.data_blobs_new},
-      {"tree_blobs", result.stored.tree_blobs_new},
-      {"data_added", result.stored.plain_bytes_new},
-      {"data_added_packed", result.stored.packed_bytes},
-      {"total_bytes_processed", result.bytes},
-      {"backup_start", format_rfc3339(result.started)},
-      {"backup_end", format_rfc3339(result.ended)},
-      {"total_duration", took.count()}};
+  return {{"message_type", "summary"},
+          {"result", code == kOk ? "complete" : "incomplete"},
+          {"exit_code", code},
+          {"skipped", skipped_json(m)},
+          {"shortfalls", result.shortfalls},
+          {"remarks", result.remarks},
+          {"snapshot_id", result.snapshot.hex()},
+          {"source", m.source},
+          {"replica_set", m.set_name},
+          {"member", m.member},
+          {"member_role", m.member_role},
+          {"consistency", m.consistency},
+          {"read_at", time_json(m.read_at)},
+          {"moment", m.set_name.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(m.t1.text())},
+          {"oplog_operations", m.oplog_changes},
+          {"needs_varve", m.needs_varve},
+          {"collections", visible_collections(m)},
+          {"documents", result.documents},
+          {"bytes", result.bytes},
+          {"data_blobs", result.stored.data_blobs_new},
+          {"tree_blobs", result.stored.tree_blobs_new},
+          {"data_added", result.stored.plain_bytes_new},
+          {"data_added_packed", result.stored.packed_bytes},
+          {"total_bytes_processed", result.bytes},
+          {"backup_start", format_rfc3339(result.started)},
+          {"backup_end", format_rfc3339(result.ended)},
+          {"total_duration", took.count()}};
 }
 
 Result<int> run_backup(Context& context, const BackupWords& words) {
