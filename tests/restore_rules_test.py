@@ -236,4 +236,5 @@ def test_a_refused_login_names_the_role(varve, mongod):
     assert "restore" in denied.stderr and PASSWORD not in output(denied)
     assert "shop.orders" not in state_of(target)
     varve("restore", "latest", "--to", at(varve, target.uri_as("restorer", PASSWORD)), "--yes")
+    varve("restore", "latest", "--to", at(varve, target.uri_as("restorer", PASSWORD)), "--merge", "--yes")
     assert not differences({"shop.orders": state_of(source)["shop.orders"]}, state_of(target, "shop"))

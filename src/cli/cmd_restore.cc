@@ -25,7 +25,7 @@ struct RestoreWords {
   MergeWords merge;
   RestoreFilesWords files;
   std::string drop, merge_how, users, write_concern;
-  bool no_verify = false, no_indexes = false, no_ttl = false, dry_run = false, yes = false;
+  bool no_verify = false, no_indexes = false, no_ttl = false, dry_run = false, yes = false, resume = false;
   unsigned writers = 0;
 };
 
@@ -34,7 +34,40 @@ uint64_t visible(const job::RestorePlan& plan) {
       std::ranges::count_if(plan.items, [](const auto& item) { return item.name == bson::logical(item.name); }));
 }
 
+/// The options that decide what comes back and in place of what, as a shell takes them: a restore is known by them when
+/// it is resumed.
+std::string words_that_count(const RestoreWords& words) {
+  std::string text;
+  const auto add = [&](const std::string& option) { text += (text.empty() ? "" : " ") + option; };
+  const auto add_patterns = [&](const char* option, std::vector<std::string> patterns) {
+    std::ranges::sort(patterns);
+    for (const auto& pattern : patterns) add(fmt::format("{} '{}'", option, pattern));
+  };
+  const auto add_choice = [&](const char* option, const std::string& given, std::string_view usual) {
+    if (!given.empty()) add(given == usual ? option : fmt::format("{}={}", option, given));
+  };
+  add_patterns("--ns-include", words.filter.includes);
+  add_patterns("--ns-exclude", words.filter.excludes);
+  for (size_t i = 0; i < words.rename.from.size(); ++i) {
+    add(fmt::format("--ns-from '{}' --ns-to '{}'", words.rename.from[i], words.rename.to[i]));
+  }
+  add_choice("--drop", words.drop, "replace");
+  add_choice("--merge", words.merge_how, "missing");
+  add_choice("--users", words.users, "add");
+  if (words.no_indexes) add("--no-indexes");
+  if (words.no_ttl) add("--no-ttl");
+  if (words.no_verify) add("--no-verify");
+  return text;
+}
+
+std::string where_it_goes_on(const job::CollectionState& begun) {
+  if (begun.verified) return "restored and verified already";
+  return begun.loaded ? "loaded already, to be verified" : "gets what it lacks";
+}
+
 std::string what_happens(const job::RestorePlan::Item& item) {
+  if (item.begun) return "goes on: " + where_it_goes_on(*item.begun);
+  if (item.fill) return "is there: compared, and gets what it lacks";
   if (item.merge) return item.entry->type == "view" ? "stays, it is the same" : "stays, documents are merged into it";
   if (!item.exists) return "created";
   return item.drop_first ? "dropped first, then created anew" : "replaced, once its successor is complete and verified";
@@ -119,6 +152,7 @@ nlohmann::ordered_json summary(const job::RestoreResult& result, const repo::Sna
           {"skipped", skipped},
           {"snapshot_id", snapshot.id.hex()},
           {"dry_run", !result.written},
+          {"resumed", result.plan.resumed},
           {"plan", items},
           {"target", result.plan.target.host},
           {"collections", result.written ? result.collections : visible(result.plan)},
@@ -184,6 +218,9 @@ Result<int> run_restore(Context& context, const RestoreWords& words) {
                               .verify = !words.no_verify,
                               .write_concern = std::move(concern),
                               .writers = words.writers,
+                              .resume = words.resume,
+                              .snapshot = snapshot.id.hex(),
+                              .words = words_that_count(words),
                               .merge = merge};
   if (!words.yes) options.confirm = [&output](const auto& plan) { return confirm(output, plan); };
   const auto started = system_clock().ticks();
@@ -206,6 +243,7 @@ void add_restore(Command& app, Context& context) {
       "Examples:\n"
       "  varve restore latest --to mongodb://staging\n"
       "  varve restore 9e1d04c7 --to @prod.uri --ns-include 'shop.orders' --drop\n"
+      "  varve restore 9e1d04c7 --to @prod.uri --ns-include 'shop.orders' --drop --resume\n"
       "  varve restore latest:/home/anna --target /tmp/anna");
   auto words = std::make_shared<RestoreWords>();
   add_snapshot_options(*command, words->snapshot);
@@ -233,12 +271,15 @@ void add_restore(Command& app, Context& context) {
   command->add_option("--writers", words->writers, "connections that insert at once")->type_name("N");
   command->add_flag("--no-verify", words->no_verify,
                     "do not read the restored documents back; unverified, so the exit code is 3");
+  command->add_flag("--resume", words->resume,
+                    "go on with a restore that was interrupted; give it the same snapshot and options as before");
   command->add_flag("--yes,-y", words->yes, "do not ask");
   add_merge_options(*command, words->merge);
-  add_restore_files_options(*command, words->files,
-                            {"--to", "--uri-file", "--mongo-password-command", "--ns-include", "--ns-exclude",
-                             "--ns-from", "--ns-to", "--drop", "--merge", "--users", "--no-indexes", "--no-ttl",
-                             "--write-concern", "--writers", "--no-verify", "--yes", "--memory", "--spill-dir"});
+  add_restore_files_options(
+      *command, words->files,
+      {"--to", "--uri-file", "--mongo-password-command", "--ns-include", "--ns-exclude", "--ns-from", "--ns-to",
+       "--drop", "--merge", "--users", "--no-indexes", "--no-ttl", "--write-concern", "--writers", "--no-verify",
+       "--resume", "--yes", "--memory", "--spill-dir"});
   command->add_flag("--dry-run,-n", words->dry_run, "say what would be done, and do nothing");
   command->callback([&context, words] {
     context.run = [&context, words] {

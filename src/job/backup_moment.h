@@ -54,6 +54,9 @@ class CollectionReading {
   /// Order matters (a capped collection): one part, by one thread.
   bool in_order() const { return in_order_; }
 
+  /// The window's operations change it, so that what a part gives depends on how the operations are merged.
+  bool merged() const { return merge_ != nullptr; }
+
   /// Visits what has become of the documents in the blobs [first, last). Thread-safe.
   Status part(size_t first, size_t last, const Visit& visit, const Cancel& cancel);
   /// After all parts: visits what the base did not hold. kCorrupt if what was read is not what the manifest describes.

@@ -18,6 +18,8 @@ class BackupReader {
   const collection::Manifest& manifest() const { return manifest_; }
   /// The folder of the replica set in the snapshot, e.g. "mongodb/shop/rs0".
   const std::string& folder() const { return folder_; }
+  /// Of that folder: the same for the same backup, in whatever repository and under whatever snapshot's id.
+  const Id& tree() const { return tree_; }
   repo::Repository& repository() const { return *repository_; }
 
   /// The file of a collection's documents. kCorrupt if it is missing, or is not of the size that the manifest tells, as

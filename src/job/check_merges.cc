@@ -1,6 +1,7 @@
 #include "job/check_merges.h"
 
 #include <map>
+#include <set>
 
 #include "job/compare_catalog.h"
 #include "mongo/catalog.h"
@@ -26,13 +27,17 @@ Error conflict_error(const std::vector<std::string>& conflicts) {
 
 Status check_merges(mongo::Connection& connection, const RestoreOptions& options, RestorePlan& plan,
                     const Cancel& cancel) {
-  TRY_ASSIGN(const auto catalog, mongo::list_catalog(connection, cancel));
+  std::set<bson::Namespace> stay;
+  for (const auto& item : plan.items) {
+    if (item.merge || item.fill) stay.insert(item.name);
+  }
+  TRY_ASSIGN(const auto catalog, mongo::list_catalog(connection, stay, cancel));
   std::map<bson::Namespace, const mongo::CollectionInfo*> there;
   for (const auto& info : catalog.collections) there[info.ns] = &info;
   std::vector<std::string> all;
   for (auto& item : plan.items) {
     const auto found = there.find(item.name);
-    if (!item.merge || found == there.end()) continue;
+    if ((!item.merge && !item.fill) || found == there.end()) continue;
     for (const auto& index : found->second->indexes) {
       item.indexes_there.emplace(index.view().string("name").value_or(""));
     }

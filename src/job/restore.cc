@@ -9,6 +9,8 @@
 #include "job/prove_restored.h"
 #include "job/restore_load.h"
 #include "job/restore_plan.h"
+#include "job/restore_progress.h"
+#include "job/restore_resume.h"
 #include "job/ttl_commands.h"
 #include "job/workers.h"
 #include "mongo/names.h"
@@ -35,27 +37,33 @@ class Restore {
     TRY_ASSIGN(connection_, mongo::Connection::open(options_.to, cancel));
     TRY_ASSIGN(result_.moment, BackupMoment::open(backup_, options_.filter, options_.merge, cancel));
     TRY_ASSIGN(plan(), plan_restore(*result_.moment, options_, *connection_, cancel));
-    if (options_.existing == OnExisting::kRefuse) TRY(refuse_existing(plan()));
+    if (!options_.resume) TRY(refuse_unfinished(options_, plan()));
+    if (!options_.resume && options_.existing == OnExisting::kRefuse) TRY(refuse_existing(plan()));
     tell_about_moment();
     if (options_.dry_run) return std::move(result_);
     if (options_.confirm && !options_.confirm(plan())) {
       return fail(ErrorKind::kCancelled, "not confirmed; nothing was written");
     }
+    TRY(check_whole(cancel));
+    progress_.emplace(plan(), options_.write_concern);
     auto status = write(cancel);
-    if (!status) return fail(std::move(status).error().hint(what_is_left()));
-    return std::move(result_);
+    if (status) return std::move(result_);
+    // Who stops it is to lose as little as may be; a server that is gone must not be waited for.
+    if (status.error().kind() == ErrorKind::kCancelled) (void)progress_->flush(*connection_, Cancel());
+    return fail(std::move(status).error().hint(what_is_left()));
   }
 
  private:
   RestorePlan& plan() { return result_.plan; }
 
   std::string what_is_left() const {
-    if (merges(options_.existing)) return "documents added so far stay on the target; start again with the same words";
-    return dropped_.empty()
-               ? "collections restored so far stay on the target, and those to be replaced are as they were; "
-                 "start again with --drop"
-               : fmt::format("dropped so far, and not all back: {}; start again with --drop",
-                             fmt::join(dropped_, ", "));
+    constexpr std::string_view kNext = "the same command with --resume goes on from there";
+    if (!dropped_.empty()) {
+      return fmt::format("dropped so far, and not all back: {}; {}", fmt::join(dropped_, ", "), kNext);
+    }
+    if (merges(options_.existing)) return fmt::format("documents added so far stay on the target; {}", kNext);
+    return fmt::format(
+        "what was restored so far stays on the target, and collections to be replaced are as they were; {}", kNext);
   }
 
   /// What is dropped first must be there to come back.
@@ -70,18 +78,22 @@ class Restore {
   }
 
   Status write(const Cancel& cancel) {
-    TRY(check_whole(cancel));
+    TRY(progress_->begin(*connection_, cancel));
     TRY(create_collections(cancel));
-    TRY_ASSIGN(const auto loaded, load_collections(*result_.moment, plan(), options_, reporter_, cancel));
+    TRY(progress_->created(*connection_, cancel));
+    TRY_ASSIGN(const auto loaded, load_collections(*result_.moment, plan(), options_, *progress_, reporter_, cancel));
+    TRY(progress_->flush(*connection_, cancel));
     result_.written = true;
     for (size_t i = 0; i < loaded.size(); ++i) count(plan().items[i], loaded[i]);
     TRY(build_indexes(cancel));
     TRY(verify(loaded, cancel));
+    TRY(progress_->flush(*connection_, cancel));  // before anything may expire
     TRY(put_in_place(cancel));
     TRY(turn_ttl_on(cancel));
     TRY(create_views(cancel));
     TRY(restore_users(cancel));
-    return mongo::barrier(*connection_, plan().target, cancel);
+    TRY(mongo::barrier(*connection_, plan().target, cancel));
+    return progress_->end(*connection_, cancel);
   }
 
   void tell_about_moment() {
@@ -121,8 +133,9 @@ class Restore {
   }
 
   Status create_one(mongo::Connection& connection, const RestorePlan::Item& item, const Cancel& cancel) {
-    if (item.merge || item.name != bson::logical(item.name)) return {};  // the latter is made with its time-series
-    if (item.exists && item.name.collection == "system.js") {            // not every server lets it be dropped
+    if (item.merge || item.fill || item.begun) return {};
+    if (item.name != bson::logical(item.name)) return {};      // is made with its time-series
+    if (item.exists && item.name.collection == "system.js") {  // not every server lets it be dropped
       note_dropped(item.name);
       return mongo::delete_all(connection, item.name, cancel);
     }
@@ -206,11 +219,16 @@ class Restore {
       result_.shortfalls.push_back("the restored documents were not read back (--no-verify)");
       return {};
     }
-    return for_each_item([](const auto& item) { return item.entry->type == "collection"; },
-                         [&](mongo::Connection& connection, size_t index, const Cancel& stop) {
-                           return verify_one(connection, index, loaded[index], stop);
-                         },
-                         cancel);
+    // What was proven before it was interrupted may have begun to expire.
+    const auto to_prove = [](const auto& item) {
+      return item.entry->type == "collection" && !(item.begun && item.begun->verified);
+    };
+    return for_each_item(
+        to_prove,
+        [&](mongo::Connection& connection, size_t index, const Cancel& stop) {
+          return verify_one(connection, index, loaded[index], stop);
+        },
+        cancel);
   }
 
   Status verify_one(mongo::Connection& connection, size_t index, const Loaded& loaded, const Cancel& cancel) {
@@ -223,6 +241,7 @@ class Restore {
                                             : prove_loaded(connection, item, loaded, cancel));
     std::lock_guard lock(mutex_);
     differs_[index] = proof.differs;
+    if (proof.shortfalls.empty()) progress_->verified(index, loaded.as_stored);
     append(proof.shortfalls, result_.shortfalls);
     append(proof.remarks, result_.remarks);
     return {};
@@ -314,6 +333,7 @@ class Restore {
   RestoreOptions options_;
   Reporter& reporter_;
   std::optional<mongo::Connection> connection_;
+  std::optional<RestoreProgress> progress_;
   std::mutex mutex_;  // guards result_, differs_ and dropped_ while several work
   std::vector<char> differs_;
   std::vector<std::string> dropped_;

@@ -10,6 +10,7 @@
 #include "bson/namespace.h"
 #include "bson/rename.h"
 #include "job/backup_moment.h"
+#include "job/restore_state.h"
 #include "mongo/target.h"
 #include "mongo/uri.h"
 
@@ -49,6 +50,10 @@ struct RestorePlan {
     bool drop_first = false;    ///< cannot be loaded beside and renamed (views, time-series, system collections), or is
                                 ///< not to be
     bson::Namespace load_into;  ///< where it is loaded: its own name, or a temporary one beside it
+    /// What an interrupted restore has done for it: at least, `load_into` is its work. `load_into` is the item's name
+    /// if it was put in place too.
+    std::optional<CollectionState> begun;
+    bool fill = false;  ///< is there when a restore is resumed, and how it came is not known: gets what it lacks
   };
   std::vector<Item> items;  ///< sorted by the names that they have in the backup
   mongo::TargetInfo target;
@@ -58,6 +63,9 @@ struct RestorePlan {
   bool users_left_out = false;  ///< there are some, but filters are set (RULES 16)
   mongo::AuthResult auth;       ///< who would be added, replaced, who stays
   std::vector<std::string> remarks, shortfalls;
+  RunState run;                             ///< this restore
+  bool resumed = false;                     ///< it goes on with what an earlier one has begun
+  std::vector<Unfinished> unfinished;       ///< restores that the target knows of, this one too
   std::vector<bson::Namespace> left_alone;  ///< on the target in these databases, but not in the backup: they stay
   uint64_t documents = 0, bytes = 0;  ///< of the base: what the window's operations add or remove is not known yet
 };
@@ -76,6 +84,9 @@ struct RestoreOptions {
   /// restore in any case (RULES 14).
   std::string write_concern = "1";
   unsigned writers = 0;  ///< connections that insert at once; 0: 2
+  bool resume = false;   ///< goes on with a restore of the same backup by the same words (RULES 19)
+  std::string snapshot;  ///< whose backup it is: its id, for people
+  std::string words;     ///< the options above that decide what comes back, as they are typed
   MergeOptions merge{};
   /// Asked before anything is replaced; false ends the restore with nothing changed. Empty: no question.
   std::function<bool(const RestorePlan&)> confirm{};

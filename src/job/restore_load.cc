@@ -18,7 +18,8 @@ constexpr uint64_t kReportEach = 1u << 20;
 struct Load {
   std::unique_ptr<CollectionReading> reading;
   std::atomic<size_t> tasks_left{0};
-  std::mutex mutex;  // guards the one below
+  std::atomic<size_t> tasks_unconfirmed{0};  // of which documents are still on their way
+  std::mutex mutex;                          // guards the one below
   Loaded loaded;
 };
 
@@ -29,8 +30,14 @@ struct Task {
 
 class Loader {
  public:
-  Loader(BackupMoment& moment, const RestorePlan& plan, const RestoreOptions& options, Reporter& reporter)
-      : moment_(moment), plan_(plan), options_(options), reporter_(reporter), loads_(plan.items.size()) {}
+  Loader(BackupMoment& moment, const RestorePlan& plan, const RestoreOptions& options, RestoreProgress& progress,
+         Reporter& reporter)
+      : moment_(moment),
+        plan_(plan),
+        options_(options),
+        progress_(progress),
+        reporter_(reporter),
+        loads_(plan.items.size()) {}
 
   Result<std::vector<Loaded>> run(const Cancel& cancel) {
     TRY(make_tasks(cancel));
@@ -52,6 +59,10 @@ class Loader {
     for (const size_t i : order) {
       const auto& item = plan_.items[i];
       if (item.entry->type != "collection") continue;
+      if (item.begun && item.begun->verified) {
+        loads_[i].loaded.as_stored = {.documents = item.begun->documents, .bytes = item.begun->bytes, .sum = {}};
+        continue;
+      }
       TRY_ASSIGN(loads_[i].reading, CollectionReading::open(moment_, item.index, cancel));
       if (loads_[i].reading->in_order()) loads_[i].loaded.order.emplace();
       add_tasks(i);
@@ -66,6 +77,7 @@ class Loader {
     for (size_t first = 0; first == 0 || first < blobs; first += step) {
       tasks_.push_back({item, first, std::min(first + step, blobs)});
       ++load.tasks_left;
+      ++load.tasks_unconfirmed;
     }
   }
 
@@ -81,10 +93,12 @@ class Loader {
     Bytes scratch;
     let_pass_duplicates(inserter, item, load, mine);
     uint64_t reported = 0;
+    const bool loaded = item.begun && item.begun->loaded;
+    bool send = !loaded && !(item.begun && !load.reading->merged() && item.begun->blobs.cover(task.first, task.last));
     const auto insert = [&](ByteView document) -> Status {
       mine.as_stored.add(bson::as_stored(document, scratch));
       if (load.loaded.order) load.loaded.order->add(document);  // by this thread alone
-      TRY(inserter.add(document, cancel));
+      if (send) TRY(inserter.add(document, cancel));
       if (mine.as_stored.bytes - reported > kReportEach) {
         report(item, mine.as_stored.documents, mine.as_stored.bytes - reported);
         reported = mine.as_stored.bytes;
@@ -92,8 +106,12 @@ class Loader {
       return {};
     };
     TRY(load.reading->part(task.first, task.last, insert, cancel));
-    if (--load.tasks_left == 0) TRY(load.reading->finish(insert, cancel));
+    if (--load.tasks_left == 0) {
+      send = !loaded;
+      TRY(load.reading->finish(insert, cancel));
+    }
     TRY(inserter.flush(cancel));
+    TRY(note(connection, task, mine, cancel));
     report(item, 0, mine.as_stored.bytes - reported);
     documents_ += mine.as_stored.documents;
     std::lock_guard lock(load.mutex);
@@ -102,10 +120,22 @@ class Loader {
     return {};
   }
 
+  /// Everything of the task is confirmed. A part of an ordered or merged collection says nothing about the others.
+  Status note(mongo::Connection& connection, const Task& task, const Loaded& mine, const Cancel& cancel) {
+    auto& load = loads_[task.item];
+    if (!load.reading->in_order() && !load.reading->merged()) {
+      TRY(progress_.loaded_part(connection, task.item, task.first, task.last, mine.as_stored.bytes, cancel));
+    }
+    if (--load.tasks_unconfirmed == 0) progress_.loaded(task.item);
+    return {};
+  }
+
   /// A document that was deleted and inserted again while a standalone's collection was read may have been met in both
   /// places. Where there is an oplog, it decides; anywhere else it would be damage.
   /// In a merge, what the target has already stays.
+  /// Where a restore goes on, what it has sent may be there; whether it is the same, the proof shows.
   void let_pass_duplicates(mongo::Inserter& inserter, const RestorePlan::Item& item, const Load& load, Loaded& mine) {
+    if (item.begun || item.fill) return inserter.on_duplicate([](ByteView) {});
     const bool met_twice = moment_.backup().manifest().consistency == "inconsistent" && !load.reading->in_order();
     if (options_.existing == OnExisting::kOverwrite || (!met_twice && !item.merge)) return;
     inserter.on_duplicate([&mine](ByteView document) {
@@ -130,6 +160,7 @@ class Loader {
   BackupMoment& moment_;
   const RestorePlan& plan_;
   const RestoreOptions& options_;
+  RestoreProgress& progress_;
   Reporter& reporter_;
   std::vector<Load> loads_;  // of the plan's items
   std::vector<Task> tasks_;
@@ -139,8 +170,9 @@ class Loader {
 }  // namespace
 
 Result<std::vector<Loaded>> load_collections(BackupMoment& moment, const RestorePlan& plan,
-                                             const RestoreOptions& options, Reporter& reporter, const Cancel& cancel) {
-  return Loader(moment, plan, options, reporter).run(cancel);
+                                             const RestoreOptions& options, RestoreProgress& progress,
+                                             Reporter& reporter, const Cancel& cancel) {
+  return Loader(moment, plan, options, progress, reporter).run(cancel);
 }
 
 }  // namespace varve::job

@@ -5,7 +5,7 @@
 #include "base/reporter.h"
 #include "bson/digest.h"
 #include "job/compare_documents.h"
-#include "job/restore.h"
+#include "job/restore_progress.h"
 
 namespace varve::job {
 
@@ -19,8 +19,10 @@ struct Loaded {
 };
 
 /// Inserts the documents of every item with data; `options.writers` at once, a large collection
-/// by several. Capped collections by one, in order. kCorrupt if what the backup gives is not what its manifest says.
+/// by several. Capped collections by one, in order. What an interrupted restore has loaded is read for its digest, and
+/// not sent again; what it has verified is not read. kCorrupt if what the backup gives is not what its manifest says.
 Result<std::vector<Loaded>> load_collections(BackupMoment& moment, const RestorePlan& plan,
-                                             const RestoreOptions& options, Reporter& reporter, const Cancel& cancel);
+                                             const RestoreOptions& options, RestoreProgress& progress,
+                                             Reporter& reporter, const Cancel& cancel);
 
 }  // namespace varve::job

@@ -9,6 +9,7 @@
 #include "job/check_merges.h"
 #include "job/layout.h"
 #include "job/renamed.h"
+#include "job/restore_resume.h"
 #include "mongo/names.h"
 
 namespace varve::job {
@@ -38,7 +39,7 @@ std::string names(const std::vector<bson::Namespace>& list) {
 }
 
 Result<RestorePlan::Item> make_item(const collection::CollectionEntry& entry, const RestoreOptions& options,
-                                    const std::map<bson::Namespace, std::string>& present) {
+                                    const mongo::Names& present) {
   RestorePlan::Item item;
   item.entry = &entry;
   item.name = options.rename(entry.ns);
@@ -49,14 +50,14 @@ Result<RestorePlan::Item> make_item(const collection::CollectionEntry& entry, co
   item.exists = present.contains(item.name);
   item.merge = item.exists && merges(options.existing);
   // A rename takes the place of a collection only.
-  const bool other_type = item.exists && present.at(item.name) != "collection";
+  const bool other_type = item.exists && present.at(item.name).type != "collection";
   item.drop_first = !item.merge && (must_drop_first(entry) || other_type || options.existing == OnExisting::kDropFirst);
   item.load_into = item.exists && !item.drop_first && !item.merge ? temporary_name(item.name) : item.name;
   return item;
 }
 
-Status add_items(const BackupMoment& moment, const RestoreOptions& options,
-                 const std::map<bson::Namespace, std::string>& present, RestorePlan& plan) {
+Status add_items(const BackupMoment& moment, const RestoreOptions& options, const mongo::Names& present,
+                 RestorePlan& plan) {
   std::map<bson::Namespace, bson::Namespace> taken;
   for (size_t i = 0; i < moment.collections().size(); ++i) {
     const auto& entry = moment.collections()[i].entry;
@@ -77,9 +78,9 @@ Status add_items(const BackupMoment& moment, const RestoreOptions& options,
 }
 
 /// Views whose collection will not be there.
-void tell_blind_views(const std::map<bson::Namespace, std::string>& present, RestorePlan& plan) {
+void tell_blind_views(const mongo::Names& present, RestorePlan& plan) {
   std::set<bson::Namespace> there;
-  for (const auto& [ns, type] : present) there.insert(ns);
+  for (const auto& [ns, listed] : present) there.insert(ns);
   for (const auto& item : plan.items) there.insert(item.name);
   for (const auto& item : plan.items) {
     if (item.entry->type != "view") continue;
@@ -91,12 +92,12 @@ void tell_blind_views(const std::map<bson::Namespace, std::string>& present, Res
 }
 
 std::vector<bson::Namespace> not_in_backup(const BackupMoment& moment, const bson::NamespaceRename& rename,
-                                           const std::map<bson::Namespace, std::string>& present) {
+                                           const mongo::Names& present) {
   std::set<bson::Namespace> in_backup;
   for (const auto& entry : moment.backup().manifest().collections) in_backup.insert(rename(entry.ns));
   for (const auto& collection : moment.collections()) in_backup.insert(rename(collection.entry.ns));
   std::vector<bson::Namespace> left;
-  for (const auto& [ns, type] : present) {
+  for (const auto& [ns, listed] : present) {
     if (!in_backup.contains(ns) && !ns.collection.starts_with("system.") &&
         !ns.collection.starts_with(kTemporaryPrefix)) {
       left.push_back(ns);
@@ -202,6 +203,7 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
   }
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));
   TRY(add_items(moment, options, present, plan));
+  TRY(plan_resume(connection, moment, options, present, plan, cancel));
   if (plan.items.empty() && !options.filter.takes_all()) {
     return fail(Error(ErrorKind::kInvalidInput, "the filters take nothing of this backup; nothing was written")
                     .hint("`varve show SNAPSHOT` lists its collections"));
@@ -210,7 +212,8 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
   plan.left_alone = not_in_backup(moment, options.rename, present);
   TRY(plan_users(moment, options, plan, cancel));
   TRY(check_privileges(connection, plan.target, plan.users, cancel));
-  if (merges(options.existing)) TRY(check_merges(connection, options, plan, cancel));
+  if (std::ranges::any_of(plan.items, [](const auto& item) { return item.merge || item.fill; }))
+    TRY(check_merges(connection, options, plan, cancel));
   if (plan.users) {
     TRY_ASSIGN(plan.auth, mongo::plan_users_and_roles(connection, plan.target, plan.user_documents, plan.role_documents,
                                                       options.users == UsersMode::kReplace, cancel));
@@ -224,12 +227,13 @@ Status refuse_existing(const RestorePlan& plan) {
     if (item.exists && item.name == bson::logical(item.name)) existing.push_back(item.name);
   }
   if (existing.empty()) return {};
-  return fail(
-      Error(ErrorKind::kExists, fmt::format("{} of {} collections exist on the target ({}); nothing was written",
-                                            existing.size(), plan.items.size(), names(existing)))
-          .hint("--drop replaces them, each only once its successor is complete")
-          .hint("--merge=missing adds only the documents that they lack")
-          .hint("--ns-from and --ns-to restore beside them, --ns-include and --ns-exclude choose others"));
+  Error error(ErrorKind::kExists, fmt::format("{} of {} collections exist on the target ({}); nothing was written",
+                                              existing.size(), plan.items.size(), names(existing)));
+  for (auto& line : tell_unfinished(plan)) error.hint(std::move(line));
+  return fail(std::move(error)
+                  .hint("--drop replaces them, each only once its successor is complete")
+                  .hint("--merge=missing adds only the documents that they lack")
+                  .hint("--ns-from and --ns-to restore beside them, --ns-include and --ns-exclude choose others"));
 }
 
 }  // namespace varve::job

@@ -41,17 +41,15 @@ Status write_last(Connection& connection, bool replica_set, const Cancel& cancel
   return dropped ? Status{} : fail(dropped.error());
 }
 
-/// A primary that was replaced may have taken unconfirmed writes along.
+}  // namespace
+
 Status check_same_primary(Connection& connection, const TargetInfo& target, const Cancel& cancel) {
   TRY_ASSIGN(const auto answer, is_master(connection, cancel));
   const auto election = answer.view().find("electionId");
   if (!election || target.election_id.empty() || to_hex(election->value()) == target.election_id) return {};
-  return fail(Error(ErrorKind::kInconsistent, "the target elected a primary while it was written to, now " +
-                                                  connection.host() + ", so some of what was written may be lost")
-                  .hint("run the restore again"));
+  return fail(ErrorKind::kInconsistent, "the target elected a primary while it was written to, now " +
+                                            connection.host() + ", so some of what was written may be lost");
 }
-
-}  // namespace
 
 Status barrier(Connection& connection, const TargetInfo& target, const Cancel& cancel) {
   const auto end = std::chrono::steady_clock::now() + kLimit;

@@ -60,6 +60,19 @@ class Lister {
         TRY(list_collections(db));
       }
     }
+    return finish();
+  }
+
+  Result<Catalog> list(const std::set<bson::Namespace>& only) {
+    std::set<std::string> databases;
+    for (const auto& ns : only) databases.insert(ns.db);
+    for (const auto& db : databases) TRY(list_collections(db));
+    std::erase_if(catalog_.collections, [&](const CollectionInfo& info) { return !only.contains(info.ns); });
+    return finish();
+  }
+
+ private:
+  Result<Catalog> finish() {
     std::ranges::sort(catalog_.collections, {}, &CollectionInfo::ns);
     for (auto& info : catalog_.collections) TRY(complete(info));
     std::erase_if(catalog_.collections, [&](const CollectionInfo& info) { return vanished_.contains(info.ns); });
@@ -67,7 +80,6 @@ class Lister {
     return std::move(catalog_);
   }
 
- private:
   Result<std::vector<std::string>> list_databases() {
     bson::Builder list;
     list.add("listDatabases", int32_t{1}).add("nameOnly", true);
@@ -212,6 +224,10 @@ Result<std::set<std::string>> collection_uuids(Connection& connection, const std
   std::set<std::string> uuids;
   for (const auto& entry : found->documents) uuids.emplace(as_text(describe(db, entry).uuid));
   return uuids;
+}
+
+Result<Catalog> list_catalog(Connection& connection, const std::set<bson::Namespace>& only, const Cancel& cancel) {
+  return Lister(connection, cancel).list(only);
 }
 
 bson::Document default_rw_concern(Connection& connection, const Cancel& cancel) {

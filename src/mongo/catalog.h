@@ -42,6 +42,8 @@ struct Catalog {
 /// is in the oplog). system.views is left out: views come as entries of type "view". admin.system.users, system.roles
 /// and system.version are in; so are system.js and system.buckets.*.
 Result<Catalog> list_catalog(Connection& connection, const Cancel& cancel);
+/// The same of these collections, as far as they are there, without rights on any other.
+Result<Catalog> list_catalog(Connection& connection, const std::set<bson::Namespace>& only, const Cancel& cancel);
 
 /// The UUIDs (16 bytes as text) of the collections that a database has now.
 Result<std::set<std::string>> collection_uuids(Connection& connection, const std::string& db, const Cancel& cancel);

@@ -1,43 +1,41 @@
 #include "mongo/names.h"
 
+#include "mongo/batch.h"
+
 namespace varve::mongo {
 
 namespace {
 
-void take_batch(const bson::View& batch, const std::string& db, std::map<bson::Namespace, std::string>& names) {
-  auto elements = batch.elements();
-  while (const auto element = elements.next()) {
-    const auto entry = element->as_document();
-    if (!entry) continue;
-    const auto name = entry->string("name");
-    if (name) names[{db, std::string(*name)}] = std::string(entry->string("type").value_or("collection"));
-  }
-}
-
-Status list_one(Connection& connection, const std::string& db, std::map<bson::Namespace, std::string>& names,
-                const Cancel& cancel) {
-  bson::Builder list;
-  list.add("listCollections", int32_t{1}).add("nameOnly", true);
-  TRY_ASSIGN(auto reply, connection.command(db, list.finish(), cancel));
-  if (const auto batch = reply.view().array("cursor.firstBatch")) take_batch(*batch, db, names);
-  for (;;) {
-    const int64_t id = reply.view().int64("cursor.id").value_or(0);
-    if (id == 0) return {};
-    bson::Builder more;
-    more.add("getMore", id).add("collection", "$cmd.listCollections");
-    TRY_ASSIGN(reply, connection.command(db, more.finish(), cancel));
-    if (const auto batch = reply.view().array("cursor.nextBatch")) take_batch(*batch, db, names);
-  }
+void take(bson::View entry, const std::string& db, Names& names) {
+  const auto name = entry.string("name");
+  if (!name) return;
+  auto& listed = names[{db, std::string(*name)}];
+  listed.type = std::string(entry.string("type").value_or("collection"));
+  if (const auto uuid = entry.find("info.uuid")) listed.uuid = to_bytes(uuid->as_uuid().value_or(ByteView()));
 }
 
 }  // namespace
 
-Result<std::map<bson::Namespace, std::string>> list_names(Connection& connection,
-                                                          const std::set<std::string>& databases,
-                                                          const Cancel& cancel) {
-  std::map<bson::Namespace, std::string> names;
-  for (const auto& db : databases) TRY(list_one(connection, db, names, cancel));
+Result<Names> list_names(Connection& connection, const std::set<std::string>& databases, const Cancel& cancel) {
+  Names names;
+  bson::Builder command;
+  const auto list = command.add("listCollections", int32_t{1}).finish();
+  for (const auto& db : databases) {
+    const auto visit = [&](bson::View entry) -> Status {
+      take(entry, db, names);
+      return {};
+    };
+    TRY(each_result(connection, db, list, visit, cancel));
+  }
   return names;
+}
+
+Result<bool> is_empty(Connection& connection, const bson::Namespace& ns, const Cancel& cancel) {
+  bson::Builder find;
+  find.add("find", ns.collection).add("limit", int32_t{1}).add("singleBatch", true);
+  find.open("projection").add("_id", int32_t{1}).end();
+  TRY_ASSIGN(const auto found, all_results(connection, ns.db, find.finish(), cancel));
+  return found.documents.empty();
 }
 
 Result<int64_t> count_expired(Connection& connection, const bson::Namespace& ns, std::string_view field,

@@ -179,6 +179,8 @@ std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool 
   std::vector<std::string> access;
   need(every({"find"}), "read back what was restored", access);
   need(every({"update"}), "keep empty timestamps as they are", access);
+  need(privileges.on_collection({"varve_restore", "collections"}, "remove"),
+       "note how far it has come in varve_restore", access);
   need(every({"renameCollectionSameDB"}), "put it in the place of what is replaced", access);
   auto lines = as_role("restore", restore);
   append(lines, as_role("readWriteAnyDatabase", access));

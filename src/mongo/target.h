@@ -78,6 +78,10 @@ class Inserter {
   std::unique_ptr<State> state_;
 };
 
+/// kInconsistent if the target has another primary than when it was looked at: a primary that was replaced may have
+/// taken writes along that no majority had confirmed.
+Status check_same_primary(Connection& connection, const TargetInfo& target, const Cancel& cancel);
+
 /// A majority, journalled write after everything else: only then is a restore said to be done (RULES 14). On a
 /// standalone journalled only.
 Status barrier(Connection& connection, const TargetInfo& target, const Cancel& cancel);
