@@ -25,7 +25,8 @@ struct RestoreWords {
   MergeWords merge;
   RestoreFilesWords files;
   std::string drop, merge_how, users, write_concern;
-  bool no_verify = false, no_indexes = false, no_ttl = false, dry_run = false, yes = false, resume = false;
+  bool no_verify = false, no_indexes = false, no_ttl = false, dry_run = false, yes = false, resume = false,
+       allow_version_mismatch = false;
   unsigned writers = 0;
 };
 
@@ -57,6 +58,7 @@ std::string words_that_count(const RestoreWords& words) {
   if (words.no_indexes) add("--no-indexes");
   if (words.no_ttl) add("--no-ttl");
   if (words.no_verify) add("--no-verify");
+  if (words.allow_version_mismatch) add("--allow-version-mismatch");
   return text;
 }
 
@@ -214,6 +216,7 @@ Result<int> run_restore(Context& context, const RestoreWords& words) {
                                                                   : job::UsersMode::kAdd,
                               .indexes = !words.no_indexes,
                               .ttl = !words.no_ttl,
+                              .allow_version_mismatch = words.allow_version_mismatch,
                               .dry_run = words.dry_run,
                               .verify = !words.no_verify,
                               .write_concern = std::move(concern),
@@ -271,15 +274,35 @@ void add_restore(Command& app, Context& context) {
   command->add_option("--writers", words->writers, "connections that insert at once")->type_name("N");
   command->add_flag("--no-verify", words->no_verify,
                     "do not read the restored documents back; unverified, so the exit code is 3");
+  command->add_flag(
+      "--allow-version-mismatch", words->allow_version_mismatch,
+      "restore although the backup is of a newer MongoDB or holds what the server cannot take; that is left "
+      "out and named, so the exit code is 3");
   command->add_flag("--resume", words->resume,
                     "go on with a restore that was interrupted; give it the same snapshot and options as before");
   command->add_flag("--yes,-y", words->yes, "do not ask");
   add_merge_options(*command, words->merge);
-  add_restore_files_options(
-      *command, words->files,
-      {"--to", "--uri-file", "--mongo-password-command", "--ns-include", "--ns-exclude", "--ns-from", "--ns-to",
-       "--drop", "--merge", "--users", "--no-indexes", "--no-ttl", "--write-concern", "--writers", "--no-verify",
-       "--resume", "--yes", "--memory", "--spill-dir"});
+  add_restore_files_options(*command, words->files,
+                            {"--to",
+                             "--uri-file",
+                             "--mongo-password-command",
+                             "--ns-include",
+                             "--ns-exclude",
+                             "--ns-from",
+                             "--ns-to",
+                             "--drop",
+                             "--merge",
+                             "--users",
+                             "--no-indexes",
+                             "--no-ttl",
+                             "--write-concern",
+                             "--writers",
+                             "--no-verify",
+                             "--resume",
+                             "--allow-version-mismatch",
+                             "--yes",
+                             "--memory",
+                             "--spill-dir"});
   command->add_flag("--dry-run,-n", words->dry_run, "say what would be done, and do nothing");
   command->callback([&context, words] {
     context.run = [&context, words] {

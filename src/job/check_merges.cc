@@ -43,6 +43,7 @@ Status check_merges(mongo::Connection& connection, const RestoreOptions& options
     }
     auto entry = *item.entry;
     entry.options = item.options;
+    entry.indexes = item.indexes;
     std::vector<std::string> remarks;
     for (const auto& conflict : merge_conflicts(entry, *found->second, options.indexes, remarks)) {
       all.push_back(item.name.text() + ": " + conflict);

@@ -173,7 +173,7 @@ class Restore {
       tell_left_out_indexes();
       return {};
     }
-    return for_each_item([](const auto& item) { return !item.entry->indexes.empty() && item.entry->type != "view"; },
+    return for_each_item([](const auto& item) { return !item.indexes.empty() && item.entry->type != "view"; },
                          [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
                            return build_some(connection, plan().items[index], plan().items[index].load_into, false,
                                              stop);
@@ -184,17 +184,16 @@ class Restore {
   void tell_left_out_indexes() {
     ptrdiff_t left_out = 0;
     for (const auto& item : plan().items) {
-      left_out += std::ranges::count_if(item.entry->indexes, [](const auto& index) { return !is_id_index(index); });
+      left_out += std::ranges::count_if(item.indexes, [](const auto& index) { return !is_id_index(index); });
     }
     if (left_out > 0) result_.remarks.push_back(fmt::format("{} indexes were left out (--no-indexes)", left_out));
   }
 
   Status build_some(mongo::Connection& connection, const RestorePlan::Item& item, const bson::Namespace& ns, bool ttl,
                     const Cancel& cancel) {
-    const auto& entry = *item.entry;
     if (item.name != bson::logical(item.name)) return {};  // a time-series' indexes are built through its own name
     std::vector<bson::Document> wanted;
-    for (const auto& index : entry.indexes) {
+    for (const auto& index : item.indexes) {
       if (!is_id_index(index) && is_ttl(index) == ttl) wanted.push_back(index);
     }
     if (wanted.empty()) return {};
@@ -202,7 +201,7 @@ class Restore {
                         .item = item.name.text() + " (indexes)",
                         .bytes = result_.bytes,
                         .bytes_total = plan().bytes});
-    const bool collation = entry.options.view().find("collation").has_value();
+    const bool collation = item.options.view().find("collation").has_value();
     TRY_ASSIGN(const auto failed, mongo::create_indexes(connection, ns, wanted, collation, cancel));
     std::lock_guard lock(mutex_);
     result_.indexes += wanted.size() - failed.size();
@@ -279,10 +278,9 @@ class Restore {
 
   Status turn_ttl_on_for(mongo::Connection& connection, size_t index, const Cancel& cancel) {
     const auto& item = plan().items[index];
-    const auto& entry = *item.entry;
     const auto& ns = differs_[index] ? item.load_into : item.name;
-    for (const auto& spec : entry.indexes) {
-      if (options_.indexes && is_ttl(spec) && entry.type == "collection")
+    for (const auto& spec : item.indexes) {
+      if (options_.indexes && is_ttl(spec) && item.entry->type == "collection")
         TRY(tell_expired(connection, ns, spec, cancel));
     }
     if (options_.indexes) TRY(build_some(connection, item, ns, true, cancel));

@@ -43,7 +43,8 @@ struct RestorePlan {
     size_t index = 0;  ///< in BackupMoment::collections()
     const collection::CollectionEntry* entry = nullptr;
     bson::Namespace name;                 ///< on the target
-    bson::Document options;               ///< of the entry, with the new names
+    bson::Document options;               ///< of the entry, with the new names and as the target's version takes them
+    std::vector<bson::Document> indexes;  ///< of the entry, as the target's version takes them
     bool exists = false;                  ///< on the target
     bool merge = false;                   ///< and stays: documents are added to it
     std::set<std::string> indexes_there;  ///< of one that stays, by name
@@ -78,6 +79,8 @@ struct RestoreOptions {
   UsersMode users = UsersMode::kWithWhole;
   bool indexes = true;  ///< secondary ones
   bool ttl = true;      ///< expiry is turned on at the end (RULES 17)
+  /// Leaves out, and names, what the target's version cannot take, instead of refusing all.
+  bool allow_version_mismatch = false;
   bool dry_run = false;
   bool verify = true;
   /// That each insert waits for: a number of members, or "majority"; "1" is fast. A majority, journalled write ends the

@@ -7,6 +7,7 @@
 
 #include "codec/sha256.h"
 #include "job/check_merges.h"
+#include "job/check_versions.h"
 #include "job/layout.h"
 #include "job/renamed.h"
 #include "job/restore_resume.h"
@@ -44,6 +45,7 @@ Result<RestorePlan::Item> make_item(const collection::CollectionEntry& entry, co
   item.entry = &entry;
   item.name = options.rename(entry.ns);
   item.options = entry.options;
+  item.indexes = entry.indexes;
   if (entry.type == "view" && !options.rename.empty()) {
     TRY_ASSIGN(item.options, rename_in_view(entry.ns, entry.options, options.rename));
   }
@@ -208,10 +210,11 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
     return fail(Error(ErrorKind::kInvalidInput, "the filters take nothing of this backup; nothing was written")
                     .hint("`varve show SNAPSHOT` lists its collections"));
   }
-  tell_blind_views(present, plan);
   plan.left_alone = not_in_backup(moment, options.rename, present);
   TRY(plan_users(moment, options, plan, cancel));
   TRY(check_privileges(connection, plan.target, plan.users, cancel));
+  TRY(check_versions(connection, moment, options, plan, cancel));
+  tell_blind_views(present, plan);
   if (std::ranges::any_of(plan.items, [](const auto& item) { return item.merge || item.fill; }))
     TRY(check_merges(connection, options, plan, cancel));
   if (plan.users) {

@@ -22,7 +22,7 @@ std::vector<std::string> ttl_commands(const RestorePlan::Item& item, bool indexe
                                    bson::to_json(command, bson::JsonMode::kRelaxed)));
   };
   const bool collation = item.options.view().find("collation").has_value();
-  for (const auto& index : item.entry->indexes) {
+  for (const auto& index : item.indexes) {
     const bool there = item.indexes_there.contains(std::string(index.view().string("name").value_or("")));
     if (!indexes || there || is_id_index(index) || !is_ttl(index)) continue;
     bson::Builder command;

@@ -111,6 +111,21 @@ Status create_collection(Connection& connection, const bson::Namespace& ns, bson
   return run_in(connection, ns.db, create, ns.text(), cancel);
 }
 
+Result<std::string> why_no_view(Connection& connection, const std::string& db, bson::View options,
+                                const Cancel& cancel) {
+  const bson::Document nothing;
+  bson::Builder explain;
+  explain.add("aggregate", options.string("viewOn").value_or(""));
+  explain.add_array("pipeline", options.array("pipeline").value_or(nothing.view()));
+  if (const auto collation = options.find("collation")) explain.add(*collation);
+  explain.add("explain", true);
+  const auto reply = connection.command(db, explain.finish(), cancel);
+  if (reply) return std::string();
+  const bool refused = reply.error().code() != 0 && reply.error().kind() == ErrorKind::kInternal;
+  if (!refused) return fail(reply.error());
+  return reply.error().message();
+}
+
 Status drop_collection(Connection& connection, const bson::Namespace& ns, const Cancel& cancel) {
   bson::Builder drop;
   drop.add("drop", ns.collection);

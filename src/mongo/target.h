@@ -32,6 +32,9 @@ Result<std::vector<std::string>> missing_for_restore(Connection& connection, boo
 /// the caller until the end: RULES 17) and its idIndex, where it is not the plain one.
 Status create_collection(Connection& connection, const bson::Namespace& ns, bson::View options, bson::View id_index,
                          const Cancel& cancel);
+/// Why the server would not create this view of that database, in its own words; "" if it would. Writes nothing.
+Result<std::string> why_no_view(Connection& connection, const std::string& db, bson::View options,
+                                const Cancel& cancel);
 Status drop_collection(Connection& connection, const bson::Namespace& ns, const Cancel& cancel);
 Status delete_all(Connection& connection, const bson::Namespace& ns, const Cancel& cancel);
 /// Within one database, replacing `to` if it is there.

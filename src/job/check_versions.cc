@@ -1,0 +1,81 @@
+#include "job/check_versions.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "job/version_rules.h"
+
+namespace varve::job {
+
+namespace {
+
+constexpr size_t kShown = 20;
+
+void append(const std::vector<std::string>& sentences, std::vector<std::string>& to) {
+  to.insert(to.end(), sentences.begin(), sentences.end());
+}
+
+Error mismatch_error(const RestorePlan& plan, const collection::Manifest& manifest,
+                     const std::vector<std::string>& refused) {
+  Error error(ErrorKind::kUnsupported, fmt::format("the backup is of MongoDB {} and {} is {}; nothing was written",
+                                                   manifest.server_version, plan.target.host, plan.target.version));
+  for (size_t i = 0; i < refused.size() && i < kShown; ++i) error.hint(refused[i]);
+  if (refused.size() > kShown) error.hint(std::to_string(refused.size() - kShown) + " more");
+  return std::move(error).hint(
+      "--allow-version-mismatch restores without what is named here, --ns-exclude leaves whole "
+      "collections out");
+}
+
+/// What a server of an older feature compatibility version wrote is known to newer ones; not the other way.
+std::vector<std::string> newer_features(const RestorePlan& plan, const collection::Manifest& manifest) {
+  const auto backup = version_numbers(manifest.fcv);
+  const auto target = version_numbers(plan.target.fcv);
+  if (backup.empty() || target.empty() || backup <= target) return {};
+  return {fmt::format("the backup's feature compatibility version is {}, and the target's {}", manifest.fcv,
+                      plan.target.fcv)};
+}
+
+}  // namespace
+
+Status check_versions(mongo::Connection& connection, const BackupMoment& moment, const RestoreOptions& options,
+                      RestorePlan& plan, const Cancel& cancel) {
+  const auto& manifest = moment.backup().manifest();
+  const Versions versions{version_numbers(manifest.server_version), plan.target.version_array, plan.target.version};
+  std::vector<std::string> refused;
+  std::set<bson::Namespace> left_out;
+  for (auto& item : plan.items) {
+    if (item.name != bson::logical(item.name)) continue;  // goes the way of its time-series
+    auto entry = *item.entry;
+    if (!options.indexes) entry.indexes.clear();
+    auto translated = translate(entry, item.options, item.name.text(), versions);
+    if (translated.taken && item.entry->type == "view" && versions.to < versions.from) {
+      TRY_ASSIGN(const auto why, mongo::why_no_view(connection, item.name.db, item.options, cancel));
+      if (!why.empty()) translated.refused.push_back(item.name.text() + ": this view is refused: " + why);
+      translated.taken = why.empty();
+    }
+    if (!translated.taken) left_out.insert(item.name);
+    append(translated.refused, refused);
+    append(translated.changed, plan.remarks);
+    item.options = std::move(translated.options);
+    if (options.indexes) item.indexes = std::move(translated.indexes);
+  }
+  const auto newer = newer_features(plan, manifest);
+  if (!options.allow_version_mismatch && !(refused.empty() && newer.empty())) {
+    auto all = newer;
+    append(refused, all);
+    return fail(mismatch_error(plan, manifest, all));
+  }
+  append(newer, plan.remarks);
+  for (const auto& what : refused) plan.shortfalls.push_back("left out: " + what);
+  std::erase_if(plan.items, [&](const auto& item) {
+    if (!left_out.contains(bson::logical(item.name))) return false;
+    plan.documents -= item.entry->as_read.documents;
+    plan.bytes -= item.entry->as_read.bytes;
+    return true;
+  });
+  return {};
+}
+
+}  // namespace varve::job
