@@ -75,7 +75,7 @@ def check_whole(varve, wanted, target, *args):
 POINTS = [("update", 0), ("create", 20), ("update", 2), ("insert", 3), ("insert", 25), ("createIndexes", 2), ("collMod", 0),
           ("_mergeAuthzCollections", 0), ("appendOplogNote", 0), ("delete", 0)]
 SLOW = [pytest.param(*point, marks=pytest.mark.all) for point in (
-    ("create", 0), ("create", 45), ("insert", 0), ("insert", 10), ("insert", 45), ("createIndexes", 0), ("createIndexes", 20), ("find", 3),
+    ("create", 0), ("create", 45), ("insert", 0), ("insert", 10), ("insert", 30), ("createIndexes", 0), ("createIndexes", 20), ("find", 3),
     ("find", 20), ("collMod", 1))]
 
 

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -8,9 +7,9 @@
 #include "base/parse.h"
 #include "cli/command.h"
 #include "cli/context.h"
-#include "cli/format.h"
 #include "cli/merge_words.h"
 #include "cli/restore_files.h"
+#include "cli/restore_output.h"
 #include "job/restore.h"
 
 namespace varve::cli {
@@ -30,9 +29,9 @@ struct RestoreWords {
   unsigned writers = 0;
 };
 
-uint64_t visible(const job::RestorePlan& plan) {
-  return static_cast<uint64_t>(
-      std::ranges::count_if(plan.items, [](const auto& item) { return item.name == bson::logical(item.name); }));
+std::string quoted(std::string text) {
+  for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 4) text.replace(at, 1, "'\\''");
+  return "'" + text + "'";
 }
 
 /// The options that decide what comes back and in place of what, as a shell takes them: a restore is known by them when
@@ -42,7 +41,7 @@ std::string words_that_count(const RestoreWords& words) {
   const auto add = [&](const std::string& option) { text += (text.empty() ? "" : " ") + option; };
   const auto add_patterns = [&](const char* option, std::vector<std::string> patterns) {
     std::ranges::sort(patterns);
-    for (const auto& pattern : patterns) add(fmt::format("{} '{}'", option, pattern));
+    for (const auto& pattern : patterns) add(fmt::format("{} {}", option, quoted(pattern)));
   };
   const auto add_choice = [&](const char* option, const std::string& given, std::string_view usual) {
     if (!given.empty()) add(given == usual ? option : fmt::format("{}={}", option, given));
@@ -50,7 +49,7 @@ std::string words_that_count(const RestoreWords& words) {
   add_patterns("--ns-include", words.filter.includes);
   add_patterns("--ns-exclude", words.filter.excludes);
   for (size_t i = 0; i < words.rename.from.size(); ++i) {
-    add(fmt::format("--ns-from '{}' --ns-to '{}'", words.rename.from[i], words.rename.to[i]));
+    add(fmt::format("--ns-from {} --ns-to {}", quoted(words.rename.from[i]), quoted(words.rename.to[i])));
   }
   add_choice("--drop", words.drop, "replace");
   add_choice("--merge", words.merge_how, "missing");
@@ -62,45 +61,6 @@ std::string words_that_count(const RestoreWords& words) {
   return text;
 }
 
-std::string where_it_goes_on(const job::CollectionState& begun) {
-  if (begun.verified) return "restored and verified already";
-  return begun.loaded ? "loaded already, to be verified" : "gets what it lacks";
-}
-
-std::string what_happens(const job::RestorePlan::Item& item) {
-  if (item.begun) return "goes on: " + where_it_goes_on(*item.begun);
-  if (item.fill) return "is there: compared, and gets what it lacks";
-  if (item.merge) return item.entry->type == "view" ? "stays, it is the same" : "stays, documents are merged into it";
-  if (!item.exists) return "created";
-  return item.drop_first ? "dropped first, then created anew" : "replaced, once its successor is complete and verified";
-}
-
-std::string shown_name(const job::RestorePlan::Item& item) {
-  return item.name == item.entry->ns ? item.name.text() : item.entry->ns.text() + " as " + item.name.text();
-}
-
-void print_list(Output& output, const std::string& title, const std::vector<std::string>& names) {
-  if (!names.empty()) output.line(fmt::format("  {}: {}", title, fmt::join(names, ", ")));
-}
-
-/// What a restore is going to do; the whole of it for --dry-run, the destructive part before a question.
-void print_plan(Output& output, const job::RestorePlan& plan, bool whole) {
-  output.line(fmt::format("will restore {}, {}, {} to {} (MongoDB {})", plural(visible(plan), "collection"),
-                          plural(plan.documents, "document"), format_size(plan.bytes), plan.target.host,
-                          plan.target.version));
-  for (const auto& item : plan.items) {
-    if (item.name != bson::logical(item.name)) continue;
-    if (whole || item.exists) output.line(fmt::format("  {}: {}", shown_name(item), what_happens(item)));
-  }
-  for (const auto& ns : plan.left_alone) output.line(fmt::format("  {}: is not in the backup and stays", ns.text()));
-  print_list(output, "users who would be added", plan.auth.users_added);
-  print_list(output, "users who would be replaced", plan.auth.users_replaced);
-  print_list(output, "users who are there and stay as they are", plan.auth.users_kept);
-  print_list(output, "roles that would be added", plan.auth.roles_added);
-  print_list(output, "roles that would be replaced", plan.auth.roles_replaced);
-  print_list(output, "roles that are there and stay as they are", plan.auth.roles_kept);
-}
-
 bool replaces_anything(const job::RestorePlan& plan) {
   return !plan.auth.users_replaced.empty() || !plan.auth.roles_replaced.empty() ||
          std::ranges::any_of(plan.items, [](const auto& item) { return item.exists; });
@@ -109,68 +69,12 @@ bool replaces_anything(const job::RestorePlan& plan) {
 /// A terminal asks before anything is replaced; a pipe and --yes don't.
 bool confirm(Output& output, const job::RestorePlan& plan) {
   if (!replaces_anything(plan)) return true;
-  print_plan(output, plan, false);
+  print_restore_plan(output, plan, false);
   if (isatty(STDIN_FILENO) == 0) return true;
   std::cerr << "go on? [y/N] " << std::flush;
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
-}
-
-void print(Output& output, const job::RestoreResult& result, bool verified, std::chrono::nanoseconds took) {
-  output.line(fmt::format(
-      "restored {}, {}, {}, {}, {}", plural(result.collections, "collection"), plural(result.documents, "document"),
-      plural(result.indexes, "index"),
-      verified && result.shortfalls.empty() ? "verified against the backup's digests" : format_size(result.bytes),
-      format_duration(took)));
-  if (result.kept > 0) {
-    output.line(
-        fmt::format("  {} of the target have an _id of the backup's and stayed", plural(result.kept, "document")));
-  }
-  print_list(output, "users added", result.auth.users_added);
-  print_list(output, "users replaced", result.auth.users_replaced);
-  print_list(output, "users kept as they were", result.auth.users_kept);
-  print_list(output, "roles added", result.auth.roles_added);
-  print_list(output, "roles replaced", result.auth.roles_replaced);
-  print_list(output, "roles kept as they were", result.auth.roles_kept);
-  for (const auto& ns : result.plan.left_alone)
-    output.line(fmt::format("  {} is not in the backup and stayed", ns.text()));
-  if (!result.ttl_commands.empty()) output.line("  documents do not expire; these commands, in the shell, turn it on:");
-  for (const auto& command : result.ttl_commands) output.line("    " + command);
-}
-
-nlohmann::ordered_json summary(const job::RestoreResult& result, const repo::Snapshot& snapshot, bool verified,
-                               int code) {
-  auto skipped = nlohmann::ordered_json::array();
-  for (const auto& shortfall : result.shortfalls) skipped.push_back({{"what", "restore"}, {"reason", shortfall}});
-  auto items = nlohmann::ordered_json::array();
-  for (const auto& item : result.plan.items) {
-    items.push_back(
-        {{"namespace", item.entry->ns.text()}, {"target", item.name.text()}, {"action", what_happens(item)}});
-  }
-  return {{"message_type", "summary"},
-          {"result", code == kOk ? "complete" : "incomplete"},
-          {"exit_code", code},
-          {"skipped", skipped},
-          {"snapshot_id", snapshot.id.hex()},
-          {"dry_run", !result.written},
-          {"resumed", result.plan.resumed},
-          {"plan", items},
-          {"target", result.plan.target.host},
-          {"collections", result.written ? result.collections : visible(result.plan)},
-          {"documents", result.written ? result.documents : result.plan.documents},
-          {"bytes", result.written ? result.bytes : result.plan.bytes},
-          {"indexes", result.indexes},
-          {"documents_kept", result.kept},
-          {"ttl_commands", result.ttl_commands},
-          {"verified", verified},
-          {"remarks", result.remarks},
-          {"users_added", result.written ? result.auth.users_added : result.plan.auth.users_added},
-          {"users_replaced", result.written ? result.auth.users_replaced : result.plan.auth.users_replaced},
-          {"users_kept", result.written ? result.auth.users_kept : result.plan.auth.users_kept},
-          {"roles_added", result.written ? result.auth.roles_added : result.plan.auth.roles_added},
-          {"roles_replaced", result.written ? result.auth.roles_replaced : result.plan.auth.roles_replaced},
-          {"roles_kept", result.written ? result.auth.roles_kept : result.plan.auth.roles_kept}};
 }
 
 Result<job::OnExisting> on_existing(const RestoreWords& words) {
@@ -230,11 +134,11 @@ Result<int> run_restore(Context& context, const RestoreWords& words) {
   TRY_ASSIGN(const auto result, job::restore(backup, options, output, repository.cancel));
   const bool verified = result.written && options.verify;
   const int code = result.shortfalls.empty() ? kOk : kIncomplete;
-  if (words.dry_run) print_plan(output, result.plan, true);
-  if (result.written) print(output, result, verified, system_clock().ticks() - started);
+  if (words.dry_run) print_restore_plan(output, result.plan, true);
+  if (result.written) print_restored(output, result, verified, system_clock().ticks() - started);
   for (const auto& remark : result.remarks) output.line("  note: " + remark);
   for (const auto& shortfall : result.shortfalls) output.line("  incomplete: " + shortfall);
-  output.object(summary(result, snapshot, verified, code));
+  output.object(restore_summary(result, snapshot, verified, code));
   return code;
 }
 
