@@ -14,7 +14,9 @@ ByteView bytes_or_empty(View view) {
 
 Document::Document() : bytes_(kEmpty.begin(), kEmpty.end()) {}
 
-Builder::Builder() : bytes_(4), starts_{0} {}
+Builder::Builder(Bytes room) : bytes_(std::move(room)), starts_{0} {
+  bytes_.assign(4, 0);
+}
 
 void Builder::begin_element(Type type, std::string_view name) {
   bytes_.push_back(static_cast<uint8_t>(type));

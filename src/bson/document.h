@@ -21,6 +21,7 @@ class Document {
   View view() const { return View(bytes_); }
   operator View() const { return view(); }
   ByteView bytes() const { return bytes_; }
+  Bytes release() && { return std::move(bytes_); }
 
  private:
   Bytes bytes_;
@@ -33,7 +34,9 @@ class Document {
 ///   Document command = b.finish();
 class Builder {
  public:
-  Builder();
+  Builder() : Builder(Bytes()) {}
+  /// Writes into a buffer's room; what it held is gone.
+  explicit Builder(Bytes room);
 
   Builder& add(std::string_view name, std::string_view text);
   Builder& add(std::string_view name, const char* text) { return add(name, std::string_view(text)); }

@@ -33,6 +33,14 @@ TEST(Builder, CopiesElementsUnchangedAndRenamed) {
   EXPECT_EQ(other.view().string("new string"), "text");
 }
 
+TEST(Builder, WritesIntoTheRoomThatItIsGiven) {
+  auto document = Builder().add("filler", std::string(1000, 'x')).finish();
+  const auto* place = document.bytes().data();
+  const auto again = Builder(std::move(document).release()).add("a", int32_t{1}).finish();
+  EXPECT_EQ(again.bytes().data(), place);
+  EXPECT_EQ(to_hex(again.bytes()), to_hex(Builder().add("a", int32_t{1}).finish().bytes()));
+}
+
 TEST(Builder, ClosesWhatIsOpenAndStartsAnew) {
   Builder b;
   const Document d = b.open("a").open_array("b").finish();

@@ -35,8 +35,8 @@ uint32_t average_for(uint64_t collection_bytes) {
   return 8 * kMiB;
 }
 
-DocumentChunker::DocumentChunker(std::span<const uint8_t, 16> key, uint32_t average, Sink sink)
-    : average_(average), sink_(std::move(sink)) {
+DocumentChunker::DocumentChunker(std::span<const uint8_t, 16> key, uint32_t average, Sink sink, Buffers buffers)
+    : average_(average), sink_(std::move(sink)), buffers_(std::move(buffers)) {
   std::copy(key.begin(), key.end(), key_.begin());
 }
 
@@ -63,7 +63,10 @@ Status DocumentChunker::add(ByteView documents) {
       TRY(cut());
       length = 0;
     }
-    if (current_.documents++ == 0) current_.first_id = to_bytes(id);
+    if (current_.documents++ == 0) {
+      current_.first_id = to_bytes(id);
+      current_.bytes = buffers_();
+    }
     at += *size;
     if (cuts_after(id.empty() ? document : id, *size, length + *size)) {
       copy();

@@ -29,9 +29,12 @@ struct Chunk {
 class DocumentChunker {
  public:
   using Sink = std::function<Status(Chunk)>;
+  using Buffers = std::function<Bytes()>;
 
-  /// `average` in bytes. `sink` gets each chunk as it is complete, and may wait.
-  DocumentChunker(std::span<const uint8_t, 16> key, uint32_t average, Sink sink);
+  /// `average` in bytes. `sink` gets each chunk as it is complete, and may wait. `buffers` gives each chunk an empty
+  /// buffer that may have room already.
+  DocumentChunker(
+      std::span<const uint8_t, 16> key, uint32_t average, Sink sink, Buffers buffers = [] { return Bytes(); });
 
   /// `documents`: whole documents, one after the other. Framing is checked; kCorrupt if it is broken.
   Status add(ByteView documents);
@@ -48,6 +51,7 @@ class DocumentChunker {
   std::array<uint8_t, 16> key_;
   uint32_t average_;
   Sink sink_;
+  Buffers buffers_;
   Chunk current_;
 };
 

@@ -96,6 +96,29 @@ TEST(Chunker, TheSizeOfThePiecesDoesNotMatter) {
   }
 }
 
+TEST(Chunker, CollectsEachChunkInABufferThatItIsGiven) {
+  const Bytes stream = concatenate(documents(2000, 300));
+  size_t asked = 0;
+  std::vector<Bytes> chunks;
+  const auto sink = [&](Chunk chunk) -> Status {
+    EXPECT_GE(chunk.bytes.capacity(), 1u << 20);
+    chunks.push_back(std::move(chunk.bytes));
+    return {};
+  };
+  const auto buffers = [&] {
+    ++asked;
+    Bytes room;
+    room.reserve(1u << 20);
+    return room;
+  };
+  DocumentChunker chunker(kKey, kAverage, sink, buffers);
+  EXPECT_TRUE(chunker.add(stream));
+  EXPECT_TRUE(chunker.finish());
+  EXPECT_GT(chunks.size(), 3u);
+  EXPECT_EQ(asked, chunks.size());
+  EXPECT_EQ(concatenate(chunks), stream);
+}
+
 TEST(Chunker, TheAverageIsNearA) {
   for (const size_t size : {100u, 1000u, 10'000u}) {
     const Bytes stream = concatenate(documents(20'000'000 / size, size));

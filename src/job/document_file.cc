@@ -5,7 +5,9 @@ namespace varve::job {
 DocumentFile::DocumentFile(repo::Writer& writer, std::span<const uint8_t, 16> cut_key, uint32_t average)
     : writer_(writer),
       chunks_(std::make_shared<std::deque<collection::ChunkEntry>>()),
-      chunker_(cut_key, average, [this](collection::Chunk chunk) { return store(std::move(chunk)); }) {}
+      chunker_(
+          cut_key, average, [this](collection::Chunk chunk) { return store(std::move(chunk)); },
+          [this] { return writer_.buffer(); }) {}
 
 Status DocumentFile::add(ByteView document) {
   digest_.add(document);

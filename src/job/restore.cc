@@ -1,11 +1,14 @@
 #include "job/restore.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 
 #include <fmt/format.h>
 
+#include "base/channel.h"
 #include "base/clock.h"
+#include "base/task_group.h"
 #include "job/prove_restored.h"
 #include "job/restore_load.h"
 #include "job/restore_plan.h"
@@ -81,11 +84,7 @@ class Restore {
     TRY(progress_->begin(*connection_, cancel));
     TRY(create_collections(cancel));
     TRY(progress_->created(*connection_, cancel));
-    TRY_ASSIGN(const auto loaded, load_collections(*result_.moment, plan(), options_, *progress_, reporter_, cancel));
-    TRY(progress_->flush(*connection_, cancel));
-    result_.written = true;
-    for (size_t i = 0; i < loaded.size(); ++i) count(plan().items[i], loaded[i]);
-    TRY(build_indexes(cancel));
+    TRY_ASSIGN(const auto loaded, load_and_index(cancel));
     TRY(verify(loaded, cancel));
     TRY(progress_->flush(*connection_, cancel));  // before anything may expire
     TRY(put_in_place(cancel));
@@ -168,17 +167,42 @@ class Restore {
     }
   }
 
-  Status build_indexes(const Cancel& cancel) {
-    if (!options_.indexes) {
-      tell_left_out_indexes();
-      return {};
+  /// A collection's indexes are built while others are loaded: a build keeps one of the target's cores busy, which
+  /// would leave the others idle if all builds came last.
+  Result<std::vector<Loaded>> load_and_index(const Cancel& cancel) {
+    std::vector<Loaded> loaded;
+    Channel<size_t> complete(plan().items.size() + 1);
+    TaskGroup group(cancel);
+    group.spawn([&](const Cancel& stop) { return load(loaded, complete, stop); });
+    for (unsigned i = 0; options_.indexes && i < options_.writers; ++i) {
+      group.spawn([&](const Cancel& stop) { return build_indexes(complete, stop); });
     }
-    return for_each_item([](const auto& item) { return !item.indexes.empty() && item.entry->type != "view"; },
-                         [this](mongo::Connection& connection, size_t index, const Cancel& stop) {
-                           return build_some(connection, plan().items[index], plan().items[index].load_into, false,
-                                             stop);
-                         },
-                         cancel);
+    TRY(group.wait());
+    if (!options_.indexes) tell_left_out_indexes();
+    for (size_t i = 0; i < loaded.size(); ++i) count(plan().items[i], loaded[i]);
+    return loaded;
+  }
+
+  /// Tells of each item that has all of its documents. Those of a time-series are loaded as its buckets.
+  Status load(std::vector<Loaded>& loaded, Channel<size_t>& complete, const Cancel& cancel) {
+    const auto tell = [&](size_t item) { (void)complete.push(item, cancel); };
+    TRY_ASSIGN(loaded, load_collections(*result_.moment, plan(), options_, *progress_, tell, reporter_, cancel));
+    TRY(progress_->flush(*connection_, cancel));
+    result_.written = all_loaded_ = true;
+    for (size_t i = 0; i < plan().items.size(); ++i) {
+      if (plan().items[i].entry->type == "timeseries") tell(i);
+    }
+    complete.close();
+    return {};
+  }
+
+  Status build_indexes(Channel<size_t>& complete, const Cancel& cancel) {
+    TRY_ASSIGN(auto connection, mongo::Connection::open(options_.to, cancel));
+    while (const auto index = complete.pop(cancel)) {
+      const auto& item = plan().items[*index];
+      TRY(build_some(connection, item, item.load_into, false, cancel));
+    }
+    return cancel.check();
   }
 
   void tell_left_out_indexes() {
@@ -197,10 +221,12 @@ class Restore {
       if (!is_id_index(index) && is_ttl(index) == ttl) wanted.push_back(index);
     }
     if (wanted.empty()) return {};
-    reporter_.progress({.action = "restore",
-                        .item = item.name.text() + " (indexes)",
-                        .bytes = result_.bytes,
-                        .bytes_total = plan().bytes});
+    if (all_loaded_) {
+      reporter_.progress({.action = "restore",
+                          .item = item.name.text() + " (indexes)",
+                          .bytes = plan().bytes,
+                          .bytes_total = plan().bytes});
+    }
     const bool collation = item.options.view().find("collation").has_value();
     TRY_ASSIGN(const auto failed, mongo::create_indexes(connection, ns, wanted, collation, cancel));
     std::lock_guard lock(mutex_);
@@ -335,6 +361,7 @@ class Restore {
   std::mutex mutex_;  // guards result_, differs_ and dropped_ while several work
   std::vector<char> differs_;
   std::vector<std::string> dropped_;
+  std::atomic<bool> all_loaded_{false};  // before, progress is that of loading
   RestoreResult result_;
 };
 

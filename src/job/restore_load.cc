@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "job/ttl_commands.h"
 #include "job/workers.h"
 
 namespace varve::job {
@@ -17,8 +18,7 @@ constexpr uint64_t kReportEach = 1u << 20;
 /// One collection on its way.
 struct Load {
   std::unique_ptr<CollectionReading> reading;
-  std::atomic<size_t> tasks_left{0};
-  std::atomic<size_t> tasks_unconfirmed{0};  // of which documents are still on their way
+  std::atomic<size_t> unread{0}, unsent{0};  ///< tasks, and those with documents on their way
   std::mutex mutex;                          // guards the one below
   Loaded loaded;
 };
@@ -31,11 +31,12 @@ struct Task {
 class Loader {
  public:
   Loader(BackupMoment& moment, const RestorePlan& plan, const RestoreOptions& options, RestoreProgress& progress,
-         Reporter& reporter)
+         const std::function<void(size_t)>& complete, Reporter& reporter)
       : moment_(moment),
         plan_(plan),
         options_(options),
         progress_(progress),
+        complete_(complete),
         reporter_(reporter),
         loads_(plan.items.size()) {}
 
@@ -51,16 +52,21 @@ class Loader {
   }
 
  private:
-  /// Largest first. An empty collection has one task too: the window's operations may fill it.
+  /// What will take the server longest to index first, then the largest. An empty collection has one task too: the
+  /// window's operations may fill it.
   Status make_tasks(const Cancel& cancel) {
     std::vector<size_t> order(plan_.items.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::ranges::stable_sort(order, std::greater{}, [&](size_t i) { return plan_.items[i].entry->as_read.bytes; });
+    std::ranges::stable_sort(order, std::greater{}, [&](size_t i) {
+      const auto& item = plan_.items[i];
+      return std::pair(keys_to_index(item), item.entry->as_read.bytes);
+    });
     for (const size_t i : order) {
       const auto& item = plan_.items[i];
       if (item.entry->type != "collection") continue;
       if (item.begun && item.begun->verified) {
         loads_[i].loaded.as_stored = {.documents = item.begun->documents, .bytes = item.begun->bytes, .sum = {}};
+        complete_(i);
         continue;
       }
       TRY_ASSIGN(loads_[i].reading, CollectionReading::open(moment_, item.index, cancel));
@@ -70,14 +76,20 @@ class Loader {
     return {};
   }
 
+  uint64_t keys_to_index(const RestorePlan::Item& item) const {
+    if (!options_.indexes) return 0;
+    const auto is_own = [](const bson::Document& index) { return !is_id_index(index); };
+    return item.entry->as_read.documents * static_cast<uint64_t>(std::ranges::count_if(item.indexes, is_own));
+  }
+
   void add_tasks(size_t item) {
     auto& load = loads_[item];
     const size_t blobs = load.reading->blobs();
     const size_t step = load.reading->in_order() ? std::max<size_t>(blobs, 1) : kBlobsATask;
     for (size_t first = 0; first == 0 || first < blobs; first += step) {
       tasks_.push_back({item, first, std::min(first + step, blobs)});
-      ++load.tasks_left;
-      ++load.tasks_unconfirmed;
+      ++load.unread;
+      ++load.unsent;
     }
   }
 
@@ -106,7 +118,7 @@ class Loader {
       return {};
     };
     TRY(load.reading->part(task.first, task.last, insert, cancel));
-    if (--load.tasks_left == 0) {
+    if (--load.unread == 0) {
       send = !loaded;
       TRY(load.reading->finish(insert, cancel));
     }
@@ -114,9 +126,14 @@ class Loader {
     TRY(note(connection, task, mine, cancel));
     report(item, 0, mine.as_stored.bytes - reported);
     documents_ += mine.as_stored.documents;
-    std::lock_guard lock(load.mutex);
-    load.loaded.as_stored += mine.as_stored;
-    load.loaded.refused += mine.refused;
+    {
+      std::lock_guard lock(load.mutex);
+      load.loaded.as_stored += mine.as_stored;
+      load.loaded.refused += mine.refused;
+    }
+    if (--load.unsent > 0) return {};
+    progress_.loaded(task.item);
+    complete_(task.item);
     return {};
   }
 
@@ -126,7 +143,6 @@ class Loader {
     if (!load.reading->in_order() && !load.reading->merged()) {
       TRY(progress_.loaded_part(connection, task.item, task.first, task.last, mine.as_stored.bytes, cancel));
     }
-    if (--load.tasks_unconfirmed == 0) progress_.loaded(task.item);
     return {};
   }
 
@@ -161,6 +177,7 @@ class Loader {
   const RestorePlan& plan_;
   const RestoreOptions& options_;
   RestoreProgress& progress_;
+  const std::function<void(size_t)>& complete_;
   Reporter& reporter_;
   std::vector<Load> loads_;  // of the plan's items
   std::vector<Task> tasks_;
@@ -171,8 +188,9 @@ class Loader {
 
 Result<std::vector<Loaded>> load_collections(BackupMoment& moment, const RestorePlan& plan,
                                              const RestoreOptions& options, RestoreProgress& progress,
-                                             Reporter& reporter, const Cancel& cancel) {
-  return Loader(moment, plan, options, progress, reporter).run(cancel);
+                                             const std::function<void(size_t)>& complete, Reporter& reporter,
+                                             const Cancel& cancel) {
+  return Loader(moment, plan, options, progress, complete, reporter).run(cancel);
 }
 
 }  // namespace varve::job

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "base/reporter.h"
@@ -20,9 +21,12 @@ struct Loaded {
 
 /// Inserts the documents of every item with data; `options.writers` at once, a large collection
 /// by several. Capped collections by one, in order. What an interrupted restore has loaded is read for its digest, and
-/// not sent again; what it has verified is not read. kCorrupt if what the backup gives is not what its manifest says.
+/// not sent again; what it has verified is not read. `complete` is called once for each of these items, on a writer's
+/// thread, when the target has taken all of its documents; those with the most work left for their indexes come first.
+/// kCorrupt if what the backup gives is not what its manifest says.
 Result<std::vector<Loaded>> load_collections(BackupMoment& moment, const RestorePlan& plan,
                                              const RestoreOptions& options, RestoreProgress& progress,
-                                             Reporter& reporter, const Cancel& cancel);
+                                             const std::function<void(size_t item)>& complete, Reporter& reporter,
+                                             const Cancel& cancel);
 
 }  // namespace varve::job

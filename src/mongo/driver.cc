@@ -68,6 +68,7 @@ bool is_network_trouble(const bson_error_t& error) {
 
 void start_driver() {
   static const bool started = [] {
+    keep_large_blocks();
     mongoc_log_set_handler([](mongoc_log_level_t, const char*, const char*, void*) {}, nullptr);
     mongoc_init();
     return true;

@@ -33,6 +33,10 @@ using ServerDescriptionPtr = std::unique_ptr<mongoc_server_description_t, Destro
 /// Starts the driver once a process and silences its log; it is never stopped, since connections may outlive main.
 void start_driver();
 
+/// Has the driver's large blocks of memory go round among its connections: at most 160 MiB lie idle, where the system
+/// had given them. Before the driver starts.
+void keep_large_blocks();
+
 /// A bson_t that is freed; moving is copying bytes, so it stays where it was made.
 class DriverDocument {
  public:

@@ -56,6 +56,7 @@ struct Inserter::State {
   InsertOptions options;
   How how = How::kInsert;
   bson::Builder batch;  ///< the array's elements, in a command under construction
+  Bytes room;           ///< of the command before
   size_t count = 0;
   size_t bytes = 0;
   DriverDocument reply;
@@ -85,6 +86,7 @@ struct Inserter::State {
 
   void begin(How wanted) {
     how = wanted;
+    batch = bson::Builder(std::move(room));
     batch.add(inserts() ? "insert" : "update", ns.collection);
     batch.add("ordered", options.keep_order).add("bypassDocumentValidation", true);
     add_write_concern(batch, options.write_concern);
@@ -107,10 +109,12 @@ struct Inserter::State {
   Status flush(const Cancel& cancel) {
     if (count == 0) return {};
     count = bytes = 0;
-    const auto command = batch.finish();
+    auto command = batch.finish();
     auto status = connection.run(ns.db, command, reply, cancel);
     if (!status) return fail(std::move(status).error().within(ns.text()));
-    return check_errors(command);
+    TRY(check_errors(command));
+    room = std::move(command).release();
+    return {};
   }
 
   Status check_errors(const bson::Document& command) {

@@ -58,8 +58,11 @@ Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain
 /// A pack that is being filled, in memory. One thread at a time.
 class PackBuilder {
  public:
-  /// `capacity`: how many bytes it will about hold.
-  explicit PackBuilder(uint64_t capacity) { bytes_.reserve(capacity); }
+  /// `capacity`: how many bytes it will about hold; in `room`, whose content is gone.
+  explicit PackBuilder(uint64_t capacity, Bytes room = {}) : bytes_(std::move(room)) {
+    bytes_.clear();
+    bytes_.reserve(capacity);
+  }
 
   void add(BlobType type, const Id& id, ByteView unit, uint32_t plain_length);
   /// Takes over the blobs of another pack.
@@ -75,6 +78,8 @@ class PackBuilder {
   /// The blobs with their places; the pack's id is set by place_in.
   const std::vector<PackedBlob>& blobs() const { return blobs_; }
   std::vector<PackedBlob> place_in(const Id& pack) const;
+  /// Its bytes, for the next one.
+  Bytes release() && { return std::move(bytes_); }
 
  private:
   static constexpr size_t kMaxBlobs = 100'000;

@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "repo/buffer_pool.h"
 #include "repo/pack.h"
 
 namespace varve::repo {
@@ -10,12 +11,15 @@ namespace varve::repo {
 /// sizes of packs tell less about what is in them. Thread-safe.
 class Packer {
  public:
-  Packer(const codec::SealKey& key, uint64_t pack_size) : key_(key), pack_size_(pack_size) {}
+  Packer(const codec::SealKey& key, uint64_t pack_size)
+      : key_(key), pack_size_(pack_size), rooms_(capacity(), capacity() + capacity() / 2) {}
 
   /// A pack that became full by it, finished, is the caller's to upload.
   std::optional<PackBuilder> add(BlobType type, const Id& id, ByteView unit, uint32_t plain_length);
   /// What is left, finished; the packs of one type joined where they fit into one.
   std::vector<PackBuilder> flush();
+  /// A pack that is stored: its room is the next one's.
+  void recycle(PackBuilder pack) { rooms_.give(std::move(pack).release()); }
 
  private:
   struct Slot {
@@ -25,10 +29,12 @@ class Packer {
 
   PackBuilder finished(PackBuilder pack) const;
   /// Twice the target, so that a pack never moves: what is not used is not touched.
-  PackBuilder fresh() const { return PackBuilder(2 * pack_size_); }
+  uint64_t capacity() const { return 2 * pack_size_; }
+  PackBuilder fresh() { return PackBuilder(capacity(), rooms_.take()); }
 
   const codec::SealKey& key_;
   const uint64_t pack_size_;
+  BufferPool rooms_;
   Slot slots_[2][2];
 };
 

@@ -22,6 +22,9 @@ constexpr uint64_t kMaxPack = 128u << 20;
 constexpr unsigned kMaxUploads = 5;
 constexpr size_t kQueuedPacks = 1;
 constexpr size_t kOpenPacks = 4;
+// Of buffers for blobs, those that are kept: smaller ones cost little, larger ones are rare.
+constexpr size_t kSmallestRoom = 256u << 10;
+constexpr size_t kLargestRoom = 8u << 20;
 
 struct Job {
   BlobType type;
@@ -63,6 +66,7 @@ struct Writer::State {
         options(its_options),
         jobs(worker_count(options)),
         packs(kQueuedPacks),
+        buffers(kSmallestRoom, kLargestRoom),
         packer(repository.key(), clamped_pack_size(options)),
         index_writer(repository),
         group(parent) {}
@@ -71,6 +75,7 @@ struct Writer::State {
   const WriterOptions options;
   Channel<Job> jobs;
   Channel<PackBuilder> packs;
+  BufferPool buffers;
   Packer packer;
   IndexWriter index_writer;
 
@@ -147,6 +152,7 @@ Status Writer::State::process(Job& job, Tools& tools, const Cancel& cancel) {
     stats.plain_bytes_known += job.plain.size();
   }
   job.done(id);
+  buffers.give(std::move(job.plain));
   count_done();
   return {};
 }
@@ -211,6 +217,7 @@ Status Writer::State::upload(PackBuilder pack, const Cancel& cancel) {
   auto blobs = pack.place_in(id);
   if (options.tell_index)
     repository.index().add_pack(blobs);  // taken back in abandon if the index file is never written
+  packer.recycle(std::move(pack));
   return index_writer.add({id, std::move(blobs)}, cancel);
 }
 
@@ -269,6 +276,10 @@ Status Writer::State::push(Job job) {
   }
   if (jobs.push(std::move(job), group.cancel())) return {};
   return failure();
+}
+
+Bytes Writer::buffer() {
+  return state_->buffers.take();
 }
 
 Status Writer::save(BlobType type, Bytes plain, Done done) {

@@ -40,6 +40,8 @@ class Writer {
   Writer(Repository& repository, const WriterOptions& options, const Cancel& parent);
   ~Writer();
 
+  /// An empty buffer for the next blob; if there is one, with the room of a blob that has been saved.
+  Bytes buffer();
   /// Hands a blob over; waits while the pipeline is full. `done` is called on a worker's thread with the blob's id,
   /// when it is known to be stored already or has been put into a pack (not yet durable). An error is the pipeline's
   /// first error. `done` must not save.
