@@ -1,15 +1,18 @@
-"""The data of the benchmark: an online shop's orders, customers and reports; the same bytes for the same size each time.
+"""The data of the benchmark: an online shop's orders, customers and reports, or the small collections of many tenants; the
+same bytes for the same size each time.
 
-As a program, `dataset.py HOST:PORT MB WORKER WORKERS` inserts one worker's share of the batches.
+As a program, `dataset.py HOST:PORT NAME MB ORDER WORKER WORKERS` inserts one worker's share of the batches.
 """
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from random import Random
 
 import bson
 from bson.binary import Binary
 from bson.objectid import ObjectId
+from pymongo import IndexModel, UpdateOne
 
 from wire import Connection
 
@@ -65,41 +68,53 @@ def _report(random, number):
             "preview": Binary(random.randbytes(57_000)), "pages": [_text(random, 1000) for _ in range(47)]}
 
 
-# How to make a document, how many there are in the full size, and how many go in a batch.
-COLLECTIONS = {
-    "shop.orders": (_order, 1_500_000, 10_000),
-    "shop.customers": (_customer, 150_000, 2_000),
-    "docs.reports": (_report, 1_200, 10),
-}
-INDEXES = {"shop.orders": ([("customer", 1), ("at", -1)], [("sku", 1)])}
-DATABASES = sorted({name.split(".")[0] for name in COLLECTIONS})
+@dataclass
+class Data:
+    """Of each collection: how to make a document, how many there are in the full size, and how many go in a batch."""
+
+    collections: dict
+    indexes: dict = field(default_factory=dict)
+
+    @property
+    def databases(self):
+        return sorted({name.split(".")[0] for name in self.collections})
+
+    def batches(self, megabytes):
+        """(name, first document, document after the last) of all, in the order in which they are inserted."""
+        for name, (_, full, size) in self.collections.items():
+            count = max(1, full * megabytes // FULL_MB)
+            for first in range(0, count, size):
+                yield name, first, min(first + size, count)
 
 
-def batches(megabytes):
-    """(name, first document, document after the last) of all, in the order in which they are inserted."""
-    for name, (_, full, size) in COLLECTIONS.items():
-        count = max(1, full * megabytes // FULL_MB)
-        for first in range(0, count, size):
-            yield name, first, min(first + size, count)
+SHOP = Data({"shop.orders": (_order, 1_500_000, 10_000), "shop.customers": (_customer, 150_000, 2_000),
+             "docs.reports": (_report, 1_200, 10)},
+            {"shop.orders": ([("customer", 1), ("at", -1)], [("sku", 1)])})
+TENANTS = Data({f"tenants.orders_{n:04}": (_order, 20, 20) for n in range(2_000)})
+DATA = {"shop": SHOP, "tenants": TENANTS}
 
 
-def insert_share(host, megabytes, worker, workers):
+def insert_share(host, data, megabytes, order, worker, workers):
     connection = Connection(host)
-    for name, first, last in list(batches(megabytes))[worker::workers]:
-        make, random = COLLECTIONS[name][0], Random(f"{name} {first}")
+    batches = list(data.batches(megabytes))[::-1 if order == "backwards" else 1]
+    for name, first, last in batches[worker::workers]:
+        make, random = data.collections[name][0], Random(f"{name} {first}")
         connection.insert(*name.split("."), b"".join(bson.encode(make(random, n)) for n in range(first, last)))
 
 
-def load(server, client, megabytes):
-    workers = [subprocess.Popen([sys.executable, __file__, server.host, str(megabytes), str(n), str(WORKERS)])
+def load(server, client, name, megabytes, order="forwards"):
+    workers = [subprocess.Popen([sys.executable, __file__, server.host, name, str(megabytes), order, str(n), str(WORKERS)])
                for n in range(WORKERS)]
     if any([worker.wait() for worker in workers]):
         raise RuntimeError("the data could not be loaded")
-    for name, indexes in INDEXES.items():
-        database, collection = name.split(".")
-        for keys in indexes:
-            client[database][collection].create_index(keys)
+    create_indexes(client, DATA[name])
     settle(client)
+
+
+def create_indexes(client, data):
+    for name, indexes in data.indexes.items():
+        database, collection = name.split(".")
+        client[database][collection].create_indexes([IndexModel(keys) for keys in indexes])
 
 
 def settle(client):
@@ -108,25 +123,41 @@ def settle(client):
 
 
 def drop(client):
-    for name in DATABASES:
-        client.drop_database(name)
+    for data in DATA.values():
+        for name in data.databases:
+            client.drop_database(name)
     settle(client)
 
 
-def state(client):
+def update(client, data, share=None, most=None):
+    """One field of documents taken at random: of a share of each collection's, or of `most` of the first one's."""
+    random, updated = Random("updates"), 0
+    for name in list(data.collections)[:1 if most else None]:
+        database, collection = name.split(".")
+        target = client[database][collection]
+        ids = [document["_id"] for document in target.find({}, {"_id": 1})]
+        chosen = random.sample(ids, min(len(ids), most or int(len(ids) * share)))
+        for first in range(0, len(chosen), 10_000):
+            target.bulk_write([UpdateOne({"_id": key}, {"$set": {"grams": -round(1 + random.random() * 5000, 1)}})
+                               for key in chosen[first:first + 10_000]], ordered=False)
+        updated += len(chosen)
+    return updated
+
+
+def state(client, data):
     """What a restore must bring back: the number of documents and the indexes."""
     found = {}
-    for name in COLLECTIONS:
+    for name in data.collections:
         database, collection = name.split(".")
         target = client[database][collection]
         found[name] = target.estimated_document_count(), sorted(target.index_information())
     return found
 
 
-def size(client):
+def size(client, data):
     """The bytes of all documents."""
-    return sum(client[name].command("dbStats")["dataSize"] for name in DATABASES)
+    return sum(client[name].command("dbStats")["dataSize"] for name in data.databases)
 
 
 if __name__ == "__main__":
-    insert_share(sys.argv[1], *map(int, sys.argv[2:5]))
+    insert_share(sys.argv[1], DATA[sys.argv[2]], int(sys.argv[3]), sys.argv[4], *map(int, sys.argv[5:7]))

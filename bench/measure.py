@@ -24,6 +24,7 @@ class Cost:
     rss: int            # the peak of the commands, in bytes, added up
     stored: int = 0     # bytes that were added to the storage
     opening: float = 0  # seconds of it that opening the repository took, where that is told apart
+    read_back: float = 0  # seconds that reading back what was restored adds
 
 
 def cpu_of(pid):

@@ -23,7 +23,9 @@ MONGOD = "6.0.5"
 CACHE_GB = 4
 PATIENCE = 20  # once it has taken so many seconds, a measurement is not repeated
 KINDS = {"floor": peers.Floor, "mongodump": peers.Mongodump, "restic": peers.Restic, "pbm": peers.Pbm,
-         "varve": peers.Varve, "varve-options": peers.Varve}
+         "varve": peers.Varve, "varve-options": peers.Varve, "varve-by-id": peers.Varve,
+         "varve-during-updates": peers.VarveDuringUpdates}
+CHANGED_SHARE = 0.01
 
 
 def say(text):
@@ -35,34 +37,47 @@ class Bench:
         self._server, self._client, self._folder = server, client, Path(folder)
         self._megabytes, self._runs = megabytes, runs
         self._peers, self.costs, self.failed = {}, {}, []
+        self._name, self._data, self.sizes = "", None, []
+
+    def use(self, name):
+        """Has the data set of that name on the server, and nothing else."""
+        if name == self._name:
+            return
+        self._name, self._data = name, dataset.DATA[name]
+        for peer in self._peers.values():
+            peer.use(name)
         self._load()
-        self._state = dataset.state(client)
+        megabytes = dataset.size(self._client, self._data) / 1e6
+        self.sizes.append(f"{name} {megabytes:,.0f} MB of BSON in {len(self._data.collections):,} collections")
+        self._state = dataset.state(self._client, self._data)
         self._peer("floor").back_up()  # so that no entry is the first to read
 
-    def _load(self):
+    def _load(self, order="forwards"):
         start = time.monotonic()
-        dataset.load(self._server, self._client, self._megabytes)
-        self.data = f"{dataset.size(self._client) / 1e6:,.0f} MB of BSON"
-        say(f"{self.data} loaded in {time.monotonic() - start:.1f} s")
+        dataset.drop(self._client)
+        megabytes = self._megabytes if self._name == "shop" else dataset.FULL_MB
+        dataset.load(self._server, self._client, self._name, megabytes, order)
+        say(f"{self._name} loaded in {time.monotonic() - start:.1f} s")
 
     def _peer(self, name):
         if name not in self._peers:
             self._peers[name] = KINDS[name](self._server, self._folder / name)
+            self._peers[name].use(self._name)
         return self._peers[name]
 
     def run(self, entry):
         """Keeps the best of a few runs; what fails is told, left out, and does not stop the others."""
         costs = []
         try:
-            while len(costs) < self._runs[entry.kind] and sum(cost.seconds for cost in costs) < PATIENCE:
+            while len(costs) < self._runs.get(entry.kind, 1) and sum(cost.seconds for cost in costs) < PATIENCE:
                 costs.append(self._run_once(entry))
+                costs[-1].opening = self._peer(entry.peer).opening
                 say(f"  {entry.name:28}{costs[-1].seconds:8.2f} s")
             self.costs[entry.name] = min(costs, key=lambda cost: cost.seconds)
         except (Failed, AssertionError) as error:
             self.failed.append(entry.name)
             say(f"  {entry.name:28}  FAILED: {error}")
-            if entry.kind == "restore":
-                dataset.drop(self._client)
+            if entry.kind not in ("backup", "again"):
                 self._load()
 
     def _run_once(self, entry):
@@ -70,14 +85,27 @@ class Bench:
         if entry.kind == "backup":
             peer.empty()
             return peer.back_up(*entry.options)
-        peer.ensure_backup()
-        return peer.back_up() if entry.kind == "again" else self._restore(peer, entry.options)
+        peer.ensure_backup(*entry.options[:2] if entry.kind == "reordered" else ())
+        if entry.kind == "restore":
+            return self._restore(peer, entry.options)
+        if entry.kind == "reordered":
+            self._load("backwards")
+        if entry.kind == "updated":
+            dataset.update(self._client, self._data, share=CHANGED_SHARE)
+        return peer.back_up(*entry.options)
+
+    def tell_read_back(self):
+        """What of a verified restore is over what it takes without."""
+        for name in ("restore", "small-restore"):
+            whole, without = self.costs.get(name), self.costs.get(f"{name}-no-verify")
+            if whole and without:
+                whole.read_back = max(0.0, whole.seconds - without.seconds)
 
     def _restore(self, peer, options):
         dataset.drop(self._client)
         cost = peer.restore(*options)
         dataset.settle(self._client)
-        found = dataset.state(self._client)
+        found = dataset.state(self._client, self._data)
         if found != self._state:
             raise Failed(f"it brought back {found} instead of {self._state}")
         return cost
@@ -86,7 +114,9 @@ class Bench:
 def choices(costs):
     """One line for each option, with what each of its values took."""
     lines = {}
-    for entry in (entry for entry in ENTRIES if entry.name in costs):
+    for entry in (entry for part in PARTS if part.data == "shop" for entry in part.entries if entry.name in costs):
+        if entry.kind not in ("backup", "restore") or entry.name.startswith("merge"):
+            continue
         cost = costs[entry.name]
         figures = f"{report.seconds(cost.seconds)} s" + (f" and {cost.stored / 1e6:.0f} MB" if entry.kind == "backup" else "")
         if len(entry.options) == 2:
@@ -120,11 +150,13 @@ def main():
     with (tempfile.TemporaryDirectory(prefix="varve-bench-") as folder,
           Mongod(MONGOD, replica_set="rs0", cache_gb=CACHE_GB) as server, server.client() as client):
         bench = Bench(server, client, folder, options.size, runs)
-        for entry in ENTRIES:
-            if entry.name in options.only:
+        for part in PARTS:
+            for entry in (entry for entry in part.entries if entry.name in options.only):
+                bench.use(part.data)
                 bench.run(entry)
+    bench.tell_read_back()
     say(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
-    text = (report.origin("mongo", bench.data, ("mongo-tools", "restic", "pbm"), [f"mongod {MONGOD}"]) + "\n\n" +
+    text = (report.origin("mongo", "; ".join(bench.sizes), ("mongo-tools", "restic", "pbm"), [f"mongod {MONGOD}"]) + "\n\n" +
             report.tables(PARTS, bench.costs, bench.failed))
     report.finish("mongo", {"figures": text, "choices": choices(bench.costs)}, options.write, bench.failed)
 

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ from harness.process import Server
 from harness.servers import wait_until
 from harness.tools import Repository, run, varve_binary
 
-import dataset
 import measure
+from dataset import DATA, update
+from measure import Failed
 
 PEERS = Path(os.environ["VARVE_PEERS"])
 
@@ -19,15 +21,30 @@ PEERS = Path(os.environ["VARVE_PEERS"])
 class Peer:
     """`storage` is the file or folder that backups go to, `env` what the commands run in: nothing of the user's."""
 
+    opens = None  # what opens the repository and does nothing else, for programs that have one
+
     def __init__(self, server, folder):
         self.server, self.folder = server, Path(folder)
         self.folder.mkdir()
+        self.data = "shop"
+        self._opening = None
         self.repository = Repository(self.folder)
         self.env, self.storage = self.repository.env, self.repository.path
         self.backed_up = False
 
     def measure(self, stages, **options):
         return measure.measure(stages, self.env, self.folder / "output", self.server.pid, storage=self.storage, **options)
+
+    @property
+    def opening(self):
+        """Seconds; half a second of it checks the password on purpose."""
+        if self.opens and self._opening is None:
+            self._opening = min(self.measure([self.opens]).seconds for _ in range(3))
+        return self._opening or 0
+
+    def use(self, data):
+        """What is backed up from now on."""
+        self.data, self.backed_up = data, False
 
     def empty(self):
         """Begins with an empty store."""
@@ -39,20 +56,34 @@ class Peer:
         self.backed_up = True
         return cost
 
-    def ensure_backup(self):
+    def ensure_backup(self, *options):
         if not self.backed_up:
             self.empty()
-            self.back_up()
+            self.back_up(*options)
 
     def restore(self, *options):
         return self.measure(self.restore_stages(*options))
 
 
 class Floor(Peer):
-    """The server's documents through one cursor, and nothing done with them."""
+    """The server's documents through one cursor, and nothing done with them; and the other way through two connections."""
+
+    def empty(self):
+        super().empty()
+        self.storage.mkdir()
 
     def backup_stages(self):
-        return [[sys.executable, "bench/wire.py", self.server.host, *dataset.COLLECTIONS]]
+        return [self._wire("read", *DATA[self.data].collections)]
+
+    def ensure_backup(self):
+        self.empty()
+        run(*self._wire("keep", self.storage, *DATA[self.data].collections))
+
+    def restore_stages(self):
+        return [self._wire("write", self.storage, self.data)]
+
+    def _wire(self, what, *args):
+        return [sys.executable, "bench/wire.py", what, self.server.host, *args]
 
 
 class Mongodump(Peer):
@@ -68,6 +99,8 @@ class Mongodump(Peer):
 
 
 class Restic(Peer):
+    opens = [PEERS / "restic", "snapshots"]
+
     def empty(self):
         super().empty()
         self.repository.restic("init")
@@ -121,6 +154,8 @@ class Pbm(Peer):
 
 
 class Varve(Peer):
+    opens = [varve_binary(), "snapshots"]
+
     def empty(self):
         super().empty()
         self.repository.run(varve_binary(), "init")
@@ -134,3 +169,30 @@ class Varve(Peer):
     def restore(self, *options):
         """Without verification it ends with 3: usable, but something was left out."""
         return self.measure(self.restore_stages(*options), accepted=(0, 3) if "--no-verify" in options else (0,))
+
+
+class VarveDuringUpdates(Varve):
+    """Its backup is held up while documents are updated, so that a restore has to merge all of the updates."""
+
+    UPDATES = 200_000
+
+    def ensure_backup(self):
+        if self.backed_up:
+            return
+        self.empty()
+        words = [varve_binary(), "backup", self.server.uri, "--source", "bench", "--readers", "1", "--json"]
+        with subprocess.Popen(words, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as backup:
+            events = map(json.loads, backup.stdout)
+            event = next(event for event in events if event["message_type"] in ("status", "summary", "exit_error"))
+            if event["message_type"] != "status":
+                raise Failed(f"the backup ended before it could be held up: {event}")
+            backup.send_signal(signal.SIGSTOP)  # it reads by now
+            try:
+                with self.server.client() as client:
+                    updates = update(client, DATA[self.data], most=self.UPDATES)
+            finally:
+                backup.send_signal(signal.SIGCONT)
+            summary = list(events)[-1]
+        if summary.get("oplog_operations", 0) < updates:
+            raise Failed(f"the updates were not made during the backup: {summary}")
+        self.backed_up = True

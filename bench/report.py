@@ -8,7 +8,8 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-COLUMNS = ("", "seconds", "times varve", "after opening", "times varve", "CPU s", "server CPU s", "peak MiB", "stored MB")
+COLUMNS = ("", "seconds", "times varve", "after opening", "times varve", "read back", "CPU s", "server CPU s", "peak MiB",
+           "stored MB")
 PEERS = {"mongo-tools": ("tests/peers/go.mod", "github.com/mongodb/mongo-tools"),
          "restic": ("tests/peers/go.mod", "github.com/restic/restic"),
          "pbm": ("tests/peers/pbm/go.mod", "github.com/percona/percona-backup-mongodb")}
@@ -68,10 +69,11 @@ def _row(part, entry, costs, failed):
     if entry.name in failed:
         return (entry.title, "failed", *[""] * (len(COLUMNS) - 2))
     cost, base = costs[entry.name], costs.get(part.base)
-    opened = cost.opening and base and base.seconds > base.opening
+    opened = base and 0 < base.opening < base.seconds
     return (entry.title, seconds(cost.seconds), f"{cost.seconds / base.seconds:.2f}" if base else "",
             seconds(cost.seconds - cost.opening) if opened else "",
-            f"{(cost.seconds - cost.opening) / (base.seconds - base.opening):.2f}" if opened else "", f"{cost.cpu:.1f}",
+            f"{(cost.seconds - cost.opening) / (base.seconds - base.opening):.2f}" if opened else "",
+            seconds(cost.read_back) if cost.read_back else "", f"{cost.cpu:.1f}",
             f"{cost.server_cpu:.1f}" if cost.server_cpu else "", f"{cost.rss / 2**20:.0f}",
             f"{cost.stored / 1e6:.1f}" if cost.stored else "")
 

@@ -1,17 +1,24 @@
 """MongoDB's wire protocol with nothing in the way, for a client that must not be the limit.
 
-As a program, `wire.py HOST:PORT DB.COLLECTION...` reads the collections, one cursor at a time, and drops what comes without
-a look at it: the floor of every backup that reads through the server.
+As a program it is a floor. `wire.py read HOST:PORT DB.COLLECTION...` reads the collections, one cursor at a time, and drops
+what comes without a look at it, as every backup through the server must at least. `wire.py keep HOST:PORT FOLDER
+DB.COLLECTION...` keeps what comes, and `wire.py write HOST:PORT FOLDER NAME` inserts what lies there through two connections,
+builds the indexes of the data set NAME and waits until all of it is durable, as every restore must.
 """
+import queue
 import socket
 import struct
 import sys
+import threading
+from pathlib import Path
 
 import bson
 
 HEADER = struct.Struct("<iiii")
 OP_MSG = 2013
 LARGEST_REPLY = 48 << 20
+BATCH = 2 << 20
+WRITERS = 2
 
 
 class Failed(Exception):
@@ -52,17 +59,17 @@ class Connection:
         if not reply["ok"] or "writeErrors" in reply:
             raise Failed(f"insert into {database}.{collection}: {str(reply)[:500]}")
 
-    def drain(self, database, collection):
-        """Reads it all and returns how many bytes its documents had."""
-        total, cursor = self._batch(self.command({"find": collection, "$db": database}))
+    def arrays(self, database, collection):
+        """The array of documents in each reply, as bytes that are good until the next one."""
+        array, cursor = self._batch(self.command({"find": collection, "$db": database}))
+        yield array
         while cursor:
-            size, cursor = self._batch(self.command({"getMore": cursor, "collection": collection, "$db": database}))
-            total += size
-        return total
+            array, cursor = self._batch(self.command({"getMore": cursor, "collection": collection, "$db": database}))
+            yield array
 
     @staticmethod
     def _batch(reply):
-        """The size of the array in {cursor: {firstBatch|nextBatch: [...], id: N, ...}, ...}, and N."""
+        """The array in {cursor: {firstBatch|nextBatch: [...], id: N, ...}, ...}, and N."""
         cursor = bytes(reply[4:32])
         if not cursor.startswith(b"\x03cursor\0"):
             raise Failed(f"no cursor: {str(bson.decode(reply))[:500]}")
@@ -70,9 +77,69 @@ class Connection:
         size = struct.unpack_from("<i", reply, array)[0]
         if reply[array + size:array + size + 4] != b"\x12id\0":
             raise Failed("a cursor of another shape than expected")
-        return size, struct.unpack_from("<q", reply, array + size + 4)[0]
+        return reply[array:array + size], struct.unpack_from("<q", reply, array + size + 4)[0]
+
+
+def documents_in(array):
+    """(documents, how many) of some megabytes each: an array without its keys."""
+    batch, count, at, end = bytearray(), 0, 4, len(array) - 1
+    while at < end:
+        begin = at + 2
+        while array[begin - 1]:  # the key's end
+            begin += 1
+        at = begin + struct.unpack_from("<i", array, begin)[0]
+        batch += array[begin:at]
+        count += 1
+        if len(batch) >= BATCH or at >= end:
+            yield batch, count
+            batch, count = bytearray(), 0
+
+
+def read(host, *names):
+    connection = Connection(host)
+    print(sum(len(array) for name in names for array in connection.arrays(*name.split(".", 1))))
+
+
+def keep(host, folder, *names):
+    """A file for each insert command: its namespace is its name's beginning."""
+    connection, folder, number = Connection(host), Path(folder), 0
+    for name in names:
+        for array in connection.arrays(*name.split(".", 1)):
+            for documents, _ in documents_in(array):
+                (folder / f"{number:06} {name}").write_bytes(documents)
+                number += 1
+
+
+def write(host, folder, data):
+    import pymongo  # for what is not measured by its speed
+    import dataset
+    files = queue.SimpleQueue()
+    for file in sorted(Path(folder).iterdir()):
+        files.put(file)
+    failed = []
+
+    def insert():
+        try:
+            connection = Connection(host)
+            while not failed:
+                file = files.get_nowait()
+                connection.insert(*file.name.split(" ", 1)[1].split(".", 1), file.read_bytes())
+        except queue.Empty:
+            pass
+        except Exception as error:
+            failed.append(error)
+
+    writers = [threading.Thread(target=insert) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    if failed:
+        raise failed[0]
+    with pymongo.MongoClient(f"mongodb://{host}/?directConnection=true") as client:
+        dataset.create_indexes(client, dataset.DATA[data])
+        client.admin.command("appendOplogNote", data={"bench": "all written"}, writeConcern={"w": "majority", "j": True})
 
 
 if __name__ == "__main__":
-    connection = Connection(sys.argv[1])
-    print(sum(connection.drain(*name.split(".", 1)) for name in sys.argv[2:]))
+    {"read": read, "keep": keep, "write": write}[sys.argv[1]](*sys.argv[2:])
