@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "codec/sha256.h"
@@ -13,6 +14,22 @@ namespace varve::files {
 namespace {
 
 constexpr size_t kBlock = 4096;
+constexpr size_t kLarge = 128u << 10;  // bytes: of less, each on its own way would be too many
+
+#ifndef RWF_DONTCACHE
+#define RWF_DONTCACHE 0x80  // Linux 6.14
+#endif
+
+/// pwrite(2). What is large is on its way to the disk at once and then forgotten, where the kernel can do that: the
+/// wait for the disk in the end is short, the same few pages are used again and again, and what others have in the
+/// cache stays there.
+ssize_t write_some(int file, ByteView bytes, off_t offset) {
+  if (bytes.size() < kLarge) return ::pwrite(file, bytes.data(), bytes.size(), offset);
+  const iovec piece{const_cast<uint8_t*>(bytes.data()), bytes.size()};
+  const ssize_t sent = ::pwritev2(file, &piece, 1, offset, RWF_DONTCACHE);
+  if (sent >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) return sent;
+  return ::pwrite(file, bytes.data(), bytes.size(), offset);
+}
 
 bool is_zero(ByteView bytes) {
   return bytes.empty() || (bytes[0] == 0 && std::equal(bytes.begin() + 1, bytes.end(), bytes.begin()));
@@ -49,7 +66,7 @@ Result<Fd> open_regular(const Fd& folder, const std::string& name, int flags) {
 
 Status write_at(const Fd& file, ByteView bytes, uint64_t offset) {
   while (!bytes.empty()) {
-    const ssize_t done = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t done = write_some(file.get(), bytes, static_cast<off_t>(offset));
     if (done < 0 && errno != EINTR) return fail(system_error("cannot write it", errno));
     if (done <= 0) continue;
     bytes = bytes.subspan(static_cast<size_t>(done));

@@ -58,5 +58,26 @@ TEST_F(WritingAround, WritesNoZeros) {
   EXPECT_GE(::lseek(file_.get(), 0, SEEK_DATA), 90'000);
 }
 
+/// /dev/shm is a file system on which nothing goes to a disk.
+TEST(WriteAt, LargePiecesThatBeginAndEndAnywhereMakeOneFile) {
+  const storage::testing::TemporaryFolder folder;
+  for (const std::string& path : {folder.path() + "/file", "/dev/shm/varve-write-at-" + std::to_string(::getpid())}) {
+    const auto file = storage::posix::open_file(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    ASSERT_TRUE(file) << file.error().message();
+    std::string whole;
+    for (const size_t size : {200'001u, 5u, 1'500'000u, 131'072u, 131'071u, 300'003u}) {
+      std::string piece(size, '\0');
+      for (size_t i = 0; i < size; ++i) piece[i] = static_cast<char>((whole.size() + i) * 2'654'435'761u >> 13);
+      EXPECT_TRUE(write_at(*file, as_bytes(piece), whole.size()));
+      whole += piece;
+    }
+    std::string content(whole.size() + 1, 'x');
+    EXPECT_EQ(::pread(file->get(), content.data(), content.size(), 0), static_cast<ssize_t>(whole.size()));
+    content.pop_back();
+    EXPECT_TRUE(content == whole) << path;
+    ::unlink(path.c_str());
+  }
+}
+
 }  // namespace
 }  // namespace varve::files

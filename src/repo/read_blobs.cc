@@ -15,8 +15,8 @@ namespace {
 
 using Blob = Index::PackedBlob;
 
-constexpr uint64_t kRequest = 16u << 20;  // bytes asked for at once, unless one blob is larger
-constexpr uint64_t kGap = 256u << 10;     // unwanted bytes that are cheaper to read than to ask anew
+constexpr uint64_t kRequest = 2u << 20;  // bytes asked for at once, unless one blob is larger: fits a core's cache
+constexpr uint64_t kGap = 256u << 10;    // unwanted bytes that are cheaper to read than to ask anew
 
 uint64_t end_of(const Blob& blob) {
   return uint64_t{blob.location.offset} + blob.location.length;
