@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "repo/pack_hasher.h"
 #include "repo/pack_subset.h"
 #include "repo/repository.h"
 
@@ -14,6 +15,7 @@ struct CheckOptions {
   PackSubset subset;                   ///< which
   std::vector<std::string> snapshots;  ///< only these (ids, beginnings of ids, "latest"), and the packs that they need
   SnapshotFilter filter;               ///< the same, where no snapshots are named
+  HashedPacks hashed;                  ///< packs whose content was compared with their names a moment ago
 
   bool limited() const { return !snapshots.empty() || !filter.empty(); }
 };

@@ -124,10 +124,8 @@ Result<std::vector<PackedBlob>> load_pack_header(storage::Storage& storage, cons
   return blobs;
 }
 
-namespace {
-
 Status hash_pack(storage::Storage& storage, const storage::FileInfo& pack, const Cancel& cancel) {
-  constexpr uint64_t kPiece = 16u << 20;
+  constexpr uint64_t kPiece = 2u << 20;  // about what stays in a core's cache
   const storage::Handle handle{storage::FileType::kPack, pack.id};
   TRY_ASSIGN(const uint64_t size, storage.stat(handle, cancel));
   if (size != pack.size) {
@@ -142,8 +140,6 @@ Status hash_pack(storage::Storage& storage, const storage::FileInfo& pack, const
   if (hash.finish() != pack.id) return fail(ErrorKind::kCorrupt, "its content does not match its name");
   return {};
 }
-
-}  // namespace
 
 Status read_back_pack(storage::Storage& storage, const storage::FileInfo& pack, const Cancel& cancel) {
   auto same = hash_pack(storage, pack, cancel);

@@ -47,6 +47,9 @@ Result<std::vector<PackedBlob>> read_pack_header(const codec::SealKey& key, Byte
 Result<std::vector<PackedBlob>> load_pack_header(storage::Storage& storage, const codec::SealKey& key, const Id& pack,
                                                  uint64_t size, const Cancel& cancel);
 
+/// Reads a pack in pieces. kCorrupt if it has another size, or its content another hash than its name.
+Status hash_pack(storage::Storage& storage, const storage::FileInfo& pack, const Cancel& cancel);
+
 /// A pack that was just stored has its size, and its content the hash that names it: not only taken by the storage, but
 /// given back. Read in pieces. One that is damaged already is taken away again, as far as that is possible.
 Status read_back_pack(storage::Storage& storage, const storage::FileInfo& pack, const Cancel& cancel);
