@@ -127,9 +127,10 @@ Result<files::BackupOptions> options_from(const FilesWords& words, Context& cont
 
 Result<int> run_backup_files(Context& context, const FilesWords& words) {
   TRY_ASSIGN(const auto options, options_from(words, context));
-  TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend));
+  TRY_ASSIGN(auto repository, context.open_early(words.dry_run ? Access::kNoLock : Access::kAppend));
   const auto saved = files::back_up(*repository, options, context.output(), repository.cancel);
   if (!saved) return fail(explain_stop(saved.error()));
+  TRY(repository.settle());
   return print_backup(context.output(), repository, *saved, words.dry_run);
 }
 

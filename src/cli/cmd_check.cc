@@ -84,13 +84,20 @@ Result<repo::CheckOptions> parse(const CheckArguments& arguments) {
 }
 
 Result<int> check(Context& context, const CheckArguments& arguments) {
-  TRY_ASSIGN(const auto options, parse(arguments));
-  TRY_ASSIGN(const auto repository, context.open(context.global.no_lock ? Access::kNoLock : Access::kExclusive));
+  TRY_ASSIGN(auto options, parse(arguments));
+  repo::PackHasher hasher;
+  const auto begin = [&](std::shared_ptr<storage::Storage> storage) {
+    if (arguments.read_data && !options.limited()) hasher.start(std::move(storage));
+  };
+  TRY_ASSIGN(const auto repository,
+             context.open_early(context.global.no_lock ? Access::kNoLock : Access::kExclusive, begin));
+  options.hashed = hasher.stop();
   auto& output = context.output();
   const auto progress = [&](uint64_t done, uint64_t total) {
     output.progress({.action = "check", .item = "packs", .items = done, .items_total = total});
   };
   TRY_ASSIGN(const auto result, repo::check(*repository, options, progress, repository.cancel));
+  TRY(repository.settle());
   for (const auto& finding : result.findings) print(output, finding);
   print_totals(output, result, options);
   const int code = result.ok() ? kOk : kFailed;

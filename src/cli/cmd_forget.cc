@@ -162,6 +162,7 @@ Result<int> run_forget(Context& context, const Words& words) {
   TRY_ASSIGN(const auto policy, policy_from(words));
   TRY_ASSIGN(auto prune_plan, prune_options(words.prune_words));
   TRY_ASSIGN(const auto repository, open_to_remove(context, words.dry_run));
+  TRY(repository.settle());
   Output& output = context.output();
   std::vector<ForgetGroup> groups;
   TRY_ASSIGN(const auto ids, choose(repository, words, policy, groups));

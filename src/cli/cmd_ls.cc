@@ -86,8 +86,9 @@ Result<int> ls(Context& context, const LsWords& words) {
   TRY_ASSIGN(const auto printer, make_ls_printer(context.output(), style));
   std::vector<std::string> folders;
   for (const auto& folder : words.folders) folders.push_back(files::absolute_path(folder, "/"));
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
+  TRY_ASSIGN(const auto repository, context.open_early(Access::kRead));
   TRY_ASSIGN(const auto found, find_snapshot_tree(repository, words.snapshot));
+  TRY(repository.settle());
   auto head = found.snapshot;
   head.tree = found.tree;  // what is listed, as restic has it
   printer->begin(head);

@@ -208,8 +208,9 @@ Result<int> restore_files(Context& context, const SnapshotOptions& snapshot, con
                                 .owners_by_name = words.owners_by_name};
   TRY_ASSIGN(options.overwrite, parse_overwrite(words.overwrite));
   TRY(set_selection(words, options));
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
+  TRY_ASSIGN(const auto repository, context.open_early(Access::kRead));
   TRY_ASSIGN(const auto found, find_snapshot_tree(repository, snapshot));
+  TRY(repository.settle());
   const auto started = system_clock().ticks();
   TRY_ASSIGN(const auto result, run(context, repository, found, words, options));
   const auto took = system_clock().ticks() - started;

@@ -69,7 +69,19 @@ Result<OpenRepository> Context::open(Access access) {
   return open(main, access, cancel_);
 }
 
+Result<OpenRepository> Context::open_early(Access access, const Meanwhile& meanwhile) {
+  TRY_ASSIGN(const auto main, place());
+  return begin(main, access, cancel_, meanwhile);
+}
+
 Result<OpenRepository> Context::open(const Place& place, Access access, const Cancel& parent) {
+  TRY_ASSIGN(auto open, begin(place, access, parent, {}));
+  TRY(open.settle());
+  return open;
+}
+
+Result<OpenRepository> Context::begin(const Place& place, Access access, const Cancel& parent,
+                                      const Meanwhile& meanwhile) {
   TRY_ASSIGN(auto storage, storage::open_storage(place.location));
   std::shared_ptr<storage::Storage> shared = std::move(storage);
   // Asked for only where there is something to open.
@@ -78,6 +90,7 @@ Result<OpenRepository> Context::open(const Place& place, Access access, const Ca
     return fail(Error(ErrorKind::kNoRepository, "there is no repository at " + shared->location())
                     .hint("`varve init` makes one"));
   }
+  if (meanwhile) meanwhile(shared);
   TRY_ASSIGN(const auto secret, repository_password(place.password, place.prompt));
   OpenRepository open;
   TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, parent));
@@ -85,7 +98,9 @@ Result<OpenRepository> Context::open(const Place& place, Access access, const Ca
   if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
     TRY_ASSIGN(const auto patience, parse_wait(global.retry_lock));
-    TRY_ASSIGN(open.lock, repo::Lock::acquire_within(patience, *open.repository, mode, parent));
+    // Who would wait for others waits here too, so as to try again.
+    TRY_ASSIGN(open.lock, patience.count() == 0 ? repo::Lock::begin(*open.repository, mode, parent)
+                                                : repo::Lock::acquire_within(patience, *open.repository, mode, parent));
     open.cancel = open.lock->cancel();
   }
   return open;

@@ -31,6 +31,8 @@ struct OpenRepository {
   std::unique_ptr<repo::Lock> lock;
   Cancel cancel;  ///< stops with the program and with the lock
 
+  /// What was opened early is had from here on; kLocked if it is not.
+  Status settle() const { return lock ? lock->settled() : Status(); }
   /// Lets go of the lock once the work is done, between what is printed of it and its summary: a lock that cannot be
   /// removed undoes nothing, so it is a warning, and the exit code, `code` otherwise, tells that something is left.
   int release(Output& output, int code) const;
@@ -69,12 +71,18 @@ class Context {
   /// Opens and locks. The index is loaded by whoever needs it, and not before the snapshots were listed: what a backup
   /// adds in between would be missed. find_snapshot and find_snapshot_tree do it so.
   Result<OpenRepository> open(Access access);
+  /// The same without the wait for others' locks (repo::Lock::begin): to read what is needed meanwhile. settle() comes
+  /// before anything is printed or done because of it, outside of the repository too. `meanwhile` may begin on a thread
+  /// of its own what needs no key, while the password is asked for and checked.
+  using Meanwhile = std::function<void(std::shared_ptr<storage::Storage>)>;
+  Result<OpenRepository> open_early(Access access, const Meanwhile& meanwhile = {});
   /// The same for a repository beside it, or for the main one if its work must end with that of another: `parent`.
   Result<OpenRepository> open(const Place& place, Access access, const Cancel& parent);
   /// What -r and its relatives name.
   Result<Place> place() const;
 
  private:
+  Result<OpenRepository> begin(const Place& place, Access access, const Cancel& parent, const Meanwhile& meanwhile);
   Output& output_;
   Cancel cancel_;
 };

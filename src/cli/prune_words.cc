@@ -140,7 +140,7 @@ Result<OpenRepository> open_to_remove(Context& context, bool dry_run) {
     return fail(Error(ErrorKind::kInvalidInput, "what removes things needs the lock")
                     .hint("--no-lock can be given together with --dry-run"));
   }
-  return context.open(context.global.no_lock ? Access::kNoLock : Access::kExclusive);
+  return context.open_early(context.global.no_lock ? Access::kNoLock : Access::kExclusive);
 }
 
 Result<int> prune(Context& context, const OpenRepository& repository, const PruneOptions& options) {
@@ -149,6 +149,7 @@ Result<int> prune(Context& context, const OpenRepository& repository, const Prun
     return fail(ErrorKind::kInvalidInput, "a repository of format 1 cannot hold compressed data");
   }
   TRY_ASSIGN(const auto result, maintenance::prune(*repository, options, output, repository.cancel));
+  TRY(repository.settle());
   for (const Id& id : result.missing_packs) {
     output.warning("pack " + id.short_hex() + " was in the index but not in the repository; nothing needs it");
   }

@@ -22,7 +22,8 @@ Result<maintenance::PruneOptions> prune_options(const PruneWords& words);
 /// Prunes, lets go of the lock and prints the summary; gives the exit code.
 Result<int> prune(Context& context, const OpenRepository& repository, const maintenance::PruneOptions& options);
 
-/// Opens for a command that removes things: exclusively, or without a lock for a dry run with --no-lock.
+/// Opens for a command that removes things: exclusively, or without a lock for a dry run with --no-lock. Early, so that
+/// settle() comes before anything is told.
 Result<OpenRepository> open_to_remove(Context& context, bool dry_run);
 
 }  // namespace varve::cli

@@ -1,5 +1,6 @@
 #include "repo/lock.h"
 
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <stop_token>
@@ -16,7 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 using storage::FileType;
 
-constexpr auto kSettle = 200ms;  // for two who look at the same time to see each other
+constexpr auto kSettle = 200ms;      // as in restic: who makes a lock looks again after it
+constexpr auto kSoon = kSettle / 2;  // after a look, for a lock that all who have not looked again yet will see
 constexpr auto kRefreshEvery = 5min;
 constexpr auto kRetryEvery = 1min;
 constexpr auto kGiveUpAfter = 22min + 30s;  // well before 30 minutes, when others take the lock for stale
@@ -38,7 +40,27 @@ Error too_old(const LockFile& own, Time now, const std::string& why) {
       .hint("what was begun was given up; run it again");
 }
 
-/// The file of a held lock: replaced again and again, as files are written once.
+bool excludes(const LockFile& other, LockMode mode) {
+  return other.exclusive || mode == LockMode::kExclusive;
+}
+
+/// kLocked if somebody excludes us. Locks of dead processes of this host are removed, not obeyed.
+Status look_around(Repository& repository, LockMode mode, const std::optional<Id>& own, const Cancel& cancel,
+                   const Clock& clock) {
+  TRY_ASSIGN(const auto locks, read_locks(repository, own, cancel, clock));
+  for (const auto& other : locks) {
+    if (!is_surely_left_behind(other, clock.now())) {
+      if (excludes(other, mode)) return fail(locked_by(other, clock.now()));
+      continue;
+    }
+    const auto removed = repository.storage().remove({FileType::kLock, other.id}, cancel);
+    if (removed || removed.error().kind() == ErrorKind::kNotFound) continue;
+    if (excludes(other, mode)) return fail(removed.error());
+  }
+  return {};
+}
+
+/// The file of a lock that is to be held: replaced again and again, as files are written once.
 class HeldLock final : public Lock {
  public:
   HeldLock(Repository& repository, LockFile own, const Clock& clock, const Cancel& parent)
@@ -46,10 +68,17 @@ class HeldLock final : public Lock {
         clock_(clock),
         own_(std::move(own)),
         relay_(parent.token(), [this, parent] { end_work(parent.check().error()); }),
-        refresher_([this](std::stop_token stop) { refresh_until(Cancel(std::move(stop))); }) {
-    repository_.add_lock(this, [this](const Cancel& cancel) { return confirm(cancel); });
+        refresher_([this](std::stop_token stop) { work_until(Cancel(std::move(stop))); }) {
+    repository_.add_lock(
+        this, {[this](const Cancel&) { return settled(); }, [this](const Cancel& cancel) { return confirm(cancel); }});
   }
   ~HeldLock() override { (void)release(); }
+
+  Status settled() override {
+    std::unique_lock lock(mutex_);
+    settling_ended_.wait(lock, stopped_.get_token(), [&] { return settled_; });
+    return settled_ ? Status() : cancel().check();
+  }
 
   Cancel cancel() const override { return Cancel(stopped_.get_token(), reason_); }
 
@@ -71,6 +100,23 @@ class HeldLock final : public Lock {
   }
 
  private:
+  void work_until(const Cancel& stop) {
+    if (auto had = settle(stop); !had) return end_work(std::move(had).error());
+    refresh_until(stop);
+  }
+
+  /// For two who looked at the same time to see each other.
+  Status settle(const Cancel& stop) {
+    const LockFile made = own();
+    if (!clock_.sleep(kSettle, stop)) return stop.check();
+    const auto mode = made.exclusive ? LockMode::kExclusive : LockMode::kShared;
+    TRY(look_around(repository_, mode, made.id, stop, clock_));
+    std::lock_guard lock(mutex_);
+    settled_ = true;
+    settling_ended_.notify_all();
+    return {};
+  }
+
   void refresh_until(const Cancel& stop) {
     Time next = own().time + kRefreshEvery;
     std::string why = "this machine was asleep, or had too much to do";
@@ -110,6 +156,7 @@ class HeldLock final : public Lock {
 
   /// Between two looks of the refresher much can happen.
   Status confirm(const Cancel& cancel) {
+    TRY(settled());
     while (true) {
       TRY(this->cancel().check());
       const LockFile looked_for = own();
@@ -133,8 +180,10 @@ class HeldLock final : public Lock {
 
   Repository& repository_;
   const Clock& clock_;
-  mutable std::mutex mutex_;  ///< over own_
+  mutable std::mutex mutex_;  ///< over own_ and settled_
   LockFile own_;
+  std::condition_variable_any settling_ended_;
+  bool settled_ = false;
   bool released_ = false;
   const std::shared_ptr<StopReason> reason_ = std::make_shared<StopReason>();
   std::stop_source stopped_;
@@ -142,43 +191,25 @@ class HeldLock final : public Lock {
   std::jthread refresher_;  // last: uses what stands above
 };
 
-bool excludes(const LockFile& other, LockMode mode) {
-  return other.exclusive || mode == LockMode::kExclusive;
-}
-
-/// kLocked if somebody excludes us. Locks of dead processes of this host are removed, not obeyed.
-Status look_around(Repository& repository, LockMode mode, const std::optional<Id>& own, const Cancel& cancel,
-                   const Clock& clock) {
-  TRY_ASSIGN(const auto locks, read_locks(repository, own, cancel, clock));
-  for (const auto& other : locks) {
-    if (!is_surely_left_behind(other, clock.now())) {
-      if (excludes(other, mode)) return fail(locked_by(other, clock.now()));
-      continue;
-    }
-    const auto removed = repository.storage().remove({FileType::kLock, other.id}, cancel);
-    if (removed || removed.error().kind() == ErrorKind::kNotFound) continue;
-    if (excludes(other, mode)) return fail(removed.error());
-  }
-  return {};
-}
-
-Status settle(Repository& repository, LockMode mode, const Id& own, const Cancel& cancel, const Clock& clock) {
-  if (!clock.sleep(kSettle, cancel)) return cancel.check();
-  return look_around(repository, mode, own, cancel, clock);
-}
-
 }  // namespace
 
-Result<std::unique_ptr<Lock>> Lock::acquire(Repository& repository, LockMode mode, const Cancel& cancel,
-                                            const Clock& clock) {
+Result<std::unique_ptr<Lock>> Lock::begin(Repository& repository, LockMode mode, const Cancel& cancel,
+                                          const Clock& clock) {
+  const auto looked = clock.ticks();
   TRY(look_around(repository, mode, std::nullopt, cancel, clock));
   LockFile own = own_lock(mode, clock.now());
   TRY_ASSIGN(own.id, put_lock(repository, own, cancel));
-  if (auto settled = settle(repository, mode, own.id, cancel, clock); !settled) {
-    (void)repository.storage().remove({FileType::kLock, own.id}, Cancel());
-    return fail(settled.error());
-  }
-  return std::unique_ptr<Lock>(std::make_unique<HeldLock>(repository, std::move(own), clock, cancel));
+  const bool soon = clock.ticks() - looked < kSoon;
+  auto lock = std::make_unique<HeldLock>(repository, std::move(own), clock, cancel);
+  if (!soon) TRY(lock->settled());
+  return std::unique_ptr<Lock>(std::move(lock));
+}
+
+Result<std::unique_ptr<Lock>> Lock::acquire(Repository& repository, LockMode mode, const Cancel& cancel,
+                                            const Clock& clock) {
+  TRY_ASSIGN(auto lock, begin(repository, mode, cancel, clock));
+  TRY(lock->settled());
+  return lock;
 }
 
 Result<std::unique_ptr<Lock>> Lock::acquire_within(std::chrono::nanoseconds patience, Repository& repository,

@@ -1,6 +1,8 @@
 #include "repo/lock.h"
 
+#include <atomic>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -68,6 +70,23 @@ class TestClock final : public Clock {
   Time now_ = system_clock().now();
   mutable std::optional<Time> wakes_;
   mutable std::chrono::nanoseconds slept_{0};
+};
+
+/// Does what others do while a lock settles, which then passes at once.
+class SettlingClock final : public Clock {
+ public:
+  explicit SettlingClock(std::function<void()> meanwhile) : meanwhile_(std::move(meanwhile)) {}
+  Time now() const override { return system_clock().now(); }
+  std::chrono::nanoseconds ticks() const override { return ticks_.load(); }
+  bool sleep(std::chrono::nanoseconds duration, const Cancel& cancel) const override {
+    if (duration == 200ms) meanwhile_();
+    return duration == 200ms || system_clock().sleep(duration, cancel);
+  }
+  void pass(std::chrono::nanoseconds time) { ticks_ = ticks_.load() + time; }
+
+ private:
+  std::function<void()> meanwhile_;
+  std::atomic<std::chrono::nanoseconds> ticks_{std::chrono::nanoseconds(1h)};
 };
 
 class LockTest : public ::testing::Test {
@@ -138,24 +157,92 @@ TEST_F(LockTest, OldLocksOfOthersAreObeyedButSaidToBeOld) {
 
 TEST_F(LockTest, SomebodyWhoComesAtTheSameTimeIsSeen) {
   // The other's file appears between our first look and our second.
-  class Racing final : public Clock {
-   public:
-    explicit Racing(std::function<void()> race) : race_(std::move(race)) {}
-    Time now() const override { return system_clock().now(); }
-    std::chrono::nanoseconds ticks() const override { return system_clock().ticks(); }
-    bool sleep(std::chrono::nanoseconds duration, const Cancel& cancel) const override {
-      if (duration == 200ms) race_();
-      return duration == 200ms || system_clock().sleep(duration, cancel);
-    }
-
-   private:
-    std::function<void()> race_;
-  };
-  const Racing racing([&] { store(foreign(true)); });
+  const SettlingClock racing([&] { store(foreign(true)); });
   const auto lock = Lock::acquire(*repository_, LockMode::kShared, Cancel(), racing);
   ASSERT_FALSE(lock);
   EXPECT_EQ(lock.error().kind(), ErrorKind::kLocked);
   EXPECT_EQ(files().size(), 1u);
+}
+
+TEST_F(LockTest, NothingIsChangedBeforeTheSecondLook) {
+  std::promise<void> put_began;
+  const SettlingClock clock([&] { put_began.get_future().wait(); });
+  const auto lock = Lock::begin(*repository_, LockMode::kExclusive, Cancel(), clock);
+  ASSERT_TRUE(lock);
+  EXPECT_TRUE(repository_->snapshots(Cancel()));  // reading does not wait
+  faulty_->forget_calls();
+  std::thread put([&] {
+    put_began.set_value();
+    EXPECT_TRUE(repository_->storage().put({FileType::kPack, Id{}}, {}, Cancel()));
+    EXPECT_TRUE(repository_->storage().remove({FileType::kPack, Id{}}, Cancel()));
+  });
+  put.join();
+  const auto calls = faulty_->calls();
+  ASSERT_GE(calls.size(), 3u);
+  EXPECT_EQ(calls.front().operation, storage::Operation::kList);  // the second look
+  EXPECT_EQ(calls[calls.size() - 2].operation, storage::Operation::kPut);
+  EXPECT_EQ(calls.back().operation, storage::Operation::kRemove);
+  EXPECT_TRUE((*lock)->settled());
+}
+
+TEST_F(LockTest, NothingIsChangedUnderALockThatIsNotHad) {
+  // The other's file appears right after our first look, before ours is there; or while ours settles.
+  for (const bool before_ours : {true, false}) {
+    for (const auto mode : {LockMode::kShared, LockMode::kExclusive}) {
+      SCOPED_TRACE(before_ours);
+      Id other;
+      const auto come = [&] { other = store(foreign(mode == LockMode::kShared)); };
+      if (before_ours) faulty_->meanwhile(storage::Operation::kList, FileType::kLock, come);
+      const SettlingClock clock([&] {
+        if (!before_ours) come();
+      });
+      {
+        const auto lock = Lock::begin(*repository_, mode, Cancel(), clock);
+        ASSERT_TRUE(lock);
+        EXPECT_EQ(repository_->save_snapshot(Snapshot(), Cancel()).error().kind(), ErrorKind::kLocked);
+        EXPECT_EQ(repository_->storage().put({FileType::kPack, Id{}}, {}, Cancel()).error().kind(), ErrorKind::kLocked);
+        EXPECT_EQ(repository_->storage().remove({FileType::kSnapshot, Id{}}, Cancel()).error().kind(),
+                  ErrorKind::kLocked);
+        const auto settled = (*lock)->settled();
+        EXPECT_NE(settled.error().message().find("anna"), std::string::npos) << settled.error().message();
+        EXPECT_EQ((*lock)->cancel().check().error().kind(), ErrorKind::kLocked);
+      }
+      EXPECT_EQ(files().size(), 1u);
+      EXPECT_TRUE(list_files(*memory_, FileType::kPack, Cancel())->empty());
+      EXPECT_TRUE(list_files(*memory_, FileType::kSnapshot, Cancel())->empty());
+      ASSERT_TRUE(memory_->remove({FileType::kLock, other}, Cancel()));
+    }
+  }
+}
+
+TEST_F(LockTest, OfTwoThatBeginAtTheSameTimeNoneOrOneIsHad) {
+  const auto others = Repository::open(memory_, kPassword, Cancel());
+  ASSERT_TRUE(others);
+  // Both have looked before either's file is there, and both files are there before either looks again.
+  for (const auto theirs : {LockMode::kShared, LockMode::kExclusive}) {
+    std::promise<void> both_there;
+    const auto there = both_there.get_future().share();
+    const SettlingClock clock([&] { there.wait(); });
+    Result<std::unique_ptr<Lock>> second = fail(ErrorKind::kInternal, "not begun");
+    faulty_->meanwhile(storage::Operation::kList, FileType::kLock,
+                       [&] { second = Lock::begin(**others, theirs, Cancel(), clock); });
+    const auto first = Lock::begin(*repository_, LockMode::kExclusive, Cancel(), clock);
+    ASSERT_TRUE(first);
+    ASSERT_TRUE(second);
+    both_there.set_value();
+    EXPECT_EQ((*first)->settled().error().kind(), ErrorKind::kLocked);
+    EXPECT_EQ((*second)->settled().error().kind(), ErrorKind::kLocked);
+  }
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(LockTest, ALockThatWasSlowToMakeIsNotReadUnder) {
+  // Somebody who looked a second time before ours was there may be at work and gone again before our second look.
+  bool come = false;
+  SettlingClock clock([&] { come = true; });
+  faulty_->meanwhile(storage::Operation::kList, FileType::kLock, [&] { clock.pass(150ms); });
+  EXPECT_TRUE(Lock::begin(*repository_, LockMode::kShared, Cancel(), clock));
+  EXPECT_TRUE(come);
 }
 
 TEST_F(LockTest, LocksOfDeadProcessesOfThisHostAreRemoved) {

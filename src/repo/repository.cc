@@ -9,6 +9,7 @@
 #include "repo/keys.h"
 #include "repo/parallel.h"
 #include "repo/unpacked.h"
+#include "storage/gated.h"
 
 namespace varve::repo {
 
@@ -17,16 +18,28 @@ using storage::FileType;
 struct Repository::State {
   State(std::shared_ptr<storage::Storage> place, const codec::SealKey& master, const Id& its_key_id,
         const Config& its_config)
-      : storage(std::move(place)), key(master), key_id(its_key_id), config(its_config) {}
+      : storage(std::move(place),
+                [this](const storage::Handle& handle, const Cancel& cancel) {
+                  return handle.type == FileType::kLock ? Status() : ask(&LockQuestions::settled, cancel);
+                }),
+        key(master),
+        key_id(its_key_id),
+        config(its_config) {}
 
-  const std::shared_ptr<storage::Storage> storage;
+  Status ask(std::function<Status(const Cancel&)> LockQuestions::*question, const Cancel& cancel) {
+    std::lock_guard guard(locks_mutex);
+    for (const auto& [lock, questions] : locks) TRY((questions.*question)(cancel));
+    return {};
+  }
+
+  storage::GatedStorage storage;
   const codec::SealKey key;
   const Id key_id;
   const Config config;
   Index index;
-  BlobReader blobs{*storage, key};
+  BlobReader blobs{storage, key};
   std::mutex locks_mutex;
-  std::map<const void*, std::function<Status(const Cancel&)>> locks;
+  std::map<const void*, LockQuestions> locks;
 };
 
 Repository::Repository() = default;
@@ -98,7 +111,7 @@ const Config& Repository::config() const {
   return state_->config;
 }
 storage::Storage& Repository::storage() {
-  return *state_->storage;
+  return state_->storage;
 }
 const codec::SealKey& Repository::key() const {
   return state_->key;
@@ -146,14 +159,12 @@ Result<Id> Repository::save_file(FileType type, std::string_view json, const Can
 }
 
 Status Repository::confirm_locks(const Cancel& cancel) {
-  std::lock_guard guard(state_->locks_mutex);
-  for (const auto& [lock, confirm] : state_->locks) TRY(confirm(cancel));
-  return {};
+  return state_->ask(&LockQuestions::confirm, cancel);
 }
 
-void Repository::add_lock(const void* lock, std::function<Status(const Cancel&)> confirm) {
+void Repository::add_lock(const void* lock, LockQuestions questions) {
   std::lock_guard guard(state_->locks_mutex);
-  state_->locks.emplace(lock, std::move(confirm));
+  state_->locks.emplace(lock, std::move(questions));
 }
 
 void Repository::drop_lock(const void* lock) {

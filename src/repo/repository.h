@@ -57,6 +57,8 @@ class Repository {
   ~Repository();
 
   const Config& config() const;
+  /// Puts and removes nothing but locks while a lock of this program is still settling: it waits, and fails if the lock
+  /// is not had.
   storage::Storage& storage();
   const codec::SealKey& key() const;
   /// The key file that it was opened with.
@@ -89,8 +91,12 @@ class Repository {
   /// Makes sure that every lock which this program holds on the repository is still there and fresh: to be called right
   /// before anything is removed. kLocked if one was lost; fine where none is held.
   Status confirm_locks(const Cancel& cancel);
-  /// For locks: how one is asked, from when it is held until it is let go.
-  void add_lock(const void* lock, std::function<Status(const Cancel&)> confirm);
+  /// For locks: how one is asked, from when its file is there until it is let go.
+  struct LockQuestions {
+    std::function<Status(const Cancel&)> settled;  ///< whether it was had; may wait
+    std::function<Status(const Cancel&)> confirm;  ///< whether it is held still
+  };
+  void add_lock(const void* lock, LockQuestions questions);
   void drop_lock(const void* lock);
 
  private:
