@@ -6,9 +6,11 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
+#include "cli/state_folder.h"
 #include "cli/writer_options.h"
 #include "job/backup.h"
 #include "job/layout.h"
+#include "job/read_limit.h"
 
 namespace varve::cli {
 
@@ -21,9 +23,10 @@ struct BackupWords {
   FilterOptions filter;
   std::vector<std::string> tags;
   std::string read_at = "auto", order = "auto", member = "auto";
+  std::string limit_read;
   WriterWords store;
   unsigned readers = 0, max_lag = 60;
-  bool new_incarnation = false, accept_inconsistent = false;
+  bool new_incarnation = false, accept_inconsistent = false, lock = false;
 };
 
 /// The URI, or nothing where it comes from elsewhere.
@@ -54,6 +57,17 @@ Result<job::OrderChoice> parse_order(const std::string& name) {
   if (name == "natural") return job::OrderChoice::kNatural;
   return fail(Error(ErrorKind::kInvalidInput, "there is no reading order '" + name + "'")
                   .hint("auto, id and natural are known"));
+}
+
+/// 0: none.
+Result<uint64_t> read_limit(const std::string& text) {
+  if (text.empty()) return 0;
+  TRY_ASSIGN(const auto limit, size_option("--limit-read", text));
+  if (limit >= job::ReadLimit::kLeast) return limit;
+  return fail(
+      Error(ErrorKind::kInvalidInput, "--limit-read " + text + " is too little")
+          .hint("1M, a mebibyte a second, is the least: a server answers with 16 MB at a time, and forgets who pauses "
+                "for ten minutes"));
 }
 
 Status check_tags(const std::vector<std::string>& tags) {
@@ -91,6 +105,9 @@ Result<job::BackupOptions> options_from(const BackupWords& words) {
   options.member.max_lag = std::chrono::seconds(words.max_lag);
   options.new_incarnation = words.new_incarnation;
   options.accept_inconsistent = words.accept_inconsistent;
+  options.lock = words.lock;
+  TRY_ASSIGN(options.limit_read, read_limit(words.limit_read));
+  options.locking = {.journals = state_folder() + "/locks", .program = "/proc/self/exe"};
   options.program_version = program_version();
   return options;
 }
@@ -114,7 +131,7 @@ std::string moment(const job::BackupResult& result) {
   return format_utc(Time(std::chrono::seconds(result.manifest.t1.seconds)));
 }
 
-void print(Output& output, const job::BackupResult& result) {
+void print(Output& output, const job::BackupResult& result, uint64_t limit_read) {
   const auto& m = result.manifest;
   output.line(fmt::format("snapshot {}  {}/{}  at {}  {}", result.snapshot.short_hex(), m.source,
                           m.set_name.empty() ? "standalone" : m.set_name, moment(result), state(result)));
@@ -122,6 +139,7 @@ void print(Output& output, const job::BackupResult& result) {
                           plural(result.documents, "document"), format_size(result.bytes),
                           format_size(result.stored.plain_bytes_new), format_size(result.stored.packed_bytes),
                           format_duration(result.ended - result.started)));
+  if (limit_read > 0) output.line(fmt::format("  read at {} a second at most, as asked", format_size(limit_read)));
   for (const auto& remark : result.remarks) output.line("  note: " + remark);
   for (const auto& reason : m.needs_varve) output.line("  stock tools cannot reach this moment: " + reason);
   for (const auto& shortfall : result.shortfalls) output.line("  incomplete: " + shortfall);
@@ -139,7 +157,7 @@ nlohmann::ordered_json time_json(bson::Timestamp time) {
   return time == bson::Timestamp{} ? nlohmann::ordered_json() : nlohmann::ordered_json(time.text());
 }
 
-nlohmann::ordered_json summary(const job::BackupResult& result, int code) {
+nlohmann::ordered_json summary(const job::BackupResult& result, uint64_t limit_read, int code) {
   const auto& m = result.manifest;
   const std::chrono::duration<double> took = result.ended - result.started;
   return {{"message_type", "summary"},
@@ -153,6 +171,7 @@ nlohmann::ordered_json summary(const job::BackupResult& result, int code) {
           {"replica_set", m.set_name},
           {"member", m.member},
           {"member_role", m.member_role},
+          {"limit_read", limit_read},
           {"consistency", m.consistency},
           {"read_at", time_json(m.read_at)},
           {"moment", m.set_name.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(m.t1.text())},
@@ -177,9 +196,9 @@ Result<int> run_backup(Context& context, const BackupWords& words) {
   const auto saved = job::backup(*repository, options, context.output(), repository.cancel);
   if (!saved) return fail(explain_stop(saved.error()));
   const auto& result = *saved;
-  print(context.output(), result);
+  print(context.output(), result, options.limit_read);
   const int code = repository.release(context.output(), result.shortfalls.empty() ? kOk : kIncomplete);
-  context.output().object(summary(result, code));
+  context.output().object(summary(result, options.limit_read, code));
   return code;
 }
 
@@ -188,7 +207,8 @@ std::shared_ptr<BackupWords> add_words(Command& command) {
   command.footer(
       "Examples:\n"
       "  varve backup mongodb://db1,db2,db3/?replicaSet=rs0 --source shop\n"
-      "  varve backup @/etc/varve/shop.uri --source shop --ns-exclude 'shop.sessions'");
+      "  varve backup @/etc/varve/shop.uri --source shop --ns-exclude 'shop.sessions'\n"
+      "  varve backup @/etc/varve/standalone.uri --lock");
   auto words = std::make_shared<BackupWords>();
   command.add_option("server", words->words, "URI of the server, or @FILE")->type_name("URI");
   add_uri_secrets(command, words->uri);
@@ -197,6 +217,10 @@ std::shared_ptr<BackupWords> add_words(Command& command) {
   add_filter_options(command, words->filter);
   command.add_option("--tag", words->tags, "put a tag on the snapshot")->type_name("TAG");
   add_writer_options(command, words->store);
+  command
+      .add_option("--limit-read", words->limit_read,
+                  "read so many bytes a second from the server at most, such as 20M (units of 1024)")
+      ->type_name("SIZE");
   command.add_option("--readers", words->readers, "collections read at once")->type_name("N");
   command.add_option(
       "--read-at", words->read_at,
@@ -207,6 +231,7 @@ std::shared_ptr<BackupWords> add_words(Command& command) {
                      "auto, hidden, secondary, primary, or HOST[:PORT] of the member to read");
   command.add_option("--max-lag", words->max_lag, "a secondary further behind is not read")->type_name("SECONDS");
   command.add_flag("--new-incarnation", words->new_incarnation, "the source was made anew as another replica set");
+  command.add_flag("--lock", words->lock, "keep a standalone from being written to while it is read (fsyncLock)");
   command.add_flag("--accept-inconsistent", words->accept_inconsistent, "a standalone may be written to meanwhile");
   return words;
 }

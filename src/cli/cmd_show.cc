@@ -15,6 +15,7 @@ using collection::Manifest;
 
 std::string consistency(const Manifest& m) {
   if (m.consistency == "quiet") return "consistent: nothing was written while it was read";
+  if (m.consistency == "locked") return "consistent: the server was locked while it was read";
   if (m.consistency == "inconsistent")
     return "NOT consistent: a standalone server that was written to while it was read";
   if (m.consistency == "one-time" && m.oplog_changes == 0) return "consistent: all documents as of one time";

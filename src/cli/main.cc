@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/signals.h"
+#include "job/lock_keeper.h"
 
 namespace {
 
@@ -146,6 +147,7 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
 int main(int argc, char** argv) {
   bound_heap();
   open_standard_streams();
+  if (argc == 2 && argv[1] == varve::job::kKeeperWord) return varve::job::keep_lock(STDIN_FILENO, STDOUT_FILENO, 3);
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const bool hidden = varve::cli::hide_passwords(argc, argv);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them

@@ -48,9 +48,9 @@ struct Manifest {
   std::string set_id;     ///< replica-set id (hex ObjectId); "" for a standalone
   std::string server_version;
   std::string fcv;
-  std::string member;                    ///< host:port that was read
-  std::string member_role;               ///< "hidden secondary", "secondary", "primary", "standalone"
-  std::string consistency;               ///< "one-time", "window", "quiet" (standalone, not written to), "inconsistent"
+  std::string member;       ///< host:port that was read
+  std::string member_role;  ///< "hidden secondary", "secondary", "primary", "standalone"
+  std::string consistency;  ///< "one-time", "window", "locked", "quiet" (standalone, not written to), "inconsistent"
   bson::Timestamp oplog_start;           ///< first instant covered by oplog.bson; zero for a standalone
   bson::Timestamp t0, t1;                ///< documents were read between them; the moment is t1
   bson::Timestamp read_at;               ///< documents of collections read as "snapshot" are of this time; else zero

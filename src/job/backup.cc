@@ -11,6 +11,7 @@
 #include "job/layout.h"
 #include "job/oplog_window.h"
 #include "job/read_set.h"
+#include "job/server_lock.h"
 #include "job/store_bytes.h"
 #include "mongo/catalog.h"
 #include "mongo/server.h"
@@ -70,19 +71,35 @@ class Backup {
       result_.remarks.push_back(note);
     }
     TRY_ASSIGN(connection_, mongo::Connection::open(source_->uri, cancel));
+    TRY(check_lock());
     TRY(check_privileges(cancel));
+    TRY(undo_left_locks(cancel));
     TRY_ASSIGN(parent_, find_parent(repository_, options_, *source_, cancel));
     describe_source(cancel);
     return {};
   }
 
   Status check_privileges(const Cancel& cancel) {
-    TRY_ASSIGN(const auto missing, mongo::missing_for_backup(*connection_, cancel));
+    TRY_ASSIGN(const auto missing, mongo::missing_for_backup(*connection_, options_.lock, cancel));
     if (missing.empty()) return {};
     Error error(ErrorKind::kDenied,
                 fmt::format("{}: the login may not do what a backup needs; nothing was saved", source_->member));
     for (const auto& role : missing) error.hint(role);
     return fail(std::move(error));
+  }
+
+  Status check_lock() const {
+    if (!options_.lock || !replica_set()) return {};
+    return fail(Error(ErrorKind::kInvalidInput, "--lock is for a standalone server, and " + source_->member +
+                                                    " belongs to the replica set " + source_->set_name)
+                    .hint("its oplog makes the backup consistent while others go on writing: leave --lock out"));
+  }
+
+  Status undo_left_locks(const Cancel& cancel) {
+    if (replica_set()) return {};
+    TRY_ASSIGN(auto troubles, job::undo_left_locks(options_.locking.journals, *connection_, reporter_, cancel));
+    std::ranges::move(troubles, std::back_inserter(result_.shortfalls));
+    return {};
   }
 
   void describe_source(const Cancel& cancel) {
@@ -105,6 +122,9 @@ class Backup {
   /// Lists the catalog. On a replica set in an interval of the oplog in which it did not change, if there is one.
   Status open_window(const Cancel& cancel) {
     if (!replica_set()) {
+      if (options_.lock) {
+        TRY_ASSIGN(lock_, ServerLock::take(options_.locking, *connection_, reporter_, cancel, clock_));
+      }
       TRY_ASSIGN(counters_, mongo::write_counters(*connection_, cancel));
       TRY_ASSIGN(catalog_, mongo::list_catalog(*connection_, cancel));
       return {};
@@ -131,6 +151,7 @@ class Backup {
     read.majority = replica_set();
     read.readers = options_.readers ? options_.readers : default_readers();
     read.cut_key = cut_key;
+    if (options_.limit_read > 0) read.limit = &limit_.emplace(options_.limit_read, clock_);
 
     oplog_ = std::make_unique<KeptOplog>(filter_for(plan), [&writer, cut_key] {
       return std::make_unique<DocumentFile>(writer, cut_key, collection::average_for(0));
@@ -142,6 +163,7 @@ class Backup {
       TRY(readers.read([](const auto&) { return true; }, std::nullopt, cancel));
       TRY(oplog_->finish(false));
       TRY(compare_counters(cancel));
+      unlock();
     }
     read_ = std::move(readers.collections());
     return {};
@@ -173,7 +195,7 @@ class Backup {
     if (options_.read_at == ReadAt::kWindow) return false;
     const bool can = !source_->version_array.empty() && source_->version_array.front() >= kFirstWithSnapshotReads;
     if (can && options_.read_at == ReadAt::kOneTime) return true;
-    if (can) return bytes <= static_cast<uint64_t>(mongo::history_window(*connection_, cancel).count()) * kBytesASecond;
+    if (can) return bytes <= static_cast<uint64_t>(mongo::history_window(*connection_, cancel).count()) * rate();
     if (options_.read_at == ReadAt::kOneTime) {
       result_.remarks.push_back("MongoDB " + source_->version +
                                 " cannot be read at one time, which takes 5.0: it was read over a window");
@@ -181,11 +203,30 @@ class Backup {
     return false;
   }
 
+  /// That is expected of reading, in bytes a second.
+  uint64_t rate() const {
+    return options_.limit_read > 0 ? std::min<uint64_t>(options_.limit_read, kBytesASecond) : kBytesASecond;
+  }
+
   Status compare_counters(const Cancel& cancel) {
     TRY_ASSIGN(const auto now, mongo::write_counters(*connection_, cancel));
     const bool same = std::ranges::equal(now.bytes(), counters_.bytes());
-    manifest().consistency = same ? "quiet" : "inconsistent";
+    manifest().consistency = !same ? "inconsistent" : lock_ ? "locked" : "quiet";
     return {};
+  }
+
+  /// As soon as all was read. What was read is good even where that fails.
+  void unlock() {
+    if (!lock_) return;
+    auto released = lock_->release();
+    lock_.reset();
+    if (released) {
+      std::ranges::move(*released, std::back_inserter(result_.remarks));
+      reporter_.note(source_->member + ": unlocked");
+      return;
+    }
+    result_.shortfalls.push_back(released.error().message());
+    for (const auto& hint : released.error().hints()) result_.shortfalls.back() += "; " + hint;
   }
 
   /// Decides what becomes part of the backup, and what is said about it.
@@ -345,6 +386,8 @@ class Backup {
   std::optional<Parent> parent_;
   std::unique_ptr<OplogWindow> window_;  // replica sets only
   bson::Document counters_;              // standalones only
+  std::unique_ptr<ServerLock> lock_;     // standalones only
+  std::optional<ReadLimit> limit_;
   mongo::Catalog catalog_;
   std::unique_ptr<KeptOplog> oplog_;
   std::vector<ReadCollection> read_;

@@ -8,6 +8,7 @@
 #include "base/reporter.h"
 #include "bson/namespace.h"
 #include "collection/manifest.h"
+#include "job/server_lock.h"
 #include "mongo/topology.h"
 #include "repo/repository.h"
 #include "repo/writer.h"
@@ -30,6 +31,9 @@ struct BackupOptions {
   mongo::MemberOptions member{};
   bool new_incarnation = false;  ///< accept another replica set under this source's name
   bool accept_inconsistent = false;
+  uint64_t limit_read = 0;  ///< bytes a second of documents from the server, all readers together; 0: no limit
+  bool lock = false;        ///< lock a standalone while it is read; refused for a replica set
+  LockSettings locking{};   ///< also for what dead runs have left behind
   std::string program_version{};
 };
 

@@ -84,7 +84,7 @@ class Examination {
   }
 
   void check_login(const Cancel& cancel) {
-    const auto missing = mongo::missing_for_backup(*connection_, cancel);
+    const auto missing = mongo::missing_for_backup(*connection_, false, cancel);
     if (!missing) return bad("login", missing.error());
     if (missing->empty()) return note(State::kGood, "login", "may do all that a backup needs");
     note(State::kBad, "login", "may not do all that a backup needs", *missing);

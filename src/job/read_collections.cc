@@ -136,9 +136,11 @@ class CollectionReaders::Reader {
       if (next) more = *next;
       if (!next) status = fail(std::move(next).error());
       work_.documents += file.digest().documents - counted.documents;
-      work_.bytes += file.digest().bytes - counted.bytes;
+      const uint64_t came = file.digest().bytes - counted.bytes;
+      work_.bytes += came;
       counted = file.digest();
       report(name);
+      if (status && work_.options.limit) status = work_.options.limit->pay(came, cancel_);
     }
     return status ? file.finish() : status;
   }

@@ -8,6 +8,7 @@
 #include "base/reporter.h"
 #include "job/backup_plan.h"
 #include "job/document_file.h"
+#include "job/read_limit.h"
 
 namespace varve::job {
 
@@ -36,6 +37,7 @@ struct ReadOptions {
   bool majority = true;
   unsigned readers = 2;
   std::array<uint8_t, 16> cut_key{};
+  ReadLimit* limit = nullptr;  ///< null: none
 };
 
 /// A time at which documents are read.

@@ -147,7 +147,7 @@ bool Privileges::on_cluster(std::string_view action) const {
   return any(action, [](bson::View resource) { return resource.truthy("cluster") || resource.truthy("anyResource"); });
 }
 
-std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool replica_set) {
+std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool replica_set, bool lock) {
   std::vector<std::string> uses;
   need(privileges.on_cluster("listDatabases"), "list the databases", uses);
   need(privileges.on_every_collection("listCollections") && privileges.on_every_collection("listIndexes"),
@@ -160,7 +160,12 @@ std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool r
     need(privileges.on_collection({"local", "oplog.rs"}, "find"), "read local.oplog.rs", uses);
     need(privileges.on_collection({"config", "transactions"}, "find"), "read config.transactions", uses);
   }
-  return as_role("backup", uses);
+  auto lines = as_role("backup", uses);
+  if (!lock) return lines;
+  std::vector<std::string> locking;
+  need(privileges.on_cluster("fsync") && privileges.on_cluster("unlock"), "lock the server and unlock it", locking);
+  append(lines, as_role("hostManager", locking));
+  return lines;
 }
 
 std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool with_users) {
@@ -187,9 +192,9 @@ std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool 
   return lines;
 }
 
-Result<std::vector<std::string>> missing_for_backup(Connection& connection, const Cancel& cancel) {
+Result<std::vector<std::string>> missing_for_backup(Connection& connection, bool lock, const Cancel& cancel) {
   const bool replica_set = connection.in_replica_set();
-  return missing(connection, cancel, [&](const Privileges& p) { return lacking_for_backup(p, replica_set); });
+  return missing(connection, cancel, [&](const Privileges& p) { return lacking_for_backup(p, replica_set, lock); });
 }
 
 Result<std::vector<std::string>> missing_for_restore(Connection& connection, bool with_users, const Cancel& cancel) {

@@ -28,7 +28,7 @@ class Privileges {
 };
 
 /// Lines such as "backup: to read local.oplog.rs", from the privileges alone.
-std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool replica_set);
+std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool replica_set, bool lock = false);
 std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool with_users);
 
 }  // namespace varve::mongo

@@ -188,7 +188,7 @@ TEST_F(Server, IsASourceOrSaysWhyNot) {
   EXPECT_GE(source->version_array.size(), 3u);
   EXPECT_FALSE(source->fcv.empty());
   EXPECT_TRUE(source->uri.is_direct());
-  const auto missing = missing_for_backup(*connection_, never_);
+  const auto missing = missing_for_backup(*connection_, false, never_);
   ASSERT_TRUE(missing) << missing.error().message();
   EXPECT_TRUE(missing->empty());
 }

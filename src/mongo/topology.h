@@ -51,8 +51,8 @@ Status wait_for_majority(Connection& connection, bson::Timestamp at_least, std::
                          const Cancel& cancel);
 
 /// The privileges a backup needs and the login lacks, as role names with the reason; empty if all is there or no
-/// authorization is on.
-Result<std::vector<std::string>> missing_for_backup(Connection& connection, const Cancel& cancel);
+/// authorization is on. `lock`: those for fsync locks too.
+Result<std::vector<std::string>> missing_for_backup(Connection& connection, bool lock, const Cancel& cancel);
 
 /// Counters that change whenever anything is written (a standalone's only witness): opcounters of insert, update,
 /// delete, command-level DDL where visible, and document metrics.

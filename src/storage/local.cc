@@ -18,19 +18,6 @@ namespace {
 constexpr FileType kFoldered[] = {FileType::kKey, FileType::kLock, FileType::kSnapshot, FileType::kIndex,
                                   FileType::kPack};
 
-/// Makes `path` and every folder above it that is missing.
-Status make_folders(const std::string& path) {
-  struct stat info;
-  if (::stat(path.c_str(), &info) == 0) {
-    if (S_ISDIR(info.st_mode)) return {};
-    return fail(ErrorKind::kInvalidInput, fmt::format("{} is not a folder", path));
-  }
-  const std::string parent = posix::parent_of(path);
-  if (parent != path) TRY(make_folders(parent));
-  TRY(posix::make_folder(path));
-  return posix::sync_folder(parent);
-}
-
 /// Makes the folders between the repository's own and a file.
 Status make_folders_below(const std::string& root, std::string_view relative) {
   for (size_t slash = relative.find('/'); slash != std::string_view::npos; slash = relative.find('/', slash + 1)) {
@@ -49,7 +36,7 @@ std::string LocalStorage::path_of(const Handle& handle) const {
 
 Status LocalStorage::create(const Cancel& cancel) {
   TRY(cancel.check());
-  TRY(make_folders(root_));
+  TRY(posix::make_folders(root_));
   const auto config = stat({.type = FileType::kConfig}, cancel);
   if (config) return fail(ErrorKind::kExists, fmt::format("there is a repository in {} already", root_));
   if (config.error().kind() != ErrorKind::kNotFound) return fail(config.error());

@@ -115,6 +115,18 @@ Status make_folder(const std::string& path) {
   return {};
 }
 
+Status make_folders(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) return {};
+    return fail(ErrorKind::kInvalidInput, fmt::format("{} is not a folder", path));
+  }
+  const std::string parent = parent_of(path);
+  if (parent != path) TRY(make_folders(parent));
+  TRY(make_folder(path));
+  return sync_folder(parent);
+}
+
 // Not every file system can rename without replacing: then a second link does it; and where there are none either, a
 // look beforehand must do.
 Status rename_new(const std::string& from, const std::string& to) {

@@ -39,6 +39,8 @@ Status sync_folder(const std::string& path);
 Status sync_file_system(const Fd& file, const std::string& path);
 /// Mode 0700. Not an error if it exists.
 Status make_folder(const std::string& path);
+/// Makes `path` and every folder above it that is missing, durably. kInvalidInput if something else is there.
+Status make_folders(const std::string& path);
 /// Gives `from` the name `to` unless that is taken (kExists).
 Status rename_new(const std::string& from, const std::string& to);
 

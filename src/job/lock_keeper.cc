@@ -1,0 +1,128 @@
+#include "job/lock_keeper.h"
+
+#include <csignal>
+#include <cstdio>
+
+#include "job/lock_journal.h"
+#include "job/lock_release.h"
+#include "job/pipe_message.h"
+
+namespace varve::job {
+
+namespace {
+
+constexpr std::chrono::seconds kPatience(30);
+constexpr std::chrono::minutes kPatienceForTheDead(10);
+
+/// What the backup told it to do.
+struct Order {
+  mongo::Uri uri;
+  mongo::ServerRun server;
+  std::string journal;
+};
+
+Result<Order> read_order(int in) {
+  TRY_ASSIGN(const auto message, receive_message(in, Cancel()));
+  const auto uri = message ? message->view().string("uri") : std::nullopt;
+  if (!uri) return fail(ErrorKind::kInvalidInput, "this command is varve's own, for --lock");
+  Order order;
+  TRY_ASSIGN(order.uri, mongo::Uri::parse(std::string(*uri)));
+  order.journal = std::string(message->view().string("journal").value_or(""));
+  order.server.host = std::string(message->view().string("host").value_or(""));
+  order.server.process = std::string(message->view().string("process").value_or(""));
+  order.server.pid = message->view().int64("pid").value_or(0);
+  order.server.started = message->view().int64("started").value_or(0);
+  return order;
+}
+
+bson::Document message_of(const mongo::FsyncLock& lock) {
+  bson::Builder message;
+  message.add("others", lock.others).add("operation", lock.operation);
+  return message.finish();
+}
+
+bson::Document message_of(const Released& released) {
+  bson::Builder message;
+  message.add("was_ours", released.was_ours).add("restarted", released.restarted).add("locked", released.locked);
+  return message.finish();
+}
+
+class Keeper {
+ public:
+  Keeper(Order order, int in, int out, int journal)
+      : order_(std::move(order)), in_(in), out_(out), journal_(storage::posix::Fd(journal), order_.journal) {}
+
+  Status run() {
+    const auto taken = take();
+    if (!taken) return give_up(taken.error());
+    (void)send_message(out_, message_of(*lock_));  // if the backup is dead, the next line hears it
+    const auto word = receive_message(in_, Cancel());
+    return word && *word ? release() : release_for_the_dead();
+  }
+
+ private:
+  /// The server's own refusal means that there is no lock; a connection that broke leaves that open.
+  Status give_up(Error error) const {
+    const bool unsure = asked_ && !lock_ && error.code() == 0;
+    if (unsure) error.hint(unlock_by_hand(order_.server.host));
+    if (!unsure && !lock_) (void)journal_.remove();
+    return send_message(out_, error_message(error));
+  }
+
+  Status take() {
+    const Cancel never;
+    TRY_ASSIGN(connection_, mongo::Connection::open(order_.uri, never));
+    TRY_ASSIGN(const auto now, mongo::server_run(*connection_, never));
+    if (!now.same_as(order_.server)) {
+      return fail(ErrorKind::kUnavailable, order_.server.host + " was restarted just now; nothing was saved");
+    }
+    asked_ = true;
+    TRY_ASSIGN(lock_, mongo::take_fsync_lock(*connection_, never));
+    auto written = journal_.add_held(*lock_);
+    if (!written) (void)release_within(kPatience);
+    return written;
+  }
+
+  Result<Released> release_within(std::chrono::seconds patience) {
+    LockRelease release(order_.uri, order_.server, *lock_, std::move(connection_));
+    TRY_ASSIGN(const auto released, release.run(patience, Cancel()));
+    TRY(journal_.remove());
+    return released;
+  }
+
+  Status release() {
+    const auto released = release_within(kPatience);
+    return send_message(out_, released ? message_of(*released) : error_message(released.error()));
+  }
+
+  Status release_for_the_dead() {
+    const auto released = release_within(kPatienceForTheDead);
+    const auto& host = order_.server.host;
+    if (released) {
+      std::fprintf(stderr, "varve: the backup ended without a word; %s is no longer locked by it\n", host.c_str());
+      return {};
+    }
+    return fail(Error(released.error()).hint(unlock_by_hand(host)));
+  }
+
+  const Order order_;
+  const int in_, out_;
+  LockJournal journal_;
+  std::optional<mongo::Connection> connection_;
+  std::optional<mongo::FsyncLock> lock_;
+  bool asked_ = false;
+};
+
+}  // namespace
+
+int keep_lock(int in, int out, int journal) {
+  for (const int signal : {SIGPIPE, SIGHUP, SIGINT, SIGTERM}) std::signal(signal, SIG_IGN);
+  auto order = read_order(in);
+  const auto done = order ? Keeper(std::move(*order), in, out, journal).run() : Status(fail(order.error()));
+  if (done) return 0;
+  std::fprintf(stderr, "varve: %s\n", done.error().message().c_str());
+  for (const auto& hint : done.error().hints()) std::fprintf(stderr, "  %s\n", hint.c_str());
+  return 1;
+}
+
+}  // namespace varve::job
