@@ -10,7 +10,7 @@ import sys
 CONTAINED = {
     "mongoc/": {"mongo"},
     "bson/": {"bson", "mongo"},
-    "openssl/": {"codec"},
+    "openssl/": {"codec", "mongo"},
     "zstd": {"codec"},
     "xxhash": {"codec"},
     "CLI/": {"cli"},

@@ -49,6 +49,11 @@ void start_session(Connection::State& state) {
   if (state.session) mongoc_client_session_append(state.session.get(), state.options.get(), &error);
 }
 
+/// The words of the driver for a server that took a connection and ended it.
+bool was_closed(const std::string& words) {
+  return words.find("closed connection") != std::string::npos || words.find("connection closed") != std::string::npos;
+}
+
 class Connector {
  public:
   Connector(Connection::State& state, const Cancel& cancel, Seconds timeout)
@@ -135,8 +140,11 @@ class Connector {
       error = Error(ErrorKind::kUnavailable, "cannot reach any of " + state_.host);
       for (const auto& [host, trouble] : unreached) error.hint(host + ": " + trouble);
     }
-    if (error.message().find("closed connection") != std::string::npos) {
-      error.hint("a server that wants TLS ends plain connections: tls=true in the connection string");
+    if (was_closed(error.message())) {
+      error.hint(mongoc_uri_get_tls(mongoc_client_get_uri(state_.client.get()))
+                     ? "it may want a certificate of the client, signed by an authority that it trusts: "
+                       "tlsCertificateKeyFile=FILE in the connection string"
+                     : "a server that wants TLS ends plain connections: tls=true in the connection string");
     }
     const auto set = state_.uri.replica_set();
     if (!set.empty() && unreached.empty()) {

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "mongo/errors.h"
+#include "mongo/tls_trouble.h"
 
 /// Stands before the C library's, for libmongoc alone, which keeps counters in shared memory of the name "/mongoc-PID"
 /// and makes them before main. A process that is killed leaves such a file; a later one with its number, which in a
@@ -30,18 +31,21 @@ mongoc_ssl_opt_t tls_options(const mongoc_uri_t* uri) {
   return options;
 }
 
-mongoc_stream_t* in_tls(mongoc_stream_t* base, const mongoc_uri_t* uri, const char* host, int32_t timeout_ms,
-                        Interrupt& interrupt, bson_error_t* error) {
+mongoc_stream_t* in_tls(mongoc_stream_t* base, const mongoc_uri_t* uri, const mongoc_host_list_t& host,
+                        int32_t timeout_ms, Interrupt& interrupt, bson_error_t* error) {
   mongoc_ssl_opt_t options = tls_options(uri);
-  mongoc_stream_t* stream = mongoc_stream_tls_new_with_hostname(base, host, &options, 1);
+  mongoc_stream_t* stream = nullptr;
+  auto trouble = unusable_tls_files(options);
+  if (!trouble) stream = mongoc_stream_tls_new_with_hostname(base, host.host, &options, 1);
   if (stream == nullptr) {
     mongoc_stream_destroy(base);
-    bson_set_error(error, MONGOC_ERROR_STREAM, MONGOC_ERROR_STREAM_SOCKET, "the TLS settings cannot be used");
-    return nullptr;
+    interrupt.trouble = trouble.value_or("the TLS settings cannot be used");
+  } else {
+    if (mongoc_stream_tls_handshake_block(stream, host.host, timeout_ms, error)) return stream;
+    mongoc_stream_destroy(stream);
+    interrupt.trouble = why_tls_failed(host, options, timeout_ms, interrupt, error->message);
   }
-  if (mongoc_stream_tls_handshake_block(stream, host, timeout_ms, error)) return stream;
-  interrupt.trouble = error->message;
-  mongoc_stream_destroy(stream);
+  bson_set_error(error, MONGOC_ERROR_STREAM, MONGOC_ERROR_STREAM_SOCKET, "%s", interrupt.trouble.c_str());
   return nullptr;
 }
 
@@ -54,7 +58,7 @@ mongoc_stream_t* connect(const mongoc_uri_t* uri, const mongoc_host_list_t* host
   if (stream == nullptr) {
     bson_set_error(error, MONGOC_ERROR_STREAM, MONGOC_ERROR_STREAM_CONNECT, "%s", interrupt.trouble.c_str());
   } else if (mongoc_uri_get_tls(uri)) {
-    stream = in_tls(stream, uri, host->host, timeout_ms, interrupt, error);
+    stream = in_tls(stream, uri, *host, timeout_ms, interrupt, error);
   }
   if (stream == nullptr) interrupt.unreached[host->host_and_port] = interrupt.trouble;
   return stream;

@@ -35,8 +35,7 @@ std::string join(const std::vector<std::string>& hosts) {
   return text;
 }
 
-void take_option(const mongoc_uri_t* from, const char* name, const std::string& spelled, UriParts& to) {
-  const char* value = mongoc_uri_get_option_as_utf8(from, name, nullptr);
+void take_option(const char* value, const std::string& spelled, UriParts& to) {
   if (value != nullptr && !to.option(spelled)) to.options.emplace_back(spelled, percent_encode(value));
 }
 
@@ -107,8 +106,8 @@ Result<Uri> Uri::resolved() const {
   }
   const mongoc_uri_t* found = mongoc_client_get_uri(client.get());
   parts->hosts = join(hosts_of(found));
-  take_option(found, MONGOC_URI_AUTHSOURCE, "authSource", *parts);
-  take_option(found, MONGOC_URI_REPLICASET, "replicaSet", *parts);
+  if (parts->user) take_option(mongoc_uri_get_auth_source(found), "authSource", *parts);
+  take_option(mongoc_uri_get_replica_set(found), "replicaSet", *parts);
   remove_srv_options(*parts);
   Uri uri;
   uri.text_ = parts->text();

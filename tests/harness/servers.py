@@ -67,11 +67,12 @@ def wait_until(condition, what, seconds=START_SECONDS, every=0.05):
 
 class Mongod(Server):
     """One mongod, started. With `replica_set` it is a one-member set with a primary, with `auth` the user USER exists;
-    `initiate=False` leaves both to the caller."""
+    `initiate=False` leaves both to the caller. `tls`: pymongo's options for a server that wants TLS."""
 
     def __init__(self, version=None, replica_set=None, auth=False, extra_args=(), *, initiate=True, key_file=None,
-                 cache_gb=0.5):
+                 cache_gb=0.5, tls=None):
         super().__init__("mongod")
+        self._tls = {"tls": True, **tls} if tls else {}
         self.replica_set, self.auth = replica_set, auth
         self._binary, self._env = _program(version)
         self._args = ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", cache_gb,
@@ -170,7 +171,7 @@ class Mongod(Server):
     def client(self, login=True, **options):
         """A new pymongo client of this member alone."""
         uri = self.direct_uri if login else f"mongodb://{self.host}/?directConnection=true"
-        return pymongo.MongoClient(uri, **{"serverSelectionTimeoutMS": 10_000, **options})
+        return pymongo.MongoClient(uri, **{"serverSelectionTimeoutMS": 10_000, **self._tls, **options})
 
     @functools.cached_property
     def version(self):
