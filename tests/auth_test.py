@@ -135,7 +135,8 @@ def test_an_authority_that_signed_neither(server, authority, refused, tmp_path):
 
 def test_no_authority_at_all(server, authority, refused):
     """The system's authorities know nothing of it."""
-    assert "tlsCAFile" in refused(uri(server, f"tls=true&tlsCertificateKeyFile={authority.folder / 'client.pem'}"))
+    options = tls(authority).replace(f"&tlsCAFile={authority.certificate}", "")
+    assert "tlsCAFile" in refused(uri(server, options))
 
 
 @pytest.mark.parametrize("option, path", [("tlsCAFile", "/no/such/ca.pem"), ("tlsCertificateKeyFile", "/no/such/client.pem")])

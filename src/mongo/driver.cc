@@ -60,8 +60,12 @@ mongoc_stream_t* connect(const mongoc_uri_t* uri, const mongoc_host_list_t* host
   } else if (mongoc_uri_get_tls(uri)) {
     stream = in_tls(stream, uri, *host, timeout_ms, interrupt, error);
   }
-  if (stream == nullptr) interrupt.unreached[host->host_and_port] = interrupt.trouble;
-  return stream;
+  if (stream != nullptr) {
+    const bson_t* compressors = mongoc_uri_get_compressors(uri);
+    return guard_replies(stream, interrupt, compressors != nullptr && !bson_empty(compressors));
+  }
+  interrupt.unreached[host->host_and_port] = interrupt.trouble;
+  return nullptr;
 }
 
 bool is_network_trouble(const bson_error_t& error) {

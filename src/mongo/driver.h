@@ -77,6 +77,9 @@ struct Interrupt {
 /// there is no connection within `timeout_ms`.
 mongoc_stream_t* open_socket_stream(const mongoc_host_list_t& host, int32_t timeout_ms, Interrupt& interrupt);
 
+/// `base`, which it takes, with an error where what is read from it cannot be a server's replies (ReplyGuard).
+mongoc_stream_t* guard_replies(mongoc_stream_t* base, Interrupt& interrupt, bool compressed);
+
 /// Makes all of the client's connections with such sockets, in TLS where the URI asks for it.
 void use_interruptible_sockets(mongoc_client_t* client, Interrupt& interrupt);
 

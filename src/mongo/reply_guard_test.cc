@@ -1,0 +1,89 @@
+#include "mongo/reply_guard.h"
+
+#include <gtest/gtest.h>
+
+#include "bson/document.h"
+
+namespace varve::mongo {
+namespace {
+
+bson::Document document() {
+  bson::Builder builder;
+  builder.add("ok", 1.0).add("text", std::string(200, 'x'));
+  return builder.finish();
+}
+
+/// A reply as servers send it; each length can be made wrong.
+Bytes message(int64_t length_off = 0, int64_t document_off = 0, uint8_t section = 0, uint32_t flags = 0) {
+  const auto inside = document();
+  Bytes body;
+  append_le<uint32_t>(body, flags);
+  body.push_back(section);
+  append(body, inside.bytes());
+  if (flags & 1) append_le<uint32_t>(body, 0);
+  for (size_t i = 0; i < 4; ++i) {
+    const auto size = static_cast<uint32_t>(static_cast<int64_t>(inside.bytes().size()) + document_off);
+    body[5 + i] = static_cast<uint8_t>(size >> (8 * i));
+  }
+  Bytes out;
+  append_le<uint32_t>(out, static_cast<uint32_t>(static_cast<int64_t>(body.size()) + 16 + length_off));
+  for (const uint32_t field : {7u, 3u, 2013u}) append_le(out, field);
+  append(out, body);
+  return out;
+}
+
+Bytes old_reply(uint32_t documents = 1) {
+  const auto inside = document();
+  Bytes out;
+  append_le<uint32_t>(out, static_cast<uint32_t>(36 + inside.bytes().size()));
+  for (const uint32_t field : {7u, 3u, 1u, 8u, 0u, 0u, 0u, documents}) append_le(out, field);
+  append(out, inside.bytes());
+  return out;
+}
+
+Bytes compressed(uint32_t size) {
+  Bytes out;
+  append_le<uint32_t>(out, 16 + 9 + 3);
+  for (const uint32_t field : {7u, 3u, 2012u, 2013u, size}) append_le(out, field);
+  for (const uint8_t byte : {1, 2, 3, 4}) out.push_back(byte);
+  return out;
+}
+
+bool passes(const Bytes& bytes, bool with_compressed = false) {
+  return ReplyGuard(with_compressed).saw(bytes);
+}
+
+TEST(ReplyGuard, LetsRepliesThroughInPiecesOfAnySize) {
+  Bytes all;
+  for (const auto& one : {message(), old_reply(), message(0, 0, 0, 1), compressed(500), message()}) append(all, one);
+  for (size_t piece = 1; piece <= all.size(); ++piece) {
+    ReplyGuard guard(true);
+    for (size_t at = 0; at < all.size(); at += piece) {
+      ASSERT_TRUE(guard.saw(ByteView(all).subspan(at, std::min(piece, all.size() - at)))) << piece << " at " << at;
+    }
+    EXPECT_FALSE(guard.saw(message(0, 1))) << "it still looks";
+  }
+}
+
+TEST(ReplyGuard, StopsLengthsThatDoNotFit) {
+  for (const int64_t off : {-300, -16, -1, 1, 4, 1000, 48'000'000}) EXPECT_FALSE(passes(message(off))) << off;
+  for (const int64_t off : {-400, -200, -1, 1, 4, 1000}) EXPECT_FALSE(passes(message(0, off))) << off;
+  EXPECT_FALSE(passes(message(-4, 0, 0, 1))) << "no room for the checksum";
+  EXPECT_FALSE(passes(message(0, 0, 1))) << "servers send no sequences of documents";
+  EXPECT_FALSE(passes(old_reply(0)));
+  EXPECT_FALSE(passes(old_reply(2)));
+  EXPECT_FALSE(passes(Bytes(16, 0)));
+  EXPECT_FALSE(passes(Bytes(16, 0xff)));
+}
+
+TEST(ReplyGuard, StopsKindsThatWereNotAskedFor) {
+  EXPECT_FALSE(passes(compressed(500)));
+  EXPECT_TRUE(passes(compressed(500), true));
+  EXPECT_FALSE(passes(compressed(0xffffffff), true));
+  auto query = message();
+  query[12] = 0xd4;  // 2004, which only clients send
+  EXPECT_FALSE(passes(query));
+}
+
+}  // namespace
+}  // namespace varve::mongo
