@@ -17,6 +17,7 @@ constexpr uint32_t kChecksumPresent = 1;
 bool ReplyGuard::saw(ByteView bytes) {
   while (!bytes.empty()) {
     const size_t skipped = std::min<uint64_t>(left_, bytes.size());
+    if (end_ > 0 && left_ >= end_ && left_ - skipped < end_ && bytes[left_ - end_] != 0) return false;
     left_ -= skipped;
     bytes = bytes.subspan(skipped);
     if (left_ > 0 || bytes.empty()) return true;
@@ -51,9 +52,11 @@ bool ReplyGuard::check() {
     wanted_ = kind == kReply ? kReplyHead : kMessageHead;
     return length >= wanted_ && (kind == kReply || kind == kMessage || (kind == kCompressed && compressed_));
   }
+  const uint32_t checksum = kind == kMessage && (number(16) & kChecksumPresent) != 0 ? 4 : 0;
   const bool good = kind == kReply     ? number(32) == 1 && fits(36, 0)
-                    : kind == kMessage ? head_[20] == 0 && fits(21, (number(16) & kChecksumPresent) != 0 ? 4 : 0)
+                    : kind == kMessage ? head_[20] == 0 && fits(21, checksum)
                                        : number(20) <= kLargest;
+  end_ = kind == kCompressed ? 0 : checksum + 1;
   left_ = length - have_;
   have_ = 0;
   wanted_ = 4;

@@ -26,7 +26,8 @@ class ReplyGuard {
   std::array<uint8_t, 40> head_{};
   size_t have_ = 0;    ///< bytes in `head_`
   size_t wanted_ = 4;  ///< that it takes to check the next thing
-  uint64_t left_ = 0;  ///< bytes of the message that nobody needs to look at
+  uint64_t left_ = 0;  ///< bytes of the message that are still to come
+  uint64_t end_ = 0;   ///< of them, those from the last byte of its document on; 0 where that cannot be seen
 };
 
 }  // namespace varve::mongo

@@ -76,6 +76,21 @@ TEST(ReplyGuard, StopsLengthsThatDoNotFit) {
   EXPECT_FALSE(passes(Bytes(16, 0xff)));
 }
 
+TEST(ReplyGuard, StopsADocumentWithoutAnEnd) {
+  for (const uint32_t flags : {0u, 1u}) {
+    auto bad = message(0, 0, 0, flags);
+    bad[bad.size() - 1 - 4 * flags] = 1;
+    for (size_t piece = 1; piece <= bad.size(); ++piece) {
+      ReplyGuard guard(false);
+      bool good = true;
+      for (size_t at = 0; at < bad.size() && good; at += piece) {
+        good = guard.saw(ByteView(bad).subspan(at, std::min(piece, bad.size() - at)));
+      }
+      EXPECT_FALSE(good) << piece;
+    }
+  }
+}
+
 TEST(ReplyGuard, StopsKindsThatWereNotAskedFor) {
   EXPECT_FALSE(passes(compressed(500)));
   EXPECT_TRUE(passes(compressed(500), true));
