@@ -41,9 +41,29 @@ bool covers_everything(bson::View resource) {
   return resource.truthy("anyResource") || (resource.string("db") == "" && resource.string("collection") == "");
 }
 
-void need(bool granted, std::string line, std::vector<std::string>& lines) {
-  if (!granted) lines.push_back(std::move(line));
-}
+/// What a login lacks of what is needed, in words and with the server's name for each right.
+class Uses {
+ public:
+  explicit Uses(const Privileges& privileges) : privileges_(privileges) {}
+
+  void on_cluster(std::string_view action, std::string_view why) { need(privileges_.on_cluster(action), action, why); }
+  void on_every_collection(std::string_view action, std::string_view why) {
+    need(privileges_.on_every_collection(action), action, why);
+  }
+  /// `db` may be empty for every database.
+  void on(const char* db, const char* collection, std::string_view action, std::string_view why) {
+    need(privileges_.on_collection({db, collection}, action), action, why);
+  }
+  const std::vector<std::string>& lacking() const { return lacking_; }
+
+ private:
+  void need(bool granted, std::string_view action, std::string_view why) {
+    if (!granted) lacking_.push_back(std::string(why) + " (" + std::string(action) + ")");
+  }
+
+  const Privileges& privileges_;
+  std::vector<std::string> lacking_;
+};
 
 /// Joins what one role is needed for into one line.
 std::vector<std::string> as_role(const std::string& role, const std::vector<std::string>& uses) {
@@ -148,47 +168,56 @@ bool Privileges::on_cluster(std::string_view action) const {
 }
 
 std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool replica_set, bool lock) {
-  std::vector<std::string> uses;
-  need(privileges.on_cluster("listDatabases"), "list the databases", uses);
-  need(privileges.on_every_collection("listCollections") && privileges.on_every_collection("listIndexes"),
-       "list collections and indexes", uses);
-  need(privileges.on_every_collection("find"), "read every collection", uses);
-  need(privileges.on_collection({"admin", "system.users"}, "find") &&
-           privileges.on_collection({"admin", "system.roles"}, "find"),
-       "read users and roles", uses);
+  Uses uses(privileges);
+  uses.on_cluster("listDatabases", "list the databases");
+  uses.on_cluster("useUUID", "read collections by their UUID");
+  uses.on_every_collection("listCollections", "list collections");
+  uses.on_every_collection("listIndexes", "list indexes");
+  uses.on_every_collection("find", "read every collection");
+  uses.on("", "system.js", "find", "read system.js");
+  uses.on("admin", "system.users", "find", "read users");
+  uses.on("admin", "system.roles", "find", "read roles");
+  uses.on("admin", "system.version", "find", "tell a shard from a replica set");
   if (replica_set) {
-    need(privileges.on_collection({"local", "oplog.rs"}, "find"), "read local.oplog.rs", uses);
-    need(privileges.on_collection({"config", "transactions"}, "find"), "read config.transactions", uses);
+    uses.on("local", "oplog.rs", "find", "read local.oplog.rs");
+    uses.on("config", "transactions", "find", "read config.transactions");
+  } else {
+    uses.on_cluster("serverStatus", "see whether it is written to");
+    uses.on_every_collection("collStats", "see what is written to");
   }
-  auto lines = as_role("backup", uses);
+  auto lines = as_role("backup", uses.lacking());
   if (!lock) return lines;
-  std::vector<std::string> locking;
-  need(privileges.on_cluster("fsync") && privileges.on_cluster("unlock"), "lock the server and unlock it", locking);
-  append(lines, as_role("hostManager", locking));
+  Uses locking(privileges);
+  locking.on_cluster("fsync", "lock the server");
+  locking.on_cluster("unlock", "unlock it");
+  append(lines, as_role("hostManager", locking.lacking()));
   return lines;
 }
 
 std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool with_users) {
-  std::vector<std::string> restore;
-  const auto every = [&](std::initializer_list<std::string_view> actions) {
-    return std::ranges::all_of(actions, [&](auto action) { return privileges.on_every_collection(action); });
-  };
-  need(every({"createCollection", "insert", "bypassDocumentValidation"}), "create and fill collections", restore);
-  need(every({"createIndex", "collMod"}), "build indexes", restore);
-  need(every({"dropCollection"}), "drop what is replaced", restore);
+  Uses restore(privileges);
+  restore.on_every_collection("createCollection", "create collections");
+  restore.on_every_collection("insert", "fill them");
+  restore.on_every_collection("bypassDocumentValidation", "fill them whatever their validators say");
+  restore.on_every_collection("createIndex", "build indexes");
+  restore.on_every_collection("collMod", "set expiry");
+  restore.on_every_collection("dropCollection", "drop what is replaced");
+  restore.on_every_collection("listCollections", "see what is there");
   if (with_users) {
-    need(privileges.on_every_database("viewUser") && privileges.on_every_database("viewRole") &&
-             privileges.on_every_database("createUser"),
-         "restore users and roles", restore);
+    for (const auto* action : {"viewUser", "viewRole"}) restore.on_every_collection(action, "see who is there");
+    for (const auto* action : {"createUser", "createRole", "grantRole"}) {
+      restore.on_every_collection(action, "restore users and roles");
+    }
   }
-  std::vector<std::string> access;
-  need(every({"find"}), "read back what was restored", access);
-  need(every({"update"}), "keep empty timestamps as they are", access);
-  need(privileges.on_collection({"varve_restore", "collections"}, "remove"),
-       "note how far it has come in varve_restore", access);
-  need(every({"renameCollectionSameDB"}), "put it in the place of what is replaced", access);
-  auto lines = as_role("restore", restore);
-  append(lines, as_role("readWriteAnyDatabase", access));
+  Uses access(privileges);
+  access.on_cluster("listDatabases", "list the databases");
+  access.on_every_collection("find", "read back what was restored");
+  access.on_every_collection("listIndexes", "read indexes back");
+  access.on_every_collection("update", "keep empty timestamps as they are");
+  access.on("varve_restore", "collections", "remove", "note how far it has come in varve_restore");
+  access.on_every_collection("renameCollectionSameDB", "put it in the place of what is replaced");
+  auto lines = as_role("restore", restore.lacking());
+  append(lines, as_role("readWriteAnyDatabase", access.lacking()));
   return lines;
 }
 
