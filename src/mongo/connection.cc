@@ -1,6 +1,7 @@
 #include "mongo/connection.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "mongo/driver.h"
@@ -51,7 +52,8 @@ void start_session(Connection::State& state) {
 
 /// The words of the driver for a server that took a connection and ended it.
 bool was_closed(const std::string& words) {
-  return words.find("closed connection") != std::string::npos || words.find("connection closed") != std::string::npos;
+  constexpr std::array kForms = {"closed connection", "connection closed", "receive length header"};
+  return std::ranges::any_of(kForms, [&](const char* form) { return words.find(form) != std::string::npos; });
 }
 
 class Connector {
