@@ -6,13 +6,12 @@
 #include <fmt/format.h>
 
 #include "collection/chunker.h"
-#include "dump/metadata.h"
 #include "job/backup_plan.h"
 #include "job/layout.h"
 #include "job/oplog_window.h"
 #include "job/read_set.h"
 #include "job/server_lock.h"
-#include "job/store_bytes.h"
+#include "job/snapshot_writer.h"
 #include "mongo/catalog.h"
 #include "mongo/server.h"
 
@@ -24,16 +23,6 @@ constexpr int kListingAttempts = 5;
 constexpr auto kMajorityPatience = std::chrono::seconds(60);
 constexpr int kFirstWithSnapshotReads = 5;
 constexpr uint64_t kBytesASecond = 100'000'000;  // that are surely read where nothing is slow
-
-std::string identity_tag() {
-  std::array<uint8_t, 16> raw;
-  random_bytes(raw);
-  raw[6] = static_cast<uint8_t>((raw[6] & 0x0f) | 0x40);  // version 4, RFC 4122
-  raw[8] = static_cast<uint8_t>((raw[8] & 0x3f) | 0x80);
-  const auto hex = to_hex(raw);
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
-         hex.substr(20);
-}
 
 unsigned default_readers() {
   return std::clamp(std::thread::hardware_concurrency(), 2u, 4u);
@@ -105,7 +94,7 @@ class Backup {
   void describe_source(const Cancel& cancel) {
     auto& m = manifest();
     m.varve_version = options_.program_version;
-    m.backup_id = identity_tag();
+    m.backup_id = new_backup_id();
     m.source = options_.source;
     m.set_name = source_->set_name;
     m.set_id = source_->set_id;
@@ -303,76 +292,18 @@ class Backup {
   }
 
   Status write_snapshot(repo::Writer& writer, const Cancel& cancel) {
-    const Time now = clock_.now();
-    TreeBuilder tree(repository_, parent_ ? std::optional(parent_->snapshot.tree) : std::nullopt, now);
-    const auto root = snapshot_path(options_.source).substr(1) + "/" + set_folder(source_->set_name) + "/";
-    for (const auto& read : read_) TRY(add_collection(tree, root, read, writer));
-    tree.add(root + std::string(kOplogFile), oplog_->file());
-    TRY(add_bytes(tree, root + std::string(kPreludeFile),
-                  dump::prelude_json(source_->version, options_.program_version), writer));
-    TRY(add_bytes(tree, root + std::string(kManifestFile), collection::encode_manifest(manifest()), writer));
-    TRY_ASSIGN(const auto summary, tree.write(writer, cancel));
-    TRY(writer.finish());
-    result_.stored = writer.stats();
-    return save_snapshot(summary, now, cancel);
-  }
-
-  Status add_bytes(TreeBuilder& tree, const std::string& path, std::string_view text, repo::Writer& writer) {
-    TRY_ASSIGN(auto file, store_bytes(repository_, writer, as_bytes(text)));
-    tree.add(path, std::move(file));
-    return {};
-  }
-
-  Status add_collection(TreeBuilder& tree, const std::string& root, const ReadCollection& read, repo::Writer& writer) {
-    const auto& info = read.plan.info;
-    if (read.file) {
-      tree.add(root + data_file(info.ns), read.file->file());
-      const auto chunks = read.file->chunks();
-      if (chunks.size() > 1 && !info.uuid.empty()) {
-        const auto index = collection::encode_key_index(chunks);
-        TRY_ASSIGN(auto file, store_bytes(repository_, writer, index));
-        tree.add(root + key_index_file(to_hex(info.uuid)), std::move(file));
-      }
+    const auto* parent = parent_ ? &parent_->snapshot : nullptr;
+    SnapshotWriter snapshot(repository_, writer, options_.source, set_folder(source_->set_name), parent, clock_.now());
+    for (const auto& read : read_) {
+      const auto& info = read.plan.info;
+      TRY(snapshot.add({info.ns, info.type, to_hex(info.uuid), info.options, info.indexes, read.file.get()}));
     }
-    // The buckets of a time-series are described by the metadata of the collection that users see.
-    if (info.ns != bson::logical(info.ns)) return {};
-    const bool has_uuid = info.type == "collection";
-    return add_bytes(tree, root + metadata_file(info.ns),
-                     dump::metadata_json(info.options, info.indexes, has_uuid ? to_hex(info.uuid) : "",
-                                         info.ns.collection, info.type),
-                     writer);
-  }
-
-  Status save_snapshot(const TreeBuilder::Summary& tree, Time now, const Cancel& cancel) {
-    repo::Snapshot snapshot;
-    snapshot.time = now;
-    snapshot.tree = tree.root;
-    snapshot.paths = {snapshot_path(options_.source)};
-    snapshot.hostname = options_.source;
-    snapshot.username = "varve";
-    snapshot.tags = options_.tags;
-    snapshot.tags.push_back(std::string(kIdentityTagPrefix) + manifest().backup_id);
-    if (!manifest().needs_varve.empty()) snapshot.tags.emplace_back(kNeedsVarveTag);
-    snapshot.program_version = options_.program_version;
-    if (parent_) snapshot.parent = result_.parent = parent_->snapshot.id;
-    result_.ended = clock_.now();
-    auto& s = snapshot.summary.emplace();
-    s.backup_start = result_.started;
-    s.backup_end = result_.ended;
-    s.files_new = tree.files_new;
-    s.files_changed = tree.files_changed;
-    s.files_unmodified = tree.files_unmodified;
-    s.dirs_new = tree.dirs_new;
-    s.dirs_changed = tree.dirs_changed;
-    s.dirs_unmodified = tree.dirs_unmodified;
-    s.data_blobs = result_.stored.data_blobs_new;
-    s.tree_blobs = result_.stored.tree_blobs_new;
-    s.data_added = result_.stored.plain_bytes_new;
-    s.data_added_packed = result_.stored.packed_bytes;
-    s.total_files_processed = tree.files;
-    s.total_bytes_processed = tree.bytes;
-    TRY(cancel.check());
-    TRY_ASSIGN(result_.snapshot, repository_.save_snapshot(snapshot, cancel));
+    snapshot.add_oplog(oplog_->file());
+    TRY_ASSIGN(const auto saved, snapshot.save(manifest(), options_.tags, result_.started, clock_, cancel));
+    result_.snapshot = saved.snapshot;
+    result_.stored = saved.stored;
+    result_.ended = saved.ended;
+    if (parent_) result_.parent = parent_->snapshot.id;
     return {};
   }
 

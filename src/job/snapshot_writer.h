@@ -1,0 +1,60 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "collection/manifest.h"
+#include "job/document_file.h"
+#include "job/tree_builder.h"
+#include "repo/snapshot.h"
+
+namespace varve::job {
+
+/// A UUID for a new backup's own identity.
+std::string new_backup_id();
+
+/// Makes the snapshot of a source out of what was read, after Writer::drain(): first the collections and the oplog,
+/// then save(). Its files lie as docs/specs/snapshot-layout.md says. One thread.
+class SnapshotWriter {
+ public:
+  /// `folder`: of the replica set in the snapshot. `parent`: the snapshot before of the same source. Everything must
+  /// outlive it.
+  SnapshotWriter(repo::Repository& repository, repo::Writer& writer, std::string source, std::string folder,
+                 const repo::Snapshot* parent, Time now);
+
+  struct Collection {
+    bson::Namespace ns;
+    std::string type;  ///< listCollections'
+    std::string uuid;  ///< hex; empty for a view
+    bson::View options;
+    const std::vector<bson::Document>& indexes;
+    const DocumentFile* file = nullptr;  ///< none for a view
+  };
+  Status add(const Collection& collection);
+  void add_oplog(StoredFile oplog);
+
+  struct Saved {
+    Id snapshot;
+    repo::WriterStats stored;
+    Time ended{};
+  };
+  /// Writes manifest and folders, waits until all is durable and makes the snapshot visible. `tags` are the user's;
+  /// `started`: when the reading began.
+  Result<Saved> save(const collection::Manifest& manifest, const std::vector<std::string>& tags, Time started,
+                     const Clock& clock, const Cancel& cancel);
+
+ private:
+  Status add_bytes(std::string_view path, ByteView bytes);
+  repo::Snapshot describe(const collection::Manifest& manifest, const std::vector<std::string>& tags) const;
+
+  repo::Repository& repository_;
+  repo::Writer& writer_;
+  const std::string source_, root_;
+  const repo::Snapshot* const parent_;
+  const Time now_;
+  TreeBuilder tree_;
+};
+
+}  // namespace varve::job
