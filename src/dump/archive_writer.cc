@@ -5,15 +5,14 @@
 #include <lzma.h>
 
 #include "bson/document.h"
+#include "dump/archive_format.h"
 #include "dump/writer.h"
 
 namespace varve::dump {
 
 namespace {
 
-// mongo-tools, common/archive: the format and its limits.
-constexpr uint32_t kMagic = 0x8199e26d;
-constexpr uint32_t kTerminator = 0xffffffff;
+// mongo-tools, common/archive.
 constexpr size_t kMaxDocument = 16u << 20;
 constexpr std::string_view kVersion = "0.1";
 
@@ -28,7 +27,7 @@ class ArchiveWriter final : public DumpWriter {
 
   Status begin(const Contents& contents) override {
     Bytes prelude;
-    append_le(prelude, kMagic);
+    append_le(prelude, kArchiveMagic);
     bson::Builder header;
     header.add("concurrent_collections", int32_t{1}).add("version", kVersion);
     header.add("server_version", contents.server_version).add("tool_version", contents.tool_version);
@@ -39,7 +38,7 @@ class ArchiveWriter final : public DumpWriter {
       awaited_.insert(collection.type != "timeseries" ? collection.ns : bson::buckets_of(collection.ns));
     }
     describe(kOplog, "", "", prelude);
-    append_le(prelude, kTerminator);
+    append_le(prelude, kArchiveTerminator);
     return put(prelude);
   }
 
@@ -114,7 +113,7 @@ class ArchiveWriter final : public DumpWriter {
 
   Status put_terminator() {
     Bytes terminator;
-    append_le(terminator, kTerminator);
+    append_le(terminator, kArchiveTerminator);
     return put(terminator);
   }
 

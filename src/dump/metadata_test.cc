@@ -29,9 +29,30 @@ TEST(Metadata, IsWhatMongodumpWroteOfTheSameServer) {
     EXPECT_EQ(metadata_json(*entry.document("info.options"), list(*entry.array("indexes")), hex, name, type),
               as_text(expected));
     EXPECT_EQ(escape_collection(name), file);
+    const auto parsed = parse_metadata(as_text(expected));
+    ASSERT_TRUE(parsed) << parsed.error().message();
+    EXPECT_TRUE(std::ranges::equal(parsed->options.bytes(), entry.document("info.options")->bytes())) << file;
+    EXPECT_EQ(metadata_json(parsed->options, parsed->indexes, parsed->uuid_hex, parsed->collection, type),
+              as_text(expected));
     ++compared;
   }
   EXPECT_EQ(compared, 20u);
+}
+
+TEST(Metadata, OfOldToolsIsUnderstood) {
+  const auto old = parse_metadata(
+      R"({"options":{"capped":true,"size":{"$numberLong":"4096"}},"indexes":[{"v":1,"key":{"a":1},"name":"a_1",)"
+      R"("ns":"db.c","partialFilterExpression":{"b":{"$regex":"^x","$options":"i"}}}]})");
+  ASSERT_TRUE(old) << old.error().message();
+  EXPECT_EQ(old->options.view().int64("size"), 4096);
+  ASSERT_EQ(old->indexes.size(), 1u);
+  EXPECT_FALSE(old->indexes[0].view().find("ns"));
+  EXPECT_EQ(old->indexes[0].view().find("partialFilterExpression.b")->type(), bson::Type::kRegex);
+  EXPECT_EQ(old->uuid_hex + old->collection, "");
+  EXPECT_TRUE(parse_metadata(""));
+  EXPECT_FALSE(parse_metadata("{\"indexes\":"));
+  EXPECT_FALSE(parse_metadata("{\"uuid\":\"12\"}"));
+  EXPECT_FALSE(parse_metadata("{\"indexes\":[{\"name\":\"a\"}]}"));
 }
 
 TEST(Prelude, NamesServerAndTool) {

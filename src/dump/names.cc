@@ -59,6 +59,24 @@ std::optional<std::string> unescape_collection(std::string_view file_name) {
   return name;
 }
 
+std::string unescape_loosely(std::string_view file_name) {
+  std::string name;
+  for (size_t i = 0; i < file_name.size(); ++i) {
+    const auto byte = file_name[i] == '%' ? from_hex(file_name.substr(i + 1, 2)) : std::nullopt;
+    if (byte && byte->size() == 1) {
+      name += static_cast<char>((*byte)[0]);
+      i += 2;
+    } else {
+      name += file_name[i] == '+' ? ' ' : file_name[i];
+    }
+  }
+  return name;
+}
+
+bool is_shortened(std::string_view file_name) {
+  return file_name.size() == kLongest && file_name.find("%24") != std::string_view::npos;
+}
+
 Status check_database(std::string_view db) {
   const auto refuse = [&](std::string_view why) {
     return fail(ErrorKind::kInvalidInput, "the database name \"" + std::string(db) + "\" " + std::string(why));

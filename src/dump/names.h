@@ -13,6 +13,10 @@ namespace varve::dump {
 std::string escape_collection(std::string_view collection);
 /// The other way; nothing if the name was shortened, or is not one that escape_collection makes.
 std::optional<std::string> unescape_collection(std::string_view file_name);
+/// The same for names that older tools made: what is escaped is taken back, and everything else is left as it is.
+std::string unescape_loosely(std::string_view file_name);
+/// Whether the name was shortened, so that nothing but the metadata knows the whole.
+bool is_shortened(std::string_view file_name);
 /// kInvalidInput for a database name that may not become a folder: empty, over 63 bytes, ".", "..", or with / \ NUL in
 /// it.
 Status check_database(std::string_view db);
