@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/backup_result.h"
 #include "cli/backup_words.h"
 #include "cli/command.h"
 #include "cli/context.h"
@@ -9,7 +10,6 @@
 #include "cli/state_folder.h"
 #include "cli/writer_options.h"
 #include "job/backup.h"
-#include "job/layout.h"
 #include "job/read_limit.h"
 
 namespace varve::cli {
@@ -70,24 +70,6 @@ Result<uint64_t> read_limit(const std::string& text) {
                 "for ten minutes"));
 }
 
-Status check_tags(const std::vector<std::string>& tags) {
-  for (const auto& tag : tags) {
-    if (tag.empty() || tag.find(',') != std::string::npos) {
-      return fail(ErrorKind::kInvalidInput, "the tag '" + tag + "' is empty or holds a comma");
-    }
-  }
-  return {};
-}
-
-Status check_source(const std::string& source) {
-  if (source == "." || source == ".." || source.find('/') != std::string::npos ||
-      source.find('\0') != std::string::npos) {
-    return fail(ErrorKind::kInvalidInput,
-                "'" + source + "' cannot be the name of a source; a plain name without '/' can");
-  }
-  return {};
-}
-
 Result<job::BackupOptions> options_from(const BackupWords& words) {
   UriOptions uri_options = words.uri;
   TRY_ASSIGN(uri_options.given, uri_word(words.words));
@@ -112,13 +94,6 @@ Result<job::BackupOptions> options_from(const BackupWords& words) {
   return options;
 }
 
-uint64_t visible_collections(const collection::Manifest& manifest) {
-  uint64_t count = 0;
-  for (const auto& entry : manifest.collections)
-    count += entry.ns == bson::logical(entry.ns) && !job::is_of_the_server(entry.ns);
-  return count;
-}
-
 std::string state(const job::BackupResult& result) {
   const auto& m = result.manifest;
   if (m.consistency == "inconsistent") return "NOT consistent";
@@ -135,22 +110,8 @@ void print(Output& output, const job::BackupResult& result, uint64_t limit_read)
   const auto& m = result.manifest;
   output.line(fmt::format("snapshot {}  {}/{}  at {}  {}", result.snapshot.short_hex(), m.source,
                           m.set_name.empty() ? "standalone" : m.set_name, moment(result), state(result)));
-  output.line(fmt::format("  {}, {}, {} read, {} new, {} stored, {}", plural(visible_collections(m), "collection"),
-                          plural(result.documents, "document"), format_size(result.bytes),
-                          format_size(result.stored.plain_bytes_new), format_size(result.stored.packed_bytes),
-                          format_duration(result.ended - result.started)));
+  print_details(output, result);
   if (limit_read > 0) output.line(fmt::format("  read at {} a second at most, as asked", format_size(limit_read)));
-  for (const auto& remark : result.remarks) output.line("  note: " + remark);
-  for (const auto& reason : m.needs_varve) output.line("  stock tools cannot reach this moment: " + reason);
-  for (const auto& shortfall : result.shortfalls) output.line("  incomplete: " + shortfall);
-}
-
-nlohmann::ordered_json skipped_json(const collection::Manifest& manifest) {
-  auto list = nlohmann::ordered_json::array();
-  for (const auto& skipped : manifest.skipped) {
-    if (skipped.counts) list.push_back({{"what", skipped.what}, {"reason", skipped.reason}});
-  }
-  return list;
 }
 
 nlohmann::ordered_json time_json(bson::Timestamp time) {
@@ -159,35 +120,14 @@ nlohmann::ordered_json time_json(bson::Timestamp time) {
 
 nlohmann::ordered_json summary(const job::BackupResult& result, uint64_t limit_read, int code) {
   const auto& m = result.manifest;
-  const std::chrono::duration<double> took = result.ended - result.started;
-  return {{"message_type", "summary"},
-          {"result", code == kOk ? "complete" : "incomplete"},
-          {"exit_code", code},
-          {"skipped", skipped_json(m)},
-          {"shortfalls", result.shortfalls},
-          {"remarks", result.remarks},
-          {"snapshot_id", result.snapshot.hex()},
-          {"source", m.source},
-          {"replica_set", m.set_name},
-          {"member", m.member},
-          {"member_role", m.member_role},
-          {"limit_read", limit_read},
-          {"consistency", m.consistency},
-          {"read_at", time_json(m.read_at)},
-          {"moment", m.set_name.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(m.t1.text())},
-          {"oplog_operations", m.oplog_changes},
-          {"needs_varve", m.needs_varve},
-          {"collections", visible_collections(m)},
-          {"documents", result.documents},
-          {"bytes", result.bytes},
-          {"data_blobs", result.stored.data_blobs_new},
-          {"tree_blobs", result.stored.tree_blobs_new},
-          {"data_added", result.stored.plain_bytes_new},
-          {"data_added_packed", result.stored.packed_bytes},
-          {"total_bytes_processed", result.bytes},
-          {"backup_start", format_rfc3339(result.started)},
-          {"backup_end", format_rfc3339(result.ended)},
-          {"total_duration", took.count()}};
+  nlohmann::ordered_json summary = begin_summary(result, code);
+  summary["replica_set"] = m.set_name;
+  summary["member"] = m.member;
+  summary["member_role"] = m.member_role;
+  summary["limit_read"] = limit_read;
+  summary["read_at"] = time_json(m.read_at);
+  end_summary(result, summary);
+  return summary;
 }
 
 Result<int> run_backup(Context& context, const BackupWords& words) {

@@ -16,11 +16,24 @@ using collection::Manifest;
 std::string consistency(const Manifest& m) {
   if (m.consistency == "quiet") return "consistent: nothing was written while it was read";
   if (m.consistency == "locked") return "consistent: the server was locked while it was read";
+  if (m.consistency == "imported")
+    return "unknown: of a dump without an oplog, so nobody knows whether its collections are of one moment";
   if (m.consistency == "inconsistent")
     return "NOT consistent: a standalone server that was written to while it was read";
   if (m.consistency == "one-time" && m.oplog_changes == 0) return "consistent: all documents as of one time";
   if (m.oplog_changes == 0) return "consistent: nothing in scope changed while it was read";
   return fmt::format("consistent with its oplog: {} came in while it was read", plural(m.oplog_changes, "operation"));
+}
+
+std::string made_on(const Manifest& m) {
+  if (m.imported()) return " (imported)";
+  return m.set_name.empty() ? " (standalone)" : "/" + m.set_name;
+}
+
+std::string server(const Manifest& m) {
+  const auto version = "MongoDB " + (m.server_version.empty() ? "of an unknown version" : m.server_version);
+  if (m.imported()) return version + ", imported from " + m.imported_from;
+  return fmt::format("{} (feature compatibility {}), read from {} ({})", version, m.fcv, m.member, m.member_role);
 }
 
 void print_collection(Output& output, const collection::CollectionEntry& c) {
@@ -37,11 +50,10 @@ void print_collection(Output& output, const collection::CollectionEntry& c) {
 
 void print(Output& output, const repo::Snapshot& snapshot, const Manifest& m) {
   output.line(fmt::format("snapshot   {}", snapshot.id.hex()));
-  output.line(fmt::format("source     {}{}", m.source, m.set_name.empty() ? " (standalone)" : "/" + m.set_name));
+  output.line(fmt::format("source     {}{}", m.source, made_on(m)));
   output.line(fmt::format("made       {} by {}", format_utc(snapshot.time), m.varve_version));
-  output.line(fmt::format("server     MongoDB {} (feature compatibility {}), read from {} ({})", m.server_version,
-                          m.fcv, m.member, m.member_role));
-  if (!m.set_name.empty())
+  output.line(fmt::format("server     {}", server(m)));
+  if (m.t1 != bson::Timestamp{})
     output.line(fmt::format("moment     {} (documents read from {} on)", m.t1.text(), m.t0.text()));
   output.line(fmt::format("state      {}", consistency(m)));
   for (const auto& reason : m.needs_varve) output.line(fmt::format("needs varve: {}", reason));

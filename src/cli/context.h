@@ -144,6 +144,7 @@ void add_backup(Command& app, Context& context);
 void add_restore(Command& app, Context& context);
 void add_verify(Command& app, Context& context);
 void add_export(Command& app, Context& context);
+void add_import(Command& app, Context& context);
 void add_repair(Command& app, Context& context);
 void add_repair_snapshots(Command& repair, Context& context);  ///< of `repair`
 void add_generate(Command& app, Context& context);

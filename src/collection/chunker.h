@@ -42,6 +42,8 @@ class DocumentChunker {
   Status add_document(ByteView document);
   /// Hands over what is left, if anything.
   Status finish();
+  /// Bytes of the chunk that is not complete yet.
+  size_t held() const { return current_.bytes.size(); }
 
  private:
   /// Whether a document with that key and size ends a chunk of `length` bytes, itself included.

@@ -48,9 +48,13 @@ struct Manifest {
   std::string set_id;     ///< replica-set id (hex ObjectId); "" for a standalone
   std::string server_version;
   std::string fcv;
-  std::string member;       ///< host:port that was read
-  std::string member_role;  ///< "hidden secondary", "secondary", "primary", "standalone"
-  std::string consistency;  ///< "one-time", "window", "locked", "quiet" (standalone, not written to), "inconsistent"
+  std::string member;         ///< host:port that was read
+  std::string member_role;    ///< "hidden secondary", "secondary", "primary", "standalone"
+  std::string imported_from;  ///< what it was imported from; "" for a backup of a server
+  /// "one-time"; "window"; "locked" (standalone, nobody could write); "quiet" (standalone, nothing written meanwhile);
+  /// "inconsistent"; "imported": of a dump without an oplog, of which nobody knows whether its collections are of one
+  /// moment
+  std::string consistency;
   bson::Timestamp oplog_start;           ///< first instant covered by oplog.bson; zero for a standalone
   bson::Timestamp t0, t1;                ///< documents were read between them; the moment is t1
   bson::Timestamp read_at;               ///< documents of collections read as "snapshot" are of this time; else zero
@@ -62,6 +66,10 @@ struct Manifest {
   bson::Document cluster_parameters;  ///< recorded, never applied
   std::vector<CollectionEntry> collections;
   std::vector<Skipped> skipped;
+
+  bool imported() const { return !imported_from.empty(); }
+  /// Whether a document that was deleted and inserted again may have been met in both places, and no oplog decides.
+  bool may_repeat() const { return consistency == "inconsistent" || consistency == "imported"; }
 };
 
 std::string encode_manifest(const Manifest& manifest);

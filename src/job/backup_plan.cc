@@ -52,24 +52,40 @@ Error another_set(const std::string& name, const collection::Manifest& then, con
 
 }  // namespace
 
-Result<std::optional<Parent>> find_parent(repo::Repository& repository, const BackupOptions& options,
-                                          const mongo::Source& source, const Cancel& cancel) {
+namespace {
+
+/// The newest snapshot of the source that can be read and that `takes` takes.
+Result<std::optional<Parent>> newest(repo::Repository& repository, const std::string& source,
+                                     bool (*takes)(const collection::Manifest&), const Cancel& cancel) {
   TRY_ASSIGN(const auto snapshots, repository.snapshots(cancel));
   TRY(repository.load_index(cancel));
-  const auto path = snapshot_path(options.source);
+  const auto path = snapshot_path(source);
   for (auto it = snapshots.rbegin(); it != snapshots.rend(); ++it) {
-    if (it->hostname != options.source || it->paths != std::vector{path} || it->has_tag(kOplogTag)) continue;
+    if (it->hostname != source || it->paths != std::vector{path} || it->has_tag(kOplogTag)) continue;
     auto manifest = first_manifest(repository, *it, cancel);
     if (!manifest && is_stop(manifest.error())) return fail(manifest.error());
     // A parent only saves work; one that cannot be read is check's business.
-    if (!manifest || !*manifest) continue;
-    if (is_another(**manifest, source)) {
-      if (!options.new_incarnation) return fail(another_set(options.source, **manifest, source));
-      return std::nullopt;
-    }
-    return Parent{*it, std::move(**manifest)};
+    if (manifest && *manifest && takes(**manifest)) return Parent{*it, std::move(**manifest)};
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::optional<Parent>> find_parent(repo::Repository& repository, const BackupOptions& options,
+                                          const mongo::Source& source, const Cancel& cancel) {
+  // An import tells nothing of the set, and its documents' order is not this one's.
+  const auto is_backup = [](const collection::Manifest& manifest) { return !manifest.imported(); };
+  TRY_ASSIGN(auto parent, newest(repository, options.source, is_backup, cancel));
+  if (!parent || !is_another(parent->manifest, source)) return parent;
+  if (!options.new_incarnation) return fail(another_set(options.source, parent->manifest, source));
+  return std::nullopt;
+}
+
+Result<std::optional<Parent>> find_parent_of_import(repo::Repository& repository, const std::string& source,
+                                                    const Cancel& cancel) {
+  return newest(
+      repository, source, [](const collection::Manifest&) { return true; }, cancel);
 }
 
 std::vector<PlannedCollection> plan_collections(const mongo::Catalog& catalog, const BackupOptions& options,

@@ -16,10 +16,15 @@ struct Parent {
   collection::Manifest manifest;
 };
 
-/// The newest snapshot of the source, if there is one and it can be read. kInvalidInput if it is of another replica set
-/// and `options` does not accept that (RULES 23). Loads the index, after the snapshots were listed.
+/// The newest backup of the source, if there is one and it can be read; imports are none, since they bind a source to
+/// no replica set. kInvalidInput if it is of another replica set and `options` does not accept that (RULES 23). Loads
+/// the index, after the snapshots were listed.
 Result<std::optional<Parent>> find_parent(repo::Repository& repository, const BackupOptions& options,
                                           const mongo::Source& source, const Cancel& cancel);
+
+/// The same for an import: the newest snapshot, of whatever set.
+Result<std::optional<Parent>> find_parent_of_import(repo::Repository& repository, const std::string& source,
+                                                    const Cancel& cancel);
 
 /// One collection to be backed up.
 struct PlannedCollection {

@@ -22,7 +22,10 @@ class DocumentFile {
 
   /// One framed document.
   Status add(ByteView document);
+  /// Hands over what is held; called before the end, it costs a cut that other backups don't have.
   Status finish() { return chunker_.finish(); }
+  /// Bytes that wait for their chunk to be complete.
+  size_t held() const { return chunker_.held(); }
 
   const bson::Digest& digest() const { return digest_; }
 

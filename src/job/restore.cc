@@ -100,6 +100,9 @@ class Restore {
     append(result_.moment->missing(), result_.shortfalls);
     if (m.consistency == "inconsistent") {
       result_.shortfalls.push_back("the backup is of a standalone server that was written to while it was read");
+    } else if (m.consistency == "imported") {
+      result_.remarks.push_back("it is " + m.imported_from +
+                                ", a dump without an oplog: nobody knows whether its collections are of one moment");
     }
     if (plan().users_left_out) {
       result_.remarks.push_back(

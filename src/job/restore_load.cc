@@ -146,13 +146,13 @@ class Loader {
     return {};
   }
 
-  /// A document that was deleted and inserted again while a standalone's collection was read may have been met in both
-  /// places. Where there is an oplog, it decides; anywhere else it would be damage.
+  /// A document that was deleted and inserted again while a standalone's collection was read, or dumped without an
+  /// oplog, may have been met in both places. Where there is an oplog, it decides; anywhere else it would be damage.
   /// In a merge, what the target has already stays.
   /// Where a restore goes on, what it has sent may be there; whether it is the same, the proof shows.
   void let_pass_duplicates(mongo::Inserter& inserter, const RestorePlan::Item& item, const Load& load, Loaded& mine) {
     if (item.begun || item.fill) return inserter.on_duplicate([](ByteView) {});
-    const bool met_twice = moment_.backup().manifest().consistency == "inconsistent" && !load.reading->in_order();
+    const bool met_twice = moment_.backup().manifest().may_repeat() && !load.reading->in_order();
     if (options_.existing == OnExisting::kOverwrite || (!met_twice && !item.merge)) return;
     inserter.on_duplicate([&mine](ByteView document) {
       bson::Digest refused;

@@ -141,7 +141,7 @@ Status plan_resume(mongo::Connection& connection, const BackupMoment& moment, co
   if (own == nullptr) TRY(refuse_others(plan));
   plan.resumed = own != nullptr;
   if (own != nullptr) plan.run.begun = own->run.begun;
-  const GoOn go_on(connection, options, present, moment.backup().manifest().consistency == "inconsistent");
+  const GoOn go_on(connection, options, present, moment.backup().manifest().may_repeat());
   for (auto& item : plan.items) TRY(go_on(own, item, cancel));
   plan.remarks.push_back(own == nullptr ? "nothing of this restore was begun on " + plan.target.host
                                         : "went on with what was begun at " + when(plan.run));
