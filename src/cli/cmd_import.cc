@@ -71,7 +71,8 @@ Result<Opened> open(const ImportWords& words, const Cancel& cancel) {
   if (words.archive.empty()) {
     TRY_ASSIGN(opened.reader, dump::open_folder(words.folders.front(), how, cancel));
     std::error_code error;
-    opened.from = "the folder " + fs::canonical(words.folders.front(), error).string();
+    const auto path = fs::canonical(words.folders.front(), error);
+    opened.from = (fs::is_directory(path, error) ? "the folder " : "the file ") + path.string();
     return opened;
   }
   const auto path = words.from_standard_input() ? "" : archive_file(words.archive);

@@ -90,7 +90,9 @@ class Lister {
   }
 
   Error nothing_here() const {
-    return Error(ErrorKind::kInvalidInput, root_.shown() + " holds nothing that mongodump writes")
+    const auto* what = catalog_.files.empty() ? " holds nothing that mongodump writes"
+                                              : " holds an oplog and no collections that it could belong to";
+    return Error(ErrorKind::kInvalidInput, root_.shown() + what)
         .hint("name the folder that mongodump wrote (dump, unless it was told otherwise), or one database's inside")
         .hint("an archive is given as --archive=FILE");
   }

@@ -59,8 +59,7 @@ class Import {
     m.server_version = contents.server_version;
     m.imported_from = options_.from;
     if (const auto& tool = contents.tool_version; !tool.empty()) {
-      const bool number = tool.front() >= '0' && tool.front() <= '9';
-      m.imported_from += " (" + (number ? "mongodump " + tool : tool) + ")";
+      m.imported_from += " (" + (tool.starts_with("varve") ? tool : "mongodump " + tool) + ")";
     }
     m.includes = options_.filter.includes();
     m.excludes = options_.filter.excludes();
