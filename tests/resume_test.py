@@ -267,7 +267,9 @@ def test_the_right_to_keep_notes_is_asked_for_first(saved, mongod):
     failing = {"failCommands": ["find"], "errorCode": 8000}
     every = {"db": "", "collection": ""}
     with target.client() as client:
-        client.admin.command("createRole", "all but notes", roles=[], privileges=[{"resource": every, "actions": ["find", "update", "renameCollectionSameDB"]}])
+        client.admin.command("createRole", "all but notes", roles=[], privileges=[
+            {"resource": {"cluster": True}, "actions": ["listDatabases"]},
+            {"resource": every, "actions": ["find", "listIndexes", "update", "renameCollectionSameDB"]}])
         client.admin.command("createUser", "bare", pwd=PASSWORD, roles=["restore", "all but notes"])
         client.admin.command("createUser", "noting", pwd=PASSWORD, roles=["restore", "all but notes", {"role": "readWrite", "db": STATE}])
     words = ["--ns-include", "shop.counted"]

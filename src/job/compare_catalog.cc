@@ -85,7 +85,19 @@ void compare_for_merge(const collection::CollectionEntry& backup, const mongo::C
                  remarks);
 }
 
-/// An index of the same name or of the same key must be the same index.
+/// Whether a server could not hold both under two names. Servers before 5.0 look at the key and the collation only, and
+/// say so themselves when the second one is built.
+bool is_one_index(const Fields& one, const Fields& other) {
+  const std::array<std::string, 6> kTellApart = {"key",    "collation", "partialFilterExpression",
+                                                 "unique", "sparse",    "wildcardProjection"};
+  return std::ranges::all_of(kTellApart, [&](const std::string& field) {
+    const auto in_one = one.find(field), in_other = other.find(field);
+    if (in_one == one.end() || in_other == other.end()) return in_one == one.end() && in_other == other.end();
+    return in_one->second == in_other->second;
+  });
+}
+
+/// An index of the same name must be the same index, and the same index must have the same name.
 void compare_indexes_for_merge(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
                                std::vector<std::string>& conflicts) {
   const auto theirs = by_name(server.indexes);
@@ -93,7 +105,7 @@ void compare_indexes_for_merge(const collection::CollectionEntry& backup, const 
     for (const auto& [other_name, other] : theirs) {
       if (name == other_name) {
         compare_fields("index " + name, spec, other, conflicts);
-      } else if (spec.contains("key") && other.contains("key") && spec.at("key") == other.at("key")) {
+      } else if (is_one_index(spec, other)) {
         conflicts.push_back(fmt::format("index {} is called {} on the server", name, other_name));
       }
     }
