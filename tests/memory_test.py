@@ -4,6 +4,7 @@ import random
 import pytest
 
 from harness.servers import Mongod
+from harness.tools import Varve
 from support.data import insert
 from support.hold import finish
 from support.memory import Watch, measured
@@ -47,3 +48,20 @@ def test_a_gigabyte_in_bounded_memory(varve, gigabyte, record_property):
     for name, peak in peaks.items():
         record_property(name, peak)
         assert 0 < peak < LIMIT_MB, peaks
+
+
+def test_half_a_gigabyte_of_files_in_bounded_memory(varve):
+    """The same for files: what a writer is given is let go, a second run, a copy and a restore included."""
+    new_repository(varve)
+    with open(varve.folder / "large", "wb") as file:
+        for _ in range(40):
+            file.write(random.randbytes(16 << 20))
+    (varve.folder / "copy").mkdir()
+    copy = Varve(varve.folder / "copy")
+    new_repository(copy)
+    saving = ("backup", "files", varve.folder / "large")
+    peaks = {"backup": measured(varve, *saving), "forced": measured(varve, *saving, "--force"),
+             "copy": measured(copy, "copy", "--from-repo", varve.path, "--from-password-file", varve.password_file),
+             "restore": measured(varve, "restore", "latest", "--target", varve.folder / "there")}
+    print(peaks)
+    assert 0 < max(peaks.values()) < LIMIT_MB, peaks

@@ -81,6 +81,7 @@ void keep_large_blocks() {
   table.calloc = std::calloc;
   table.realloc = resize;
   table.free = give;
+  table.aligned_alloc = std::aligned_alloc;  // without one, malloc would be asked for what must lie at 128 bytes
   bson_mem_set_vtable(&table);
 }
 

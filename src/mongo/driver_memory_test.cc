@@ -36,6 +36,16 @@ TEST(DriverMemory, WhatGrowsKeepsItsContent) {
   bson_free(bytes);
 }
 
+TEST(DriverMemory, WhatTheDriverAlignsIsAligned) {
+  start_driver();
+  std::vector<void*> documents;
+  for (int i = 0; i < 100; ++i) documents.push_back(bson_new());
+  for (void* document : documents) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(document) % alignof(bson_t), 0u);
+    bson_destroy(static_cast<bson_t*>(document));
+  }
+}
+
 TEST(DriverMemory, NoMoreThanAFewStayIdle) {
   start_driver();
   const auto held = [] {

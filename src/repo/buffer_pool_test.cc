@@ -27,8 +27,20 @@ TEST(BufferPool, GivesOutWhatCameBackEmptyAndWithItsRoom) {
 
 TEST(BufferPool, KeepsNoBufferOfAnotherSize) {
   BufferPool pool(1000, 10'000);
+  pool.take();
+  pool.take();
   pool.give(with_room(999));
   pool.give(with_room(10'001));
+  EXPECT_EQ(pool.take().capacity(), 0u);
+}
+
+TEST(BufferPool, KeepsNoMoreThanWereTaken) {
+  BufferPool pool(1000, 10'000);
+  pool.give(with_room(5000));
+  EXPECT_EQ(pool.take().capacity(), 0u);
+  pool.give(with_room(5000));
+  pool.give(with_room(5000));
+  EXPECT_GE(pool.take().capacity(), 5000u);
   EXPECT_EQ(pool.take().capacity(), 0u);
 }
 

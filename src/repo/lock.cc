@@ -100,9 +100,11 @@ class HeldLock final : public Lock {
   }
 
  private:
-  void work_until(const Cancel& stop) {
+  void work_until(const Cancel& stop) try {
     if (auto had = settle(stop); !had) return end_work(std::move(had).error());
     refresh_until(stop);
+  } catch (const std::exception& exception) {
+    end_work(exception_error(exception));
   }
 
   /// For two who looked at the same time to see each other.
@@ -196,10 +198,11 @@ class HeldLock final : public Lock {
 Result<std::unique_ptr<Lock>> Lock::begin(Repository& repository, LockMode mode, const Cancel& cancel,
                                           const Clock& clock) {
   const auto looked = clock.ticks();
+  const Time looked_at = clock.now();  // ticks stand still while a machine sleeps
   TRY(look_around(repository, mode, std::nullopt, cancel, clock));
   LockFile own = own_lock(mode, clock.now());
   TRY_ASSIGN(own.id, put_lock(repository, own, cancel));
-  const bool soon = clock.ticks() - looked < kSoon;
+  const bool soon = clock.ticks() - looked < kSoon && clock.now() - looked_at < kSoon;
   auto lock = std::make_unique<HeldLock>(repository, std::move(own), clock, cancel);
   if (!soon) TRY(lock->settled());
   return std::unique_ptr<Lock>(std::move(lock));

@@ -1,5 +1,7 @@
 #include "repo/lock_file.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "codec/sha256.h"
@@ -120,14 +122,19 @@ bool is_surely_left_behind(const LockFile& lock, Time now) {
 
 Result<std::vector<LockFile>> read_locks(Repository& repository, const std::optional<Id>& own, const Cancel& cancel,
                                          const Clock& clock) {
-  TRY_ASSIGN(const auto files, list_files(repository.storage(), FileType::kLock, cancel));
-  std::vector<LockFile> locks;
-  for (const auto& file : files) {
-    if (file.size == 0 || file.id == own) continue;
-    TRY_ASSIGN(auto lock, read_lock(repository, file, cancel, clock));
-    if (lock) locks.push_back(std::move(*lock));
+  TRY_ASSIGN(auto files, list_files(repository.storage(), FileType::kLock, cancel));
+  while (true) {
+    std::vector<LockFile> locks;
+    for (const auto& file : files) {
+      if (file.size == 0 || file.id == own) continue;
+      TRY_ASSIGN(auto lock, read_lock(repository, file, cancel, clock));
+      if (lock) locks.push_back(std::move(*lock));
+    }
+    // One that was renewed meanwhile may have been read under neither of its names.
+    TRY_ASSIGN(auto again, list_files(repository.storage(), FileType::kLock, cancel));
+    if (std::ranges::equal(files, again, {}, &storage::FileInfo::id, &storage::FileInfo::id)) return locks;
+    files = std::move(again);
   }
-  return locks;
 }
 
 Error locked_by(const LockFile& other, Time now) {

@@ -89,6 +89,8 @@ class SettlingClock final : public Clock {
   std::atomic<std::chrono::nanoseconds> ticks_{std::chrono::nanoseconds(1h)};
 };
 
+constexpr unsigned kListsOfALook = 2;
+
 class LockTest : public ::testing::Test {
  protected:
   std::vector<storage::FileInfo> files() { return *list_files(*memory_, FileType::kLock, Cancel()); }
@@ -192,7 +194,7 @@ TEST_F(LockTest, NothingIsChangedUnderALockThatIsNotHad) {
       SCOPED_TRACE(before_ours);
       Id other;
       const auto come = [&] { other = store(foreign(mode == LockMode::kShared)); };
-      if (before_ours) faulty_->meanwhile(storage::Operation::kList, FileType::kLock, come);
+      if (before_ours) faulty_->meanwhile(storage::Operation::kList, FileType::kLock, come, kListsOfALook);
       const SettlingClock clock([&] {
         if (!before_ours) come();
       });
@@ -224,8 +226,9 @@ TEST_F(LockTest, OfTwoThatBeginAtTheSameTimeNoneOrOneIsHad) {
     const auto there = both_there.get_future().share();
     const SettlingClock clock([&] { there.wait(); });
     Result<std::unique_ptr<Lock>> second = fail(ErrorKind::kInternal, "not begun");
-    faulty_->meanwhile(storage::Operation::kList, FileType::kLock,
-                       [&] { second = Lock::begin(**others, theirs, Cancel(), clock); });
+    faulty_->meanwhile(
+        storage::Operation::kList, FileType::kLock, [&] { second = Lock::begin(**others, theirs, Cancel(), clock); },
+        kListsOfALook);
     const auto first = Lock::begin(*repository_, LockMode::kExclusive, Cancel(), clock);
     ASSERT_TRUE(first);
     ASSERT_TRUE(second);
@@ -234,6 +237,17 @@ TEST_F(LockTest, OfTwoThatBeginAtTheSameTimeNoneOrOneIsHad) {
     EXPECT_EQ((*second)->settled().error().kind(), ErrorKind::kLocked);
   }
   EXPECT_TRUE(files().empty());
+}
+
+TEST_F(LockTest, ALockThatIsRenewedWhileWeLookIsSeen) {
+  LockFile other = foreign(true);
+  const Id old = store(other);
+  other.time += 5min;
+  faulty_->meanwhile(storage::Operation::kList, FileType::kLock, [&] {
+    store(other);
+    ASSERT_TRUE(memory_->remove({FileType::kLock, old}, Cancel()));
+  });
+  EXPECT_EQ(Lock::begin(*repository_, LockMode::kShared, Cancel(), clock_).error().kind(), ErrorKind::kLocked);
 }
 
 TEST_F(LockTest, ALockThatWasSlowToMakeIsNotReadUnder) {

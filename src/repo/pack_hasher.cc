@@ -13,7 +13,10 @@ void PackHasher::start(std::shared_ptr<storage::Storage> storage) {
       if (hash_pack(*storage, pack, cancel)) good_.emplace(pack.id, pack.size);
       return {};
     };
-    (void)storage->list(storage::FileType::kPack, visit, cancel);  // the check itself hears of what cannot be listed
+    try {
+      (void)storage->list(storage::FileType::kPack, visit, cancel);  // the check itself hears of what cannot be listed
+    } catch (const std::exception&) {                                // too little memory: the check hashes what is left
+    }
   });
 }
 

@@ -24,9 +24,9 @@ void FaultStorage::fail_call(Operation operation, unsigned nth, Error error) {
   planned_.push_back({operation, nth, std::move(error)});
 }
 
-void FaultStorage::meanwhile(Operation operation, FileType type, std::function<void()> act) {
+void FaultStorage::meanwhile(Operation operation, FileType type, std::function<void()> act, unsigned nth) {
   const std::lock_guard lock(mutex_);
-  act_ = Act{operation, type, std::move(act)};
+  act_ = Act{operation, type, std::move(act), nth};
 }
 
 void FaultStorage::cut_power(unsigned nth_write, Side side) {
@@ -105,7 +105,7 @@ FaultStorage::Verdict FaultStorage::judge(Operation operation) {
 
 void FaultStorage::act(Operation operation, FileType type) {
   std::unique_lock lock(mutex_);
-  if (!act_ || act_->operation != operation || act_->type != type) return;
+  if (!act_ || act_->operation != operation || act_->type != type || --act_->calls_left > 0) return;
   const auto act = std::move(act_->act);
   act_.reset();
   lock.unlock();

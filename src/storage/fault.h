@@ -31,8 +31,8 @@ class FaultStorage final : public Storage {
   /// The n-th call, or the n-th of one operation, gives this error and does nothing.
   void fail_call(unsigned nth, Error error);
   void fail_call(Operation operation, unsigned nth, Error error);
-  /// What somebody else does meanwhile: called once, right after the next such call.
-  void meanwhile(Operation operation, FileType type, std::function<void()> act);
+  /// What somebody else does meanwhile: called once, right after the n-th such call from now.
+  void meanwhile(Operation operation, FileType type, std::function<void()> act, unsigned nth = 1);
   /// At the n-th write the power fails: that call and all that follow give kUnavailable, until restore_power.
   void cut_power(unsigned nth_write, Side side);
   void restore_power();
@@ -95,6 +95,7 @@ class FaultStorage final : public Storage {
     Operation operation;
     FileType type;
     std::function<void()> act;
+    unsigned calls_left;
   };
   std::optional<Act> act_;
   std::optional<Outage> outage_;
