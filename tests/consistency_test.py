@@ -335,6 +335,37 @@ def test_a_large_transaction_in_the_window(varve, server, client, target, readin
         assert not differences(expected, state_of(target, "shop")), way
 
 
+@pytest.mark.all
+def test_large_transactions_that_end_while_the_oplog_is_opened(varve, replica_set):
+    """RULES 9: on a member of several, the majority point may rest inside a chain that has ended there; its parts are at hand all the same."""
+    rs, ended = replica_set(members=3, hidden=1), threading.Event()
+
+    def write():
+        with rs.primary.client() as client:
+            while not ended.is_set():
+                with client.start_session() as session:
+                    with session.start_transaction():
+                        for i in range(20):
+                            client.shop.orders.insert_one({"_id": i, "x": "x" * 1_000_000}, session=session)
+                    with session.start_transaction():
+                        client.shop.orders.delete_many({"_id": {"$ne": "first"}}, session=session)
+
+    new_repository(varve)
+    with rs.primary.client() as client:
+        client.shop.orders.insert_one({"_id": "first"})
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for n in range(10):
+            varve("backup", at(varve, rs.uri), "--source", "shop", "--member", "primary", "--read-at", ("window", "one-time")[n % 2])
+            varve("export", "latest", "--merged", "--out", varve.folder / f"merged {n}")
+            size = (varve.folder / f"merged {n}" / "shop" / "orders.bson").stat().st_size
+            assert size < 1000 or size > 20_000_000, "all of a transaction or nothing of it"
+    finally:
+        ended.set()
+        writer.join()
+
+
 @pytest.mark.parametrize("read_at", ["window", "one-time"])
 @pytest.mark.parametrize("round", [pytest.param(n, marks=pytest.mark.all if n < 4 else pytest.mark.soak) for n in range(100)])
 def test_a_free_running_storm_ends_at_one_moment(varve, replica_set, target, round, read_at):

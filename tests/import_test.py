@@ -242,6 +242,38 @@ def test_old_dumps(importer, target, tmp_path):
         assert client.old["with space"].find_one() == client.old["first"].find_one() == {"_id": 1, "a": 2}
 
 
+def test_a_copied_folder_is_a_database_of_its_own(importer, source, dumps, target, tmp_path):
+    """Metadata of both tell one UUID; neither may take the other's place."""
+    shutil.copytree(dumps / "plain" / "shop", tmp_path / "dump" / "shop")
+    shutil.copytree(dumps / "plain" / "shop", tmp_path / "dump" / "shop_old")
+    run_import(importer, tmp_path / "dump", "--ns-include", "shop*.counted", "--ns-include", "shop*.indexed")
+    entries = importer.json("show", "latest")[-1]["manifest"]["collections"]
+    assert len({e["uuid"] for e in entries}) == len(entries) == 4
+    assert restore(importer, target)["verified"]
+    with source.client() as a, target.client() as b:
+        for name in ("counted", "indexed"):
+            wanted = list(a.shop[name].find().sort("_id"))
+            for database in ("shop", "shop_old"):
+                assert list(b[database][name].find().sort("_id")) == wanted
+
+
+def test_a_view_made_during_the_dump(importer, target, tmp_path):
+    """Its row is in the oplog and its collection is in no dump: nothing is missing for that."""
+    import bson
+    from bson import Timestamp
+    folder = tmp_path / "dump" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "orders.bson").write_bytes(bson.encode({"_id": 1}))
+    row = {"_id": "shop.seen", "viewOn": "orders", "pipeline": []}
+    (tmp_path / "dump" / "oplog.bson").write_bytes(bson.encode(
+        {"ts": Timestamp(100, 1), "t": 1, "v": 2, "op": "i", "ns": "shop.system.views", "ui": bson.Binary(b"\x07" * 16, 4), "o": row}))
+    summary = run_import(importer, tmp_path / "dump")
+    assert summary["consistency"] == "window" and summary["shortfalls"] == []
+    assert restore(importer, target)["verified"]
+    with target.client() as client:
+        assert sorted(client.shop.list_collection_names(filter={"name": {"$ne": "system.views"}})) == ["orders", "seen"]
+
+
 def refused(varve, *words, **options):
     """It names what is wrong, and no snapshot is made."""
     done = varve("import", "--source", "shop", *words, code=1, **options)
@@ -290,6 +322,9 @@ def test_what_is_no_dump_is_said(importer, dumps, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("hello, this is no archive")
     assert "No such file" in refused(importer, tmp_path / "nowhere")
+    shutil.copytree(dumps / "plain" / "shop", tmp_path / "shop-2026.11.21")
+    said = refused(importer, tmp_path / "shop-2026.11.21")
+    assert "no server has a database called" in said and "rename the folder" in said
     assert "holds nothing that mongodump writes" in refused(importer, tmp_path / "empty")
     assert "no archive" in refused(importer, f"--archive={tmp_path / 'text'}")
     assert "--archive=" in refused(importer, tmp_path / "text")

@@ -5,10 +5,10 @@ import signal
 import pytest
 
 from harness.servers import PASSWORD, Mongod
-from harness.tools import Varve
+from harness.tools import Varve, mongodump
 from support.data import fill
 from support.hold import HOLDABLE, commands_held, fail_point, finish
-from support.runs import at, back_up, restore, state_of, verify
+from support.runs import at, back_up, new_repository, restore, state_of, verify
 from support.state import differences, empty
 
 STATE = "varve_restore"
@@ -228,6 +228,24 @@ def test_where_nothing_was_begun_it_compares(saved, target):
         client.shop.german.insert_one({"_id": 1})
     refused = varve("restore", "latest", "--to", at(varve, target.uri, "target"), "--resume", "--ns-include", "shop.german", code=1).stderr
     assert "collation" in refused and "nothing was written" in refused
+
+
+def test_what_was_filled_is_never_taken_for_ours(target, tmp_path_factory):
+    """A collection that was there before, filled by a resumed restore that was killed too: the next one does not drop it. Of a dump
+    without an oplog, whose half-loaded collections begin anew."""
+    varve = Varve(tmp_path_factory.mktemp("filled"))
+    new_repository(varve)
+    with Mongod(replica_set="rs0") as server:
+        with server.client() as client:
+            client.shop.counted.insert_many([{"_id": i} for i in range(1000)])
+        mongodump("--uri", server.uri, "--db", "shop", "--out", varve.folder / "dump")
+    varve("import", "--source", "shop", varve.folder / "dump")
+    with target.client() as client:
+        client.shop.counted.insert_one({"_id": "mine"})
+        interrupt(varve, target, "insert", 0, resume=["--resume"])
+        done = restore(varve, target, "--resume", code=3)
+        assert done["resumed"] and "shop.counted" in str(done["skipped"]), done
+        assert client.shop.counted.find_one({"_id": "mine"}) and client.shop.counted.count_documents({}) == 1001
 
 
 def test_a_lost_state_costs_only_time(saved, target):

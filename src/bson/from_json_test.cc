@@ -76,6 +76,9 @@ TEST(FromJson, NamesWhatItCannotTake) {
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
   EXPECT_EQ(canonical(deep), "it is nested deeper than a document can be");
+  std::string many = "{\"a\":[0";
+  for (int i = 0; i < 1'000'000; ++i) many += ",0";
+  EXPECT_EQ(canonical(many + "]}"), "it holds too many values");
 }
 
 }  // namespace

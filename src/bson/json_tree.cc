@@ -10,6 +10,8 @@ namespace {
 
 /// As deep as validate() allows a document; deeper, hostile text could use up the stack.
 constexpr size_t kMaxDepth = 200;
+/// Each takes a hundred bytes and more, however few characters it has.
+constexpr size_t kMostValues = 1'000'000;
 
 /// Takes the parser's events and grows the tree, the innermost value that is still open on top.
 class TreeMaker final : public nlohmann::json_sax<nlohmann::json> {
@@ -54,12 +56,15 @@ class TreeMaker final : public nlohmann::json_sax<nlohmann::json> {
     if (open_.empty()) return root_ = std::move(value);
     return open_.back()->fields.emplace_back(std::exchange(name_, {}), std::move(value)).second;
   }
+  bool is_too_many() { return ++values_ > kMostValues; }
   bool put(JsonValue value) {
+    if (is_too_many()) return refuse("it holds too many values");
     place(std::move(value));
     return true;
   }
   bool open(Kind kind) {
     if (open_.size() == kMaxDepth) return refuse("it is nested deeper than a document can be");
+    if (is_too_many()) return refuse("it holds too many values");
     open_.push_back(&place({.kind = kind}));  // a parent does not grow while a child is open
     return true;
   }
@@ -71,6 +76,7 @@ class TreeMaker final : public nlohmann::json_sax<nlohmann::json> {
   JsonValue root_;
   std::vector<JsonValue*> open_;
   std::string name_, why_;
+  size_t values_ = 0;
 };
 
 }  // namespace

@@ -27,7 +27,8 @@ struct JsonValue {
   const JsonValue* field(std::string_view name) const;
 };
 
-/// kCorrupt for what is not JSON, is nested deeper than 200, or has a zero byte in a key.
+/// kCorrupt for what is not JSON, is nested deeper than 200, holds more than a million values, or has a zero byte in a
+/// key.
 Result<JsonValue> parse_json(std::string_view text);
 
 }  // namespace varve::bson

@@ -62,8 +62,7 @@ void print_restored(Output& output, const job::RestoreResult& result, bool verif
       verified && result.shortfalls.empty() ? "verified against the backup's digests" : format_size(result.bytes),
       format_duration(took)));
   if (result.kept > 0) {
-    output.line(
-        fmt::format("  {} of the target have an _id of the backup's and stayed", plural(result.kept, "document")));
+    output.line(fmt::format("  {} with an _id of the backup's were there", plural(result.kept, "document")));
   }
   print_list(output, "users added", result.auth.users_added);
   print_list(output, "users replaced", result.auth.users_replaced);

@@ -42,8 +42,8 @@ class DocumentChunker {
   Status add_document(ByteView document);
   /// Hands over what is left, if anything.
   Status finish();
-  /// Bytes of the chunk that is not complete yet.
-  size_t held() const { return current_.bytes.size(); }
+  /// What the chunk that is not complete yet takes: the room that its buffer has, however little is in it.
+  size_t held() const { return current_.bytes.capacity(); }
 
  private:
   /// Whether a document with that key and size ends a chunk of `length` bytes, itself included.

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -13,8 +15,10 @@ namespace varve::dump {
 
 namespace {
 
-/// What all descriptions together may take: a hundred thousand collections need a tenth of it.
+/// What all descriptions together may take: a hundred thousand collections need less than half of it.
 constexpr uint64_t kMostDescribed = 256u << 20;
+/// What is made of a description takes so much, however short it is.
+constexpr uint64_t kLeastDescribed = 1u << 10;
 /// Namespaces that need no description: the oplog, users and roles.
 constexpr size_t kMostUndescribed = 16;
 
@@ -35,8 +39,8 @@ class ArchiveReader final : public DumpReader {
   Status read(const std::function<bool(const bson::Namespace&)>& wanted, const Visitor& visitor) override {
     while (true) {
       TRY_ASSIGN(const auto header, in_archive(next_header()));
-      if (header.view().empty()) break;
-      TRY_ASSIGN(const auto ns, in_archive(begin_block(header)));
+      if (!header) break;
+      TRY_ASSIGN(const auto ns, in_archive(begin_block(*header)));
       const bool pass = !wanted(ns);
       while (true) {
         TRY_ASSIGN(const auto documents, in_archive(next_documents(input_, kArchiveTerminator)));
@@ -98,13 +102,14 @@ class ArchiveReader final : public DumpReader {
     }
     contents_.server_version = text("server_version");
     contents_.tool_version = text("tool_version");
-    const uint64_t begin = input_.offset();
+    uint64_t described = 0;
     for (;;) {
       TRY_ASSIGN(const bool last, take_terminator());
       if (last) return {};
       TRY_ASSIGN(const auto description, take_document());
       TRY(describe(description));
-      if (input_.offset() - begin > kMostDescribed) {
+      described += std::max<uint64_t>(description.bytes().size(), kLeastDescribed);
+      if (described > kMostDescribed) {
         return fail(ErrorKind::kUnsupported, "it describes more than 256 MiB of collections");
       }
     }
@@ -121,11 +126,12 @@ class ArchiveReader final : public DumpReader {
     return {};
   }
 
-  /// Empty at the end of the archive.
-  Result<bson::Document> next_header() {
+  /// None at the end of the archive.
+  Result<std::optional<bson::Document>> next_header() {
     TRY_ASSIGN(const auto bytes, input_.peek(1));
-    if (bytes.empty()) return bson::Document();
-    return take_document();
+    if (bytes.empty()) return std::nullopt;
+    TRY_ASSIGN(auto header, take_document());
+    return std::optional(std::move(header));
   }
 
   Result<bson::Namespace> begin_block(const bson::Document& header) {

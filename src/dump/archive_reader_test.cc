@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "bson/document.h"
+#include "dump/archive_format.h"
 #include "dump/reader.h"
 
 namespace varve::dump {
@@ -96,6 +97,22 @@ TEST(Archive, IsNeverTakenForWholeWhereADocumentChanged) {
   ASSERT_NE(at, std::string::npos);
   bytes[at] = 'A';
   EXPECT_NE(read(bytes).error.find("checksum"), std::string::npos);
+}
+
+TEST(Archive, IsNotAtItsEndWhereAHeaderIsEmpty) {
+  const std::string empty("\x05\0\0\0\0", 5);
+  EXPECT_NE(read(sample("interleaved") + empty).error.find("a block has no header before it"), std::string::npos);
+}
+
+TEST(Archive, DescribesNoMoreThanMemoryHolds) {
+  Bytes head;
+  append_le(head, kArchiveMagic);
+  append(head, bson::Builder().add("version", "0.1").finish().bytes());
+  for (int i = 0; i < 300'000; ++i) {
+    append(head, bson::Builder().add("db", "d").add("collection", std::to_string(i)).finish().bytes());
+  }
+  EXPECT_NE(read(std::string(as_text(head)), 1u << 20).error.find("more than 256 MiB of collections"),
+            std::string::npos);
 }
 
 TEST(Archive, ComesBackFromTheWriter) {

@@ -28,13 +28,20 @@ Error mismatch_error(const RestorePlan& plan, const collection::Manifest& manife
       "collections out");
 }
 
-/// What a server of an older feature compatibility version wrote is known to newer ones; not the other way.
+/// What a server of an older feature compatibility version wrote is known to newer ones; not the other way. A dump
+/// tells its server's version only, which may have been set to an older one.
 std::vector<std::string> newer_features(const RestorePlan& plan, const collection::Manifest& manifest) {
-  const auto backup = version_numbers(manifest.fcv);
+  const bool told = !manifest.fcv.empty();
+  const auto& text = told ? manifest.fcv : manifest.server_version;
+  auto backup = version_numbers(text);
+  if (backup.size() > 2) backup.resize(2);
   const auto target = version_numbers(plan.target.fcv);
   if (backup.empty() || target.empty() || backup <= target) return {};
-  return {fmt::format("the backup's feature compatibility version is {}, and the target's {}", manifest.fcv,
-                      plan.target.fcv)};
+  if (!told) {
+    return {fmt::format("the dump is of MongoDB {}, and the target's feature compatibility version is {}", text,
+                        plan.target.fcv)};
+  }
+  return {fmt::format("the backup's feature compatibility version is {}, and the target's {}", text, plan.target.fcv)};
 }
 
 }  // namespace

@@ -14,6 +14,11 @@ constexpr size_t kMostOldIndexes = 64u << 20;
 
 Status check_name(const bson::Namespace& ns) {
   TRY(dump::check_database(ns.db));
+  if (ns.db.find_first_of(". \"") != std::string::npos) {
+    return fail(Error(ErrorKind::kInvalidInput, "no server has a database called \"" + ns.db +
+                                                    "\": a dot, a space or a quote cannot be in its name")
+                    .hint("rename the folder to the database's name"));
+  }
   const auto& name = ns.collection;
   if (!name.empty() && name.size() <= kLongestName && name.find('\0') == std::string::npos) return {};
   return fail(ErrorKind::kInvalidInput, "the dump holds a collection in " + ns.db +
@@ -76,11 +81,24 @@ Status ImportCatalog::describe(const bson::Namespace& place, const dump::Descrip
     incoming.metadata.uuid_hex.clear();
   } else if (!incoming.named_uuid) {
     incoming.metadata.uuid_hex = uuid_from(place);
+  } else {
+    tell_apart(place, to_hex(*from_hex(incoming.metadata.uuid_hex)));
   }
   if (incoming.type != "timeseries") return {};
   auto options = options_of_buckets(incoming.metadata.options);
   at(bson::buckets_of(place)).metadata.options = std::move(options);
   return {};
+}
+
+/// Of copied files with one UUID it is neither's; an oplog tells whose.
+void ImportCatalog::tell_apart(const bson::Namespace& place, const std::string& uuid_hex) {
+  const auto [first, is_new] = named_.emplace(uuid_hex, place);
+  if (is_new) return;
+  for (const auto& ns : {first->second, place}) {
+    auto& incoming = at(ns);
+    incoming.named_uuid = false;
+    incoming.metadata.uuid_hex = uuid_from(ns);
+  }
 }
 
 Result<std::optional<bson::Namespace>> ImportCatalog::place_of(const bson::Namespace& ns) {

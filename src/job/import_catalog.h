@@ -49,11 +49,13 @@ class ImportCatalog {
 
  private:
   Status describe(const bson::Namespace& place, const dump::Description& description);
+  void tell_apart(const bson::Namespace& place, const std::string& uuid_hex);
   Status complete(const bson::Namespace& place, Incoming& incoming);
 
   const bson::NamespaceFilter& filter_;
   std::map<bson::Namespace, Incoming> incoming_;
-  std::map<std::string, std::string> left_out_;  // namespace -> reason
+  std::map<std::string, bson::Namespace> named_;  // UUID in the dump's metadata -> the first of it
+  std::map<std::string, std::string> left_out_;   // namespace -> reason
   std::map<bson::Namespace, std::vector<bson::Document>> old_indexes_;
   size_t old_index_bytes_ = 0;
 };

@@ -25,6 +25,14 @@ Result<std::string> undo(const LockRecord& record, mongo::Connection& connection
                                                   ", perhaps by somebody else; the lock was left alone"));
 }
 
+/// By its name, or because it ran already when the lock was taken: the same name may lead to another server (a tunnel).
+bool is_another_server(const LockRecord& record, const mongo::ServerRun& server) {
+  constexpr int64_t kClockTolerance = 60;
+  const auto locked = std::chrono::duration_cast<std::chrono::seconds>(record.time.time_since_epoch()).count();
+  if (record.server.same_as(server)) return false;
+  return record.server.host != server.host || server.started + kClockTolerance < locked;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> undo_left_locks(const std::string& journals, mongo::Connection& connection,
@@ -36,7 +44,7 @@ Result<std::vector<std::string>> undo_left_locks(const std::string& journals, mo
   TRY_ASSIGN(const auto server, mongo::server_run(connection, cancel));
   for (const auto& lock : left) {
     const auto& record = lock.record;
-    if (!record.server.same_as(server) && record.server.host != server.host) {
+    if (is_another_server(record, server)) {
       reporter.warning(record.server.host + " may be locked by " + whose(record) + "; " +
                        unlock_by_hand(record.server.host));
       continue;

@@ -23,11 +23,12 @@ Result<Released> LockRelease::attempt(const Cancel& cancel) {
 /// somebody else has put on top of ours meanwhile.
 Result<Released> LockRelease::run(std::chrono::seconds patience, const Cancel& cancel) {
   const auto end = std::chrono::steady_clock::now() + patience;
-  for (;;) {
+  // A connection from before may be dead and take its time to say so: a fresh one is tried in any case.
+  for (bool fresh = !connection_;; fresh = true) {
     auto released = attempt(cancel);
     if (released || released.error().kind() != ErrorKind::kUnavailable) return released;
     connection_.reset();
-    if (std::chrono::steady_clock::now() >= end || !cancel.sleep(kPause)) return released;
+    if ((fresh && std::chrono::steady_clock::now() >= end) || !cancel.sleep(kPause)) return released;
   }
 }
 

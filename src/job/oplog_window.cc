@@ -6,6 +6,7 @@ namespace {
 
 // What may be held while the catalog is listed; more means that listing cannot keep up with the writes.
 constexpr size_t kMaxHeldBytes = 256u << 20;
+constexpr auto kMajorityPatience = std::chrono::seconds(60);
 
 bool changes_catalog(bson::OplogKind kind) {
   using bson::OplogKind;
@@ -49,11 +50,14 @@ OplogWindow::OplogWindow(mongo::Connection connection, mongo::OplogTail tail, bs
 
 Result<std::unique_ptr<OplogWindow>> OplogWindow::open(const mongo::Source& source, const Cancel& cancel) {
   TRY_ASSIGN(auto connection, mongo::Connection::open(source.uri, cancel));
-  TRY_ASSIGN(const auto position, mongo::position(connection, cancel));
-  TRY_ASSIGN(const auto start, mongo::oplog_start(connection, position.majority, cancel));
+  // What is open is known as of a moment between the two positions. A transaction that is not open then has ended
+  // before the second one, so once that is majority-committed its operations are in whatever is read.
+  TRY_ASSIGN(const auto before, mongo::position(connection, cancel));
+  TRY_ASSIGN(const auto start, mongo::oplog_start(connection, before.applied, cancel));
+  TRY_ASSIGN(const auto after, mongo::position(connection, cancel));
+  TRY(mongo::wait_for_majority(connection, after.applied, kMajorityPatience, cancel));
   TRY_ASSIGN(auto tail, mongo::OplogTail::open(connection, start, cancel));
-  return std::unique_ptr<OplogWindow>(
-      new OplogWindow(std::move(connection), std::move(tail), start, position.majority));
+  return std::unique_ptr<OplogWindow>(new OplogWindow(std::move(connection), std::move(tail), start, after.applied));
 }
 
 Result<bool> OplogWindow::catalog_was_quiet(bson::Timestamp listed, const Cancel& cancel) {

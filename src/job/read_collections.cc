@@ -41,6 +41,7 @@ mongo::ReadSpec spec_for(const PlannedCollection& plan, bool majority) {
   return spec;
 }
 
+constexpr int kBegunAgain = 5;  ///< times, where a capped collection is written to faster than it is read
 constexpr const char* kTooOld = "the server no longer had its state of that time";
 
 std::string reason_of(const Error& refusal) {
@@ -87,6 +88,9 @@ class CollectionReaders::Reader {
 
   Status read_as_it_comes(ReadCollection& collection) {
     auto status = read_documents(collection, spec_for(collection.plan, work_.options.majority));
+    for (int again = 0; !status && mongo::Cursor::overtaken(status.error()) && again < kBegunAgain; ++again) {
+      status = read_documents(collection, spec_for(collection.plan, work_.options.majority));
+    }
     if (status || !mongo::Cursor::vanished(status.error())) return status;
     collection.gone = true;
     const std::string note = "dropped or renamed while it was read (" + status.error().message() + ")";
@@ -111,7 +115,7 @@ class CollectionReaders::Reader {
     collection.file.reset();
     TRY(decide_order(spec, collection.plan));
     auto& file = begin_file(collection);
-    const auto status = read_cursor(spec, file, collection.plan.info.ns.text());
+    const auto status = read_cursor(spec, file, collection.plan.info);
     if (status) return {};
     work_.documents -= file.digest().documents;
     work_.bytes -= file.digest().bytes;
@@ -127,7 +131,9 @@ class CollectionReaders::Reader {
     return {};
   }
 
-  Status read_cursor(const mongo::ReadSpec& spec, DocumentFile& file, const std::string& name) {
+  /// A capped collection is paid for in the end: while its cursor waits, its documents are pushed out.
+  Status read_cursor(const mongo::ReadSpec& spec, DocumentFile& file, const mongo::CollectionInfo& info) {
+    const bool capped = info.options.view().truthy("capped");
     TRY_ASSIGN(auto cursor, mongo::Cursor::open(connection_, spec, cancel_));
     bson::Digest counted;
     Status status;
@@ -139,8 +145,9 @@ class CollectionReaders::Reader {
       const uint64_t came = file.digest().bytes - counted.bytes;
       work_.bytes += came;
       counted = file.digest();
-      report(name);
-      if (status && work_.options.limit) status = work_.options.limit->pay(came, cancel_);
+      report(info.ns.text());
+      const uint64_t due = capped ? (more ? 0 : counted.bytes) : came;
+      if (status && work_.options.limit && due > 0) status = work_.options.limit->pay(due, cancel_);
     }
     return status ? file.finish() : status;
   }

@@ -54,10 +54,11 @@ class SetReader {
            (collection.plan.selected || window_.was_renamed(collection.plan.info.uuid));
   }
 
-  /// At or after everything that was listed or read until now.
+  /// At or after everything that was listed or read until now, and after the drop of what was found dropped.
   Status choose_time(const Cancel& cancel) {
     TRY_ASSIGN(const auto position, mongo::position(set_.connection, cancel));
-    TRY_ASSIGN(reading_.read_at, window_.choose_time(std::max(position.majority, set_.listed), cancel));
+    TRY_ASSIGN(reading_.read_at,
+               window_.choose_time(std::max({position.majority, position.applied, set_.listed}), cancel));
     return mongo::wait_for_majority(set_.connection, reading_.read_at, kMajorityPatience, cancel);
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -23,6 +25,7 @@ namespace varve::job {
 namespace {
 
 constexpr unsigned kDefaultWriters = 2;
+constexpr auto kLastNotes = std::chrono::seconds(5);
 
 void append(const std::vector<std::string>& sentences, std::vector<std::string>& to) {
   to.insert(to.end(), sentences.begin(), sentences.end());
@@ -51,13 +54,22 @@ class Restore {
     progress_.emplace(plan(), options_.write_concern);
     auto status = write(cancel);
     if (status) return std::move(result_);
-    // Who stops it is to lose as little as may be; a server that is gone must not be waited for.
-    if (status.error().kind() == ErrorKind::kCancelled) (void)progress_->flush(*connection_, Cancel());
+    if (status.error().kind() == ErrorKind::kCancelled) note_the_last();
     return fail(std::move(status).error().hint(what_is_left()));
   }
 
  private:
   RestorePlan& plan() { return result_.plan; }
+
+  /// Who stops it is to lose as little as may be; a server that is gone, or a write concern that it cannot fulfil, must
+  /// not be waited for.
+  void note_the_last() {
+    std::stop_source late;
+    const std::jthread limit([&late](const std::stop_token& done) {
+      if (Cancel(done).sleep(kLastNotes)) late.request_stop();
+    });
+    (void)progress_->flush(*connection_, Cancel(late.get_token()));
+  }
 
   std::string what_is_left() const {
     constexpr std::string_view kNext = "the same command with --resume goes on from there";

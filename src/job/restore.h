@@ -100,7 +100,7 @@ struct RestoreResult {
   RestorePlan plan;
   bool written = false;                                             ///< false for a dry run
   uint64_t collections = 0, documents = 0, bytes = 0, indexes = 0;  ///< restored
-  uint64_t kept = 0;  ///< documents of the target that stayed, since `existing` is kAddMissing
+  uint64_t kept = 0;  ///< documents that were there, the target's or by a run before, and stayed in a merge
   mongo::AuthResult auth;
   std::vector<std::string> shortfalls;  ///< what is missing, differs, or was not verified; empty for exit 0
   std::vector<std::string> remarks;

@@ -17,7 +17,6 @@ namespace varve::job {
 
 namespace {
 
-constexpr std::string_view kTemporaryPrefix = "varve.restoring.";
 constexpr size_t kNamesInAMessage = 5;
 constexpr uint64_t kSmall = 256u << 20;
 const bson::Namespace kUsers{"admin", "system.users"};

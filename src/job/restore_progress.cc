@@ -50,7 +50,9 @@ Status RestoreProgress::begin(mongo::Connection& connection, const Cancel& cance
   TRY(remove_left_over(connection, cancel));
   const std::vector<bson::Document> run{encode_run(plan_.run)};
   TRY(mongo::put_documents(connection, kRuns, run, write_concern_, cancel));
-  return flush(connection, cancel);
+  std::lock_guard lock(mutex_);
+  begun_ = true;
+  return write_dirty(connection, cancel);
 }
 
 Status RestoreProgress::remove_left_over(mongo::Connection& connection, const Cancel& cancel) {
@@ -89,7 +91,8 @@ Status RestoreProgress::created(mongo::Connection& connection, const Cancel& can
   {
     std::lock_guard lock(mutex_);
     for (size_t i = 0; i < states_.size(); ++i) {
-      if (plan_.items[i].entry->type == "view") continue;
+      // What is filled was there: taken for ours, a next run might drop it.
+      if (plan_.items[i].entry->type == "view" || plan_.items[i].fill) continue;
       states_[i].uuid = uuid_of(plan_.items[i], names);
       dirty_[i] = true;
     }
@@ -131,6 +134,7 @@ Status RestoreProgress::flush(mongo::Connection& connection, const Cancel& cance
 }
 
 Status RestoreProgress::write_dirty(mongo::Connection& connection, const Cancel& cancel) {
+  if (!begun_) return {};  // nobody would find, or remove, what belongs to no run
   std::vector<bson::Document> documents;
   for (size_t i = 0; i < states_.size(); ++i) {
     if (dirty_[i]) documents.push_back(encode_collection(plan_.run.id, states_[i]));

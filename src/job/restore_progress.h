@@ -44,6 +44,7 @@ class RestoreProgress {
   std::mutex mutex_;                     // guards what follows
   std::vector<CollectionState> states_;  // of the plan's items
   std::vector<char> dirty_;
+  bool begun_ = false;  // the run's own document is there
   uint64_t bytes_ = 0;  // loaded and not written down
 };
 

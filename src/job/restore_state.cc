@@ -52,6 +52,8 @@ std::optional<CollectionState> decode_collection(bson::View document) {
   const auto into = namespace_of(document, "into");
   auto spans = decode_spans(document);
   if (!name || !into || into->db != name->db || !spans) return std::nullopt;
+  // It may be dropped: never what could be a user's.
+  if (*into != *name && !into->collection.starts_with(kTemporaryPrefix)) return std::nullopt;
   CollectionState state;
   state.name = *name;
   state.into = *into;

@@ -14,6 +14,8 @@
 namespace varve::job {
 
 inline constexpr std::string_view kStateDatabase = "varve_restore";
+/// Of the name under which a collection is loaded beside the one that it replaces.
+inline constexpr std::string_view kTemporaryPrefix = "varve.restoring.";
 
 /// Numbers from 0 on that are done, as few spans [first, last) as they need.
 class Spans {

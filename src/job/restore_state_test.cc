@@ -72,8 +72,11 @@ TEST(RestoreState, WhatIsNotOursCountsAsNone) {
 
   auto elsewhere = half_loaded();
   elsewhere.into.db = "other";
-  const auto found = decode_state(
-      {encode_run(run)}, {encode_collection(run.id, elsewhere), encode_collection("another run", half_loaded())});
+  auto a_users = half_loaded();  // what it is loaded into may be dropped
+  a_users.into.collection = "customers";
+  const auto found =
+      decode_state({encode_run(run)}, {encode_collection(run.id, elsewhere), encode_collection(run.id, a_users),
+                                       encode_collection("another run", half_loaded())});
   ASSERT_EQ(found.size(), 1u);
   EXPECT_TRUE(found[0].collections.empty());
 }

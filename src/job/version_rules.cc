@@ -91,7 +91,8 @@ class Translator {
 
   void translate_options(bson::View options) {
     if (entry_.type == "timeseries" && older_than(5, 0)) return refuse_whole("it is a time-series");
-    const bool compressed = versions_.from >= std::vector{5, 2} && older_than(5, 2);
+    // A dump may not tell its version.
+    const bool compressed = (versions_.from.empty() || versions_.from >= std::vector{5, 2}) && older_than(5, 2);
     if (entry_.type == "timeseries" && compressed) return refuse_whole("it is a time-series with compressed buckets");
     const bool clustered = options.document("clusteredIndex").has_value();
     bson::Builder out;

@@ -11,7 +11,7 @@ namespace varve::job {
 
 /// Where something comes from and where it is to go.
 struct Versions {
-  std::vector<int> from, to;  ///< {6, 0, 5}; an empty one is unknown, and taken for the oldest
+  std::vector<int> from, to;  ///< {6, 0, 5}; an empty one is unknown, and taken for the oldest (buckets: the newest)
   std::string to_text;        ///< "6.0.5"
 };
 

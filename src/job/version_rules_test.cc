@@ -115,6 +115,8 @@ TEST(VersionRules, KindsOfCollections) {
   const auto series = build.finish();
   EXPECT_FALSE(of_options(series, kTo42, "timeseries").taken);
   EXPECT_FALSE(of_options(series, kTo50, "timeseries").taken);  // its buckets may be compressed
+  EXPECT_FALSE(of_options(series, Versions{{}, {5, 0, 4}, "5.0.4"}, "timeseries").taken);
+  EXPECT_TRUE(of_options(series, Versions{{}, {6, 0, 5}, "6.0.5"}, "timeseries").taken);
   EXPECT_TRUE(of_options(series, kSame, "timeseries").taken);
   EXPECT_TRUE(of_options(series, Versions{{5, 0, 4}, {6, 0, 5}, "6.0.5"}, "timeseries").taken);
   build.open("timeseries").add("timeField", "t").add("bucketRoundingSeconds", int32_t{60}).end();

@@ -1,6 +1,7 @@
 #include "moment/moment.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "bson/scope.h"
@@ -44,13 +45,29 @@ bool is_at_least_5_0(const std::string& server_version) {
   return dot > 1 || server_version.empty() || server_version[0] >= '5';
 }
 
+/// Collections are told apart by UUID: one of two would be lost without a word.
+Status check_uuids(const std::vector<CollectionEntry>& base) {
+  std::map<std::string, const CollectionEntry*> known;
+  for (const auto& entry : base) {
+    if (entry.type != "collection" || entry.uuid.empty()) continue;
+    const auto raw = from_hex(entry.uuid);
+    const auto [first, is_new] = known.emplace(raw ? std::string(as_text(*raw)) : entry.uuid, &entry);
+    if (is_new) continue;
+    return fail(ErrorKind::kCorrupt, "the base's collections " + first->second->ns.text() + " and " + entry.ns.text() +
+                                         " have one UUID, so the oplog's entries cannot be told apart");
+  }
+  return {};
+}
+
 }  // namespace
 
 Base base_of(const collection::Manifest& manifest) {
   Base base;
   base.collections = manifest.collections;
   base.time = manifest.t1;
-  base.from = manifest.t0;
+  // The oplog of a dump begins where the oldest transaction open then does: what is headless in it had ended before
+  // mongodump read.
+  base.from = manifest.imported() ? manifest.t1 : manifest.t0;
   base.read_at = manifest.read_at;
   base.at_least_5_0 = is_at_least_5_0(manifest.server_version);
   return base;
@@ -307,6 +324,7 @@ Result<std::unique_ptr<Moment>> Moment::open(Base base, Options options) {
     return fail(ErrorKind::kInvalidInput, "the moment " + options.until->text() + " lies before " + base.time.text() +
                                               ", the first that this base serves");
   }
+  TRY(check_uuids(base.collections));
   TRY_ASSIGN(auto spill, Spill::open(options.spill_folder, options.memory));
   auto parts = std::make_unique<Parts>(std::move(base), std::move(options), std::move(spill));
   return std::unique_ptr<Moment>(new Moment(std::move(parts)));

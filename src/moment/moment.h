@@ -23,7 +23,8 @@ struct Base {
   bool exact = false;  ///< but for the documents of collections whose `how` is "window" or "fallback"
   /// Documents of collections whose `how` is "snapshot" are those of this very time, whatever `time` is.
   bson::Timestamp read_at;
-  /// Documents were read at or after this; the oplog may begin inside of transactions that ended before.
+  /// Documents were read at or after this, or what of the oplog has no beginning had ended before they were: it may
+  /// begin inside of transactions that ended until then.
   bson::Timestamp from;
   /// The server is 5.0 or later: it logs what a capped collection evicts, which is worked out here otherwise.
   bool at_least_5_0 = true;
@@ -89,7 +90,8 @@ struct Account {
 /// and account() may be read by several, and different collections merged by several.
 class Moment {
  public:
-  /// kInvalidInput if the moment lies before what the base can serve, or the spill folder cannot be used.
+  /// kInvalidInput if the moment lies before what the base can serve, or the spill folder cannot be used; kCorrupt if
+  /// two collections of the base have one UUID.
   static Result<std::unique_ptr<Moment>> open(Base base, Options options);
   ~Moment();
 

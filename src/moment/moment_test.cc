@@ -280,6 +280,23 @@ TEST(Moment, TwoOfOneNameAreRefused) {
   EXPECT_EQ(refused.error().kind(), ErrorKind::kInconsistent);
 }
 
+TEST(Moment, TwoOfOneUuidAreRefused) {
+  const std::vector<State> states = {testing::state(1, "shop.a"), testing::state(1, "shop.b")};
+  const auto refused = testing::run(states, testing::base_of_states(states), {}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kCorrupt);
+  EXPECT_NE(refused.error().message().find("shop.a and shop.b"), std::string::npos);
+}
+
+TEST(Moment, TheOplogOfADumpMayBeginInsideOfWhatHadEnded) {
+  collection::Manifest manifest;
+  manifest.t0 = {100, 0};
+  manifest.t1 = {100, 9};
+  EXPECT_EQ(base_of(manifest).from, manifest.t0);
+  manifest.imported_from = "the folder dump";
+  EXPECT_EQ(base_of(manifest).from, manifest.t1);
+}
+
 TEST(Moment, ViewsFollowSystemViews) {
   State view = testing::state(9, "shop.seen", {}, Builder().add("viewOn", "orders").open_array("pipeline").finish());
   view.entry.type = "view";

@@ -130,6 +130,10 @@ Result<Cursor> Cursor::open(Connection& connection, const ReadSpec& spec, const 
   if (status) status = connection.state().run(spec.db, find_command(spec), state.reply, cancel);
   if (!status) return fail(in_context(std::move(status).error(), state.label));
   state.took_reply();
+  if (spec.at && state.reply.view().timestamp("cursor.atClusterTime") != spec.at) {
+    return fail(Error(ErrorKind::kUnsupported, state.label + ": the server did not read at the time it was asked for")
+                    .with_code(code::kSnapshotUnavailable));
+  }
   return cursor;
 }
 
@@ -155,6 +159,10 @@ bool Cursor::vanished(const Error& error) {
     default:
       return error.message().find("Unable to resolve") != std::string::npos;
   }
+}
+
+bool Cursor::overtaken(const Error& error) {
+  return error.code() == code::kCappedPositionLost;
 }
 
 bool Cursor::refused_at_time(const Error& error) {

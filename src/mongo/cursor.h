@@ -46,6 +46,10 @@ class Cursor {
   /// what is missing is in the oplog. Tells it of an error from open or next.
   static bool vanished(const Error& error);
 
+  /// A capped collection's newest documents have pushed out what was to be read next (136). Tells it of an error from
+  /// next; reading may begin again.
+  static bool overtaken(const Error& error);
+
   /// The server answered, but will not read this at `ReadSpec::at`: it keeps no history so old, the collection's
   /// catalog has changed since, or it is of a kind that cannot be. Tells it of an error from open or next; another way
   /// of reading gets through, or says what is really wrong.
