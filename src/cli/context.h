@@ -72,8 +72,8 @@ class Context {
   /// adds in between would be missed. find_snapshot and find_snapshot_tree do it so.
   Result<OpenRepository> open(Access access);
   /// The same without the wait for others' locks (repo::Lock::begin): to read what is needed meanwhile. settle() comes
-  /// before any result is printed or anything done because of it, outside of the repository too. `meanwhile` may begin on a thread
-  /// of its own what needs no key, while the password is asked for and checked.
+  /// before any result is printed or anything done because of it, outside of the repository too. `meanwhile` may begin
+  /// on a thread of its own what needs no key, while the password is asked for and checked.
   using Meanwhile = std::function<void(std::shared_ptr<storage::Storage>)>;
   Result<OpenRepository> open_early(Access access, const Meanwhile& meanwhile = {});
   /// The same for a repository beside it, or for the main one if its work must end with that of another: `parent`.
