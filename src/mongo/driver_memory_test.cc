@@ -53,6 +53,7 @@ TEST(DriverMemory, NoMoreThanAFewStayIdle) {
     return all.hblkhd + all.uordblks;
   };
   const size_t before = held();
+  if (before == 0) GTEST_SKIP() << "a sanitizer's allocator is in place, which does not tell what is held";
   std::vector<void*> blocks;
   for (int i = 0; i < 20; ++i) blocks.push_back(bson_malloc(32 * kMiB));
   EXPECT_GE(held(), before + 400 * kMiB);
