@@ -133,6 +133,7 @@ class Examination {
     const auto started = clock_.ticks();
     const auto reached = mongo::wait_for_majority(*connection_, position->applied, kMajorityPatience, cancel);
     if (!reached) return bad("majority", reached.error());
+    majority_moves_ = true;
     const auto took = clock_.ticks() - started;
     if (took < kSlowMajority) {
       return note(State::kGood, "majority", "what is written reaches a majority, and this member knows it");
@@ -141,8 +142,11 @@ class Examination {
   }
 
   void check_oplog(const Cancel& cancel) {
-    // Open transactions may want entries that are older than the majority point.
-    if (const auto window = OplogWindow::open(*result_.source, cancel); !window) return bad("oplog", window.error());
+    // Open transactions may want entries that are older than the majority point. Where that stands still, which is told
+    // already, a window would be waited for in vain.
+    if (majority_moves_) {
+      if (const auto window = OplogWindow::open(*result_.source, cancel); !window) return bad("oplog", window.error());
+    }
     const auto extent = mongo::oplog_extent(*connection_, cancel);
     if (!extent) return bad("oplog", extent.error());
     result_.oplog_span = Seconds(extent->newest.seconds - extent->oldest.seconds);
@@ -182,6 +186,7 @@ class Examination {
   const Clock& clock_;
   std::optional<mongo::Connection> connection_;
   std::optional<mongo::CollectionInfo> largest_;
+  bool majority_moves_ = false;  ///< what is written reaches a majority
   DoctorResult result_;
 };
 

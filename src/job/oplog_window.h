@@ -17,6 +17,7 @@ namespace varve::job {
 /// ends.
 class OplogWindow {
  public:
+  /// Waits, a minute at most, until what the member has applied is majority-committed.
   static Result<std::unique_ptr<OplogWindow>> open(const mongo::Source& source, const Cancel& cancel);
 
   /// The oplog is kept from here: the majority point at open, or the start of the oldest transaction open then.
