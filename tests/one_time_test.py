@@ -188,6 +188,7 @@ def is_given_up(client, time):
     return False
 
 
+@pytest.mark.all
 def test_servers_before_5_0_are_read_over_a_window(varve, mongod):
     """It is said where it was asked for."""
     server = mongod("4.2.6", replica_set="rs0")

@@ -30,6 +30,7 @@ def new_things(shop):
     shop.command("create", "few", viewOn="plain", pipeline=[{"$limit": 3}])
 
 
+@pytest.mark.all
 def test_what_the_target_cannot_take_is_named_before_the_first_write(varve, mongod):
     """RULES 15: collection, option and version by name, with the option that leaves them out."""
     source, target = mongod("6.0.5"), mongod("5.0.4")

@@ -103,8 +103,8 @@ class Proxy:
                     time.sleep(self._delay)
                 target.sendall(self._change(part) if from_server else part)
                 if fault:
+                    self.struck.set()  # first: whoever the fault ends may ask at once
                     fault(pair)
-                    self.struck.set()
         except OSError:
             pass
         self._close(pair)
