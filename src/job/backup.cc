@@ -20,7 +20,6 @@ namespace varve::job {
 namespace {
 
 constexpr int kListingAttempts = 5;
-constexpr auto kMajorityPatience = std::chrono::seconds(60);
 constexpr int kFirstWithSnapshotReads = 5;
 constexpr uint64_t kBytesASecond = 100'000'000;  // that are surely read where nothing is slow
 

@@ -17,7 +17,6 @@ namespace {
 using State = Checked::State;
 using Seconds = std::chrono::seconds;
 
-constexpr auto kMajorityPatience = Seconds(60);  // a backup's
 constexpr auto kSlowMajority = Seconds(10);
 constexpr uint64_t kSample = 64u << 20;
 constexpr int kOplogTimes = 3;  // the oplog should hold so many backups

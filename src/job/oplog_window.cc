@@ -6,7 +6,6 @@ namespace {
 
 // What may be held while the catalog is listed; more means that listing cannot keep up with the writes.
 constexpr size_t kMaxHeldBytes = 256u << 20;
-constexpr auto kMajorityPatience = std::chrono::seconds(60);
 
 bool changes_catalog(bson::OplogKind kind) {
   using bson::OplogKind;

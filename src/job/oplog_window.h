@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -11,13 +12,16 @@
 
 namespace varve::job {
 
+/// How long a backup waits for its member's majority point, at each place where it has to.
+constexpr std::chrono::seconds kMajorityPatience(60);
+
 /// The oplog of a backup's window, tailed from before the catalog is listed until the last read has ended, so that a
 /// rollover or an entry that is not understood ends the run at once (RULES 2). Used in this order: open, list, start,
 /// follow (on a thread of its own) and meanwhile choose_time, if everything is read at one time, and one of the two
 /// ends.
 class OplogWindow {
  public:
-  /// Waits, a minute at most, until what the member has applied is majority-committed.
+  /// Waits, kMajorityPatience at most, until what the member has applied is majority-committed.
   static Result<std::unique_ptr<OplogWindow>> open(const mongo::Source& source, const Cancel& cancel);
 
   /// The oplog is kept from here: the majority point at open, or the start of the oldest transaction open then.

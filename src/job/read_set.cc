@@ -13,7 +13,6 @@ namespace varve::job {
 
 namespace {
 
-constexpr auto kMajorityPatience = std::chrono::seconds(60);
 constexpr size_t kMostNames = 5;  // in a sentence
 
 /// Capped collections cannot be read at a time before 8.0.
