@@ -2,25 +2,15 @@
 
 #include <algorithm>
 
-#include "base/parse.h"
 #include "mongo/batch.h"
 #include "mongo/errors.h"
+#include "mongo/write_concern.h"
 
 namespace varve::mongo {
 
 namespace {
 
 constexpr size_t kACommand = 1000;
-
-void add_journalled(bson::Builder& command, const std::string& w) {
-  command.open("writeConcern");
-  if (const auto members = parse_number<int32_t>(w)) {
-    command.add("w", *members);
-  } else {
-    command.add("w", w);
-  }
-  command.add("j", true).end();
-}
 
 void add_query(bson::Builder& batch, bson::View document) {
   batch.open("q");
@@ -44,7 +34,7 @@ Status run_in_batches(Connection& connection, const bson::Namespace& ns, std::sp
   for (size_t at = 0; at < documents.size(); at += kACommand) {
     bson::Builder command;
     command.add(name, ns.collection).add("ordered", false);
-    add_journalled(command, w);
+    add_write_concern(command, w, true);
     command.open_array(array);
     for (size_t i = at; i < std::min(documents.size(), at + kACommand); ++i) {
       command.open(std::to_string(i - at));

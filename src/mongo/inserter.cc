@@ -1,10 +1,10 @@
 #include <optional>
 
-#include "base/parse.h"
 #include "bson/json.h"
 #include "mongo/driver.h"
 #include "mongo/errors.h"
 #include "mongo/target.h"
+#include "mongo/write_concern.h"
 
 namespace varve::mongo {
 
@@ -23,16 +23,6 @@ enum class How : uint8_t {
 std::string id_text(ByteView document) {
   const auto id = bson::View(document).find("_id");
   return id ? bson::to_json(*id, bson::JsonMode::kRelaxed) : "(none)";
-}
-
-void add_write_concern(bson::Builder& command, const std::string& w) {
-  command.open("writeConcern");
-  if (const auto members = parse_number<int32_t>(w)) {
-    command.add("w", *members);
-  } else {
-    command.add("w", w);
-  }
-  command.end();
 }
 
 /// A server fills an empty timestamp in on every insert, but not in a pipeline's literal. Unless it may `overwrite`,
