@@ -1,11 +1,13 @@
 """A server that is written to while it is backed up: the folder and its oplog.bson reach one moment, or varve says why not."""
+import contextlib
 import threading
 
 import bson
 import bson.json_util
 import pytest
+from pymongo.errors import OperationFailure
 
-from harness.servers import Mongod
+from harness.servers import Mongod, wait_until
 from harness.tools import mongorestore
 from support.hold import HOLDABLE, backup_held_at, fail_point, finish
 from support.raw import split
@@ -305,6 +307,37 @@ def test_an_unfinished_index_build(varve, server, client, target, commits, readi
         assert "v_1" in metadata or any(o.get("commitIndexBuild") for o in (e["o"] for e in operations(export(varve, "again"))))
         for way in every_way(varve, target):
             assert not differences(state_of(server), state_of(target)), way
+
+
+@pytest.mark.parametrize("reading", [WINDOW, BEFORE], ids=str)
+def test_an_index_made_anew_under_the_name_of_an_unfinished_one(varve, server, client, target, reading):
+    """RULES 7: what comes back is the index that was made, not the one whose build was given up."""
+    client.shop.orders.insert_many([{"_id": i, "v": i} for i in range(10)])
+
+    def build_in_vain():
+        with contextlib.suppress(OperationFailure):
+            client.shop.orders.create_index("v")
+
+    def dropping():
+        return list(client.admin.aggregate([{"$currentOp": {}}, {"$match": {"command.dropIndexes": "orders"}}]))
+
+    with fail_point(server, "hangAfterSettingUpIndexBuild") as build:
+        thread = threading.Thread(target=build_in_vain)
+        thread.start()
+        build.wait()
+        with reading.backup(varve, server) as (process, release):
+            drop = threading.Thread(target=lambda: client.shop.orders.drop_index("v_1"))
+            drop.start()
+            wait_until(dropping, "the drop to wait for the build")
+            build.release()
+            thread.join()
+            drop.join()
+            client.shop.orders.create_index("v", unique=True)
+            release()
+            saved = summary(finish(process)[0])
+    assert "v_1" not in str(saved["remarks"])
+    for way in every_way(varve, target):
+        assert not differences(state_of(server), state_of(target)), way
 
 
 @each_reading

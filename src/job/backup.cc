@@ -58,6 +58,10 @@ class Backup {
       reporter_.note(note);  // now too: it may explain an error that follows
       result_.remarks.push_back(note);
     }
+    for (const auto& lacking : source_->lacks) {
+      manifest().skipped.push_back({source_->set_name, lacking, true});
+      result_.shortfalls.push_back(lacking);
+    }
     TRY_ASSIGN(connection_, mongo::Connection::open(source_->uri, cancel));
     TRY(check_lock());
     TRY(check_privileges(cancel));
@@ -243,6 +247,10 @@ class Backup {
           "the standalone server was written to meanwhile, so the collections may be of different "
           "moments (a replica set, even of one member, has an oplog and can be read consistently)");
     }
+    for (const auto& read : read_) {
+      if (!kept(read))
+        m.skipped.push_back({read.plan.info.ns.text(), "a temporary of the server's, not renamed", false});
+    }
     std::erase_if(read_, [&](const ReadCollection& read) { return !kept(read); });
     for (const auto& read : read_) judge_gone(read);
     std::ranges::sort(read_, {}, [](const ReadCollection& read) { return read.plan.info.ns; });
@@ -285,18 +293,16 @@ class Backup {
     return entry;
   }
 
-  /// An index whose build had not ended counts only if it was committed in the window (RULES 7).
+  /// An index whose build had not ended counts only if it was made in the window (RULES 7). The oplog then has it as it
+  /// was made: the build that the listing met may have been given up for another one of the same name.
   void add_unfinished(const mongo::CollectionInfo& info, collection::CollectionEntry& entry) {
-    const auto committed = oplog_->filter().committed_indexes().find(std::string(as_text(info.uuid)));
-    for (const auto& spec : info.unfinished) {
-      const std::string name(spec.view().string("name").value_or(""));
-      if (committed != oplog_->filter().committed_indexes().end() && committed->second.contains(name)) {
-        entry.indexes.push_back(bson::without(spec, "buildUUID"));
-      } else {
-        entry.unfinished_indexes.push_back(name);
-        result_.remarks.push_back(
-            fmt::format("{}: index {} was still being built and is not in the backup", info.ns.text(), name));
-      }
+    const auto& made = oplog_->filter().made_indexes();
+    const auto its = made.find(std::string(as_text(info.uuid)));
+    for (const auto& name : info.unfinished) {
+      entry.unfinished_indexes.push_back(name);
+      if (its != made.end() && its->second.contains(name)) continue;
+      result_.remarks.push_back(
+          fmt::format("{}: index {} was still being built and is not in the backup", info.ns.text(), name));
     }
   }
 

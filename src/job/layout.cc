@@ -1,5 +1,8 @@
 #include "job/layout.h"
 
+#include <algorithm>
+#include <array>
+
 #include "dump/names.h"
 
 namespace varve::job {
@@ -25,7 +28,9 @@ std::string key_index_file(std::string_view uuid_hex) {
 }
 
 bool is_of_the_server(const bson::Namespace& ns) {
-  return ns.db == "admin" && ns.collection.starts_with("system.");
+  constexpr std::array kNames = {"system.users", "system.roles", "system.version", "system.new_users",
+                                 "system.backup_users"};
+  return ns.db == "admin" && std::ranges::find(kNames, ns.collection) != kNames.end();
 }
 
 }  // namespace varve::job

@@ -198,15 +198,20 @@ void OplogFilter::note_hazards(const bson::OplogEntry& op) {
     needs_varve_.insert("the view " + changed_view(op).text() + " was changed while the backup ran");
   }
   if (op.kind == OplogKind::kDrop && op.uuid) dropped_.insert(key(*op.uuid));
-  if (op.kind == OplogKind::kCommitIndexBuild && op.uuid) {
-    const auto indexes = op.o.array("indexes");
-    if (!indexes) return;
-    auto specs = indexes->elements();
-    while (const auto spec = specs.next()) {
-      if (const auto view = spec->as_document()) {
-        if (const auto name = view->string("name")) committed_[key(*op.uuid)].insert(std::string(*name));
-      }
-    }
+  note_indexes(op);
+}
+
+void OplogFilter::note_indexes(const bson::OplogEntry& op) {
+  if (!op.uuid) return;
+  const auto note = [&](bson::View spec) {
+    if (const auto name = spec.string("name")) made_indexes_[key(*op.uuid)].insert(std::string(*name));
+  };
+  if (op.kind == OplogKind::kCreateIndexes) note(op.o);
+  const auto list = op.kind == OplogKind::kCommitIndexBuild ? op.o.array("indexes") : std::nullopt;
+  if (!list) return;
+  auto specs = list->elements();
+  while (const auto spec = specs.next()) {
+    if (const auto document = spec->as_document()) note(*document);
   }
 }
 

@@ -36,8 +36,8 @@ class OplogFilter {
   /// UUIDs (16 bytes as text) that the window renamed, and those that it dropped or put another in the place of.
   const std::set<std::string>& renamed() const { return renamed_; }
   const std::set<std::string>& dropped() const { return dropped_; }
-  /// Names of indexes whose build was committed in the window, by collection UUID.
-  const std::map<std::string, std::set<std::string>>& committed_indexes() const { return committed_; }
+  /// Names of indexes whose build ended in the window, by collection UUID.
+  const std::map<std::string, std::set<std::string>>& made_indexes() const { return made_indexes_; }
 
  private:
   Result<bool> wanted(const bson::OplogEntry& op);
@@ -47,12 +47,13 @@ class OplogFilter {
   Result<bool> take_group(const bson::OplogEntry& group, Bytes& out);
   Status select_nested(const bson::OplogEntry& group, bson::Builder& kept, size_t& taken, size_t& all);
   void note_hazards(const bson::OplogEntry& op);
+  void note_indexes(const bson::OplogEntry& op);
 
   bson::NamespaceFilter filter_;
   std::map<std::string, bool> selected_by_uuid_;
   uint64_t changes_ = 0;
   std::set<std::string> needs_varve_, incomplete_, renamed_, dropped_;
-  std::map<std::string, std::set<std::string>> committed_;
+  std::map<std::string, std::set<std::string>> made_indexes_;
 };
 
 }  // namespace varve::job

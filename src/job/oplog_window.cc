@@ -98,6 +98,8 @@ Status OplogWindow::store(ByteView entry) {
   if (end_ && ts > *end_) return {};
   // Everything is read after majority_, so what happened until then is in the documents and in the catalog already.
   if (ts > majority_ || counts_later(bson::View(entry))) TRY(kept_->take(entry, time_ && ts > *time_));
+  newest_ = mongo::position_of(bson::View(entry));
+  if (!time_ || ts <= *time_) newest_at_time_ = newest_;
   if (ts > taken_) taken_ = ts;
   return {};
 }
@@ -145,6 +147,15 @@ bson::Timestamp OplogWindow::end_at_time() {
   std::lock_guard lock(mutex_);
   end_ = *time_;
   return *end_;
+}
+
+Status OplogWindow::check_kept(mongo::Connection& connection, const Cancel& cancel) const {
+  const auto last = end_ == time_ ? newest_at_time_ : newest_;
+  TRY_ASSIGN(const bool holds, mongo::oplog_holds(connection, last, cancel));
+  if (holds) return {};
+  return fail(Error(ErrorKind::kInconsistent, connection.host() + ": its oplog has another entry at " + last.ts.text() +
+                                                  " now: it rolled writes back while it was read; nothing was saved")
+                  .hint("run the backup again"));
 }
 
 }  // namespace varve::job

@@ -49,6 +49,8 @@ class OplogWindow {
   bson::Timestamp end(bson::Timestamp at_least);
   /// Ends the window at the time that choose_time gave: what came after it is not kept.
   bson::Timestamp end_at_time();
+  /// Once it has been followed to its end: kInconsistent if the member has rolled something of it back since.
+  Status check_kept(mongo::Connection& connection, const Cancel& cancel) const;
 
  private:
   OplogWindow(mongo::Connection connection, mongo::OplogTail tail, bson::Timestamp start, bson::Timestamp majority);
@@ -62,6 +64,7 @@ class OplogWindow {
   mutable std::mutex mutex_;  // guards all below
   KeptOplog* kept_ = nullptr;
   bson::Timestamp taken_;
+  mongo::OplogPosition newest_, newest_at_time_;
   std::optional<bson::Timestamp> time_;  // at which documents are read
   std::optional<bson::Timestamp> end_;
 };

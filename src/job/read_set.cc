@@ -90,11 +90,7 @@ class SetReader {
       TRY_ASSIGN(const auto position, mongo::position(set_.connection, cancel));
       reading_.moment = window_.end(std::max({position.majority, position.applied, set_.listed}));
     }
-    TRY(mongo::wait_for_majority(set_.connection, reading_.moment, kMajorityPatience, cancel));
-    if (mongo::rollback_id(set_.connection, cancel) == set_.source.rollback_id) return {};
-    return fail(
-        Error(ErrorKind::kInconsistent, set_.source.member + " rolled writes back while it was read; nothing was saved")
-            .hint("run the backup again"));
+    return mongo::wait_for_majority(set_.connection, reading_.moment, kMajorityPatience, cancel);
   }
 
   const SetToRead& set_;
@@ -115,6 +111,7 @@ Result<SetReading> read_set(const SetToRead& set, OplogWindow& window, Collectio
     return {};
   });
   TRY(group.wait());
+  TRY(window.check_kept(set.connection, cancel));
   return reading;
 }
 

@@ -57,12 +57,26 @@ Result<RestorePlan::Item> make_item(const collection::CollectionEntry& entry, co
   return item;
 }
 
+/// Buckets without their time-series: a moment may lie between the two entries of the oplog that make or drop one.
+bool is_orphaned(const bson::Namespace& ns, const BackupMoment& moment) {
+  if (ns == bson::logical(ns)) return false;
+  const auto is_it = [&](const auto& one) {
+    return one.entry.type == "timeseries" && one.entry.ns == bson::logical(ns);
+  };
+  return std::ranges::none_of(moment.collections(), is_it);
+}
+
 Status add_items(const BackupMoment& moment, const RestoreOptions& options, const mongo::Names& present,
                  RestorePlan& plan) {
   std::map<bson::Namespace, bson::Namespace> taken;
   for (size_t i = 0; i < moment.collections().size(); ++i) {
     const auto& entry = moment.collections()[i].entry;
     if (is_of_the_server(entry.ns)) continue;
+    if (is_orphaned(entry.ns, moment)) {
+      plan.shortfalls.push_back(entry.ns.text() + " was left out: the backup has not the time-series " +
+                                bson::logical(entry.ns).text() + " whose buckets these are");
+      continue;
+    }
     TRY_ASSIGN(auto item, make_item(entry, options, present));
     item.index = i;
     const auto [other, is_new] = taken.emplace(item.name, entry.ns);

@@ -74,6 +74,7 @@ Document timeseries_key(View bucket_key, std::string_view meta) {
 }  // namespace
 
 void add_index(Document spec, collection::CollectionEntry& entry) {
+  std::erase(entry.unfinished_indexes, name_of(spec));
   const auto same = [&](const Document& known) { return name_of(known) == name_of(spec); };
   if (std::ranges::none_of(entry.indexes, same)) entry.indexes.push_back(std::move(spec));
 }
@@ -94,9 +95,7 @@ void apply_commit_index_build(View o, collection::CollectionEntry& entry) {
   auto specs = list->elements();
   while (const auto spec = specs.next()) {
     const auto document = spec->as_document();
-    if (!document) continue;
-    add_index(bson::without(*document, "ns"), entry);
-    std::erase(entry.unfinished_indexes, name_of(*document));
+    if (document) add_index(bson::without(*document, "ns"), entry);
   }
 }
 

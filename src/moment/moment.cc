@@ -40,9 +40,9 @@ Result<bson::Element> id_of(const bson::OplogEntry& entry) {
   return *id;
 }
 
-bool is_at_least_5_0(const std::string& server_version) {
-  const size_t dot = server_version.find('.');
-  return dot > 1 || server_version.empty() || server_version[0] >= '5';
+bool is_at_least_5_0(const std::string& version) {
+  const size_t dot = version.find('.');
+  return dot > 1 || version.empty() || version[0] >= '5';
 }
 
 /// Collections are told apart by UUID: one of two would be lost without a word.
@@ -70,6 +70,7 @@ Base base_of(const collection::Manifest& manifest) {
   base.from = manifest.imported() ? manifest.t1 : manifest.t0;
   base.read_at = manifest.read_at;
   base.at_least_5_0 = is_at_least_5_0(manifest.server_version);
+  base.logs_evictions = manifest.fcv.empty() ? base.at_least_5_0 : is_at_least_5_0(manifest.fcv);
   return base;
 }
 
@@ -307,7 +308,7 @@ Result<std::unique_ptr<Merge>> Moment::Parts::merge(size_t index) {
   if (!plan.ordered) return merge_by_key(std::move(plan), std::move(changes));
   // Servers that don't log evictions round the size up.
   constexpr uint64_t kStep = 256;
-  plan.evicts = !base.at_least_5_0 && changes->inserts() > 0;
+  plan.evicts = !base.logs_evictions && changes->inserts() > 0;
   plan.most_bytes =
       (static_cast<uint64_t>(std::max<int64_t>(wanted.int64("size").value_or(0), 0)) + kStep - 1) / kStep * kStep;
   plan.most_documents = static_cast<uint64_t>(std::max<int64_t>(wanted.int64("max").value_or(0), 0));

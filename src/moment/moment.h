@@ -26,8 +26,10 @@ struct Base {
   /// Documents were read at or after this, or what of the oplog has no beginning had ended before they were: it may
   /// begin inside of transactions that ended until then.
   bson::Timestamp from;
-  /// The server is 5.0 or later: it logs what a capped collection evicts, which is worked out here otherwise.
-  bool at_least_5_0 = true;
+  bool at_least_5_0 = true;  ///< the server's version
+  /// It works by the rules of 5.0 (featureCompatibilityVersion): it logs what a capped collection evicts, which is
+  /// worked out here otherwise.
+  bool logs_evictions = true;
 };
 
 /// The base that a manifest describes.

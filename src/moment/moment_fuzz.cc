@@ -33,7 +33,7 @@ Input read(ByteView bytes) {
     const bson::View header(all[i++]);
     input.base.time = input.base.from = header.timestamp("t0").value_or(bson::Timestamp{});
     input.base.exact = !header.truthy("fuzzy");
-    input.base.at_least_5_0 = header.string("server").value_or("") >= "5";
+    input.base.at_least_5_0 = input.base.logs_evictions = header.string("server").value_or("") >= "5";
   }
   while (i < all.size() && !bson::View(all[i]).find("oplog")) {
     const bson::View header(all[i++]);

@@ -465,7 +465,7 @@ Document capped(int32_t size, int32_t max) {
 /// Ids of a capped collection after these entries, on a server that does not log what it evicts.
 Ids capped_ids(const State& state, const Entries& entries, uint64_t memory = 64u << 20) {
   Base base = testing::base_of_states({state});
-  base.at_least_5_0 = false;
+  base.at_least_5_0 = base.logs_evictions = false;
   Options options;
   options.memory = memory;
   options.spill_folder = ::testing::TempDir();

@@ -34,17 +34,12 @@ CollectionInfo describe(const std::string& db, bson::View entry) {
 
 /// An entry of listIndexes with includeBuildUUIDs: an unfinished build is {spec, buildUUID}.
 void take_index(bson::View entry, CollectionInfo& info) {
-  const auto build = entry.find("buildUUID");
-  const auto spec = entry.document("spec");
-  if (!build || !spec) {
+  const auto spec = entry.find("buildUUID") ? entry.document("spec") : std::nullopt;
+  if (spec) {
+    info.unfinished.emplace_back(spec->string("name").value_or(""));
+  } else {
     info.indexes.emplace_back(entry.bytes());
-    return;
   }
-  bson::Builder unfinished;
-  auto elements = spec->elements();
-  while (const auto element = elements.next()) unfinished.add(*element);
-  unfinished.add(*build);
-  info.unfinished.push_back(unfinished.finish());
 }
 
 class Lister {
@@ -80,7 +75,7 @@ class Lister {
       if (complete) there.push_back(std::move(info));
     }
     catalog_.collections = std::move(there);
-    if (!builds_have_ids()) mark_builds_by_current_operations();
+    if (!builds_have_ids()) TRY(mark_builds_by_current_operations());
     return std::move(catalog_);
   }
 
@@ -163,37 +158,40 @@ class Lister {
 
   bool builds_have_ids() const { return connection_.in_replica_set() && connection_.wire_version() >= kWireOf44; }
 
-  /// On a standalone, and before 4.4, only the operations under way tell of unfinished builds. Needs a right beyond
-  /// `backup`; without it they count as finished, which their oplog entry at the end then confirms.
-  void mark_builds_by_current_operations() {
+  /// On a standalone, and before 4.4, only the operations under way tell where indexes are being built. Needs a right
+  /// beyond `backup`; without it they count as finished, which their oplog entry at the end then confirms.
+  Status mark_builds_by_current_operations() {
     bson::Builder command;
     command.add("aggregate", int32_t{1}).open_array("pipeline");
     command.open("0").open("$currentOp").add("allUsers", true).end().end();
     command.open("1").open("$match").open("command.createIndexes").add("$exists", true).end().end().end();
     command.end().open("cursor").end();
     const auto operations = all_results(connection_, "admin", command.finish(), cancel_);
-    if (!operations) return;
+    if (!operations) return cancel_.check();
     for (const auto& operation : operations->documents) {
       const auto db = operation.view().string("command.$db");
       const auto collection = operation.view().string("command.createIndexes");
-      const auto specs = operation.view().array("command.indexes");
-      if (db && collection && specs) move_to_unfinished({std::string(*db), std::string(*collection)}, *specs);
+      if (!db || !collection) continue;
+      const auto info = std::ranges::find(
+          catalog_.collections, bson::Namespace{std::string(*db), std::string(*collection)}, &CollectionInfo::ns);
+      if (info != catalog_.collections.end()) TRY(mark_builds(*info));
     }
+    return {};
   }
 
-  void move_to_unfinished(const bson::Namespace& ns, bson::View specs) {
-    const auto info = std::ranges::find(catalog_.collections, ns, &CollectionInfo::ns);
-    if (info == catalog_.collections.end()) return;
-    auto elements = specs.elements();
-    while (const auto element = elements.next()) {
-      const auto spec = element->as_document();
-      const auto name = spec ? spec->string("name") : std::nullopt;
-      const auto index = std::ranges::find_if(
-          info->indexes, [&](const bson::Document& known) { return name && known.view().string("name") == name; });
-      if (index == info->indexes.end()) continue;
-      info->unfinished.push_back(std::move(*index));
-      info->indexes.erase(index);
+  /// A command may name indexes that have long been there beside those that it builds.
+  Status mark_builds(CollectionInfo& info) {
+    bson::Builder stats;
+    stats.add("collStats", info.ns.collection);
+    const auto reply = connection_.command(info.ns.db, stats.finish(), cancel_);
+    if (!reply) return fail_unless_gone(reply.error());
+    const auto builds = reply->view().array("indexBuilds").value_or(bson::View());
+    auto names = builds.elements();
+    while (const auto name = names.next()) {
+      const auto is_it = [&](const bson::Document& index) { return index.view().string("name") == name->as_string(); };
+      if (std::erase_if(info.indexes, is_it) > 0) info.unfinished.emplace_back(*name->as_string());
     }
+    return {};
   }
 
   void saw(bson::View reply) { saw(reply.timestamp("operationTime").value_or(bson::Timestamp{})); }

@@ -18,9 +18,8 @@ struct CollectionInfo {
   bson::Document options;               ///< verbatim
   bson::Document id_index;              ///< verbatim; {} if none
   std::vector<bson::Document> indexes;  ///< finished ones, verbatim without build information
-  std::vector<bson::Document>
-      unfinished;  ///< specs whose build had not ended, each with its buildUUID under "buildUUID" if known
-  uint64_t bytes = 0, documents = 0;  ///< estimates, for planning and progress only
+  std::vector<std::string> unfinished;  ///< names of those whose build had not ended
+  uint64_t bytes = 0, documents = 0;    ///< estimates, for planning and progress only
   bool capped = false;
   bool temporary = false;  ///< tmp*, tmp.agg_out.*, convertToCapped and rename leftovers, options.temp: RULES 4
 

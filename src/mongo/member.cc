@@ -142,7 +142,7 @@ class Chooser {
       if (!member.arbiter) passed_over.push_back(member.host + " was passed over: it " + *reason);
     }
     if (!best) return fail(nobody(refused));
-    return MemberChoice{*best, role_name(members_[*best]), reason_for(members_[*best]), std::move(passed_over)};
+    return MemberChoice{*best, role_name(members_[*best]), reason_for(members_[*best]), std::move(passed_over), {}};
   }
 
   Error nobody(const std::vector<std::string>& refused) const {
@@ -159,8 +159,10 @@ class Chooser {
       return fail(Error(ErrorKind::kUnavailable, member.host + " " + *reason)
                       .hint("name another member, or leave --member away"));
     }
-    MemberChoice choice{index, role_name(member), reason_for(member) + ", named by --member", {}};
-    if (const auto lost = shortcoming(member)) choice.notes.push_back(member.host + " " + *lost);
+    MemberChoice choice{index, role_name(member), reason_for(member) + ", named by --member", {}, {}};
+    if (const auto lost = shortcoming(member)) {
+      (member.builds_indexes ? choice.notes : choice.lacks).push_back(member.host + " " + *lost);
+    }
     return choice;
   }
 

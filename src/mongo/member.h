@@ -47,6 +47,7 @@ struct MemberChoice {
   std::string role;
   std::string reason;
   std::vector<std::string> notes;
+  std::vector<std::string> lacks;  ///< what no backup of it can have
 };
 
 /// The member to read: hidden, then priority 0, then other secondaries, then the primary; among equals the one least

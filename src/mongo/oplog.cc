@@ -67,6 +67,21 @@ Result<bson::Timestamp> entry_at_end(Connection& connection, int32_t direction, 
 
 }  // namespace
 
+OplogPosition position_of(bson::View entry) {
+  return {entry.timestamp("ts").value_or(bson::Timestamp{}), entry.int64("t").value_or(-1)};
+}
+
+Result<bool> oplog_holds(Connection& connection, OplogPosition position, const Cancel& cancel) {
+  bson::Builder find;
+  find.add("find", "oplog.rs").open("filter").open("ts").add("$gte", position.ts).add("$lte", position.ts).end().end();
+  find.open("projection").add("ts", int32_t{1}).add("t", int32_t{1}).end();
+  find.open("readConcern").add("level", "local").end();
+  if (connection.wire_version() < kWireOf44) find.add("oplogReplay", true);
+  TRY_ASSIGN(const auto found, all_results(connection, "local", find.finish(), cancel));
+  return std::ranges::any_of(found.documents,
+                             [&](const auto& entry) { return position_of(entry).term == position.term; });
+}
+
 Result<OplogExtent> oplog_extent(Connection& connection, const Cancel& cancel) {
   OplogExtent extent;
   TRY_ASSIGN(extent.oldest, entry_at_end(connection, 1, cancel));

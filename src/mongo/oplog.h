@@ -13,6 +13,15 @@ namespace varve::mongo {
 /// `majority`.
 Result<bson::Timestamp> oplog_start(Connection& connection, bson::Timestamp majority, const Cancel& cancel);
 
+/// An entry's time and the term in which it was written. Where one member has the same entry as another, or as itself
+/// before, it has the same entries before it: a rollback puts others in their place, of a later term.
+struct OplogPosition {
+  bson::Timestamp ts;
+  int64_t term = -1;
+};
+OplogPosition position_of(bson::View entry);
+Result<bool> oplog_holds(Connection& connection, OplogPosition position, const Cancel& cancel);
+
 /// What a member's oplog holds.
 struct OplogExtent {
   bson::Timestamp oldest, newest;

@@ -55,11 +55,6 @@ std::chrono::seconds history_window(Connection& connection, const Cancel& cancel
   return std::chrono::seconds(reply ? reply->view().int64(kName).value_or(kDefault) : kDefault);
 }
 
-int64_t rollback_id(Connection& connection, const Cancel& cancel) {
-  const auto reply = connection.command("admin", simple("replSetGetRBID"), cancel);
-  return reply ? reply->view().int64("rbid").value_or(-1) : -1;
-}
-
 bson::Document stored_configuration(Connection& connection, const Cancel& cancel) {
   bson::Builder find;
   find.add("find", "system.replset");

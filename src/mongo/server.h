@@ -26,9 +26,6 @@ std::string feature_version(Connection& connection, const Cancel& cancel);
 /// How long the server keeps what snapshot reads at a past time want; 300 s, its default, where that cannot be read.
 std::chrono::seconds history_window(Connection& connection, const Cancel& cancel);
 
-/// -1 where it cannot be read.
-int64_t rollback_id(Connection& connection, const Cancel& cancel);
-
 /// A member's own copy of the set's configuration; {} where it cannot be read.
 bson::Document stored_configuration(Connection& connection, const Cancel& cancel);
 

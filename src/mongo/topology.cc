@@ -153,6 +153,7 @@ class SourceFinder {
     source_.role = choice.role;
     source_.reason = choice.reason;
     source_.notes.insert(source_.notes.end(), choice.notes.begin(), choice.notes.end());
+    source_.lacks = choice.lacks;
     source_.uri = uri_.direct_to(member.address);
     if (member.address == seed_) return finish(*connection_);
     TRY_ASSIGN(auto connection, Connection::open(source_.uri, cancel_, kSeedTimeout));
@@ -165,7 +166,6 @@ class SourceFinder {
     source_.version = version.text;
     source_.version_array = version.numbers;
     source_.fcv = feature_version(connection, cancel_);
-    source_.rollback_id = source_.kind == Kind::kReplicaSet ? rollback_id(connection, cancel_) : -1;
     return std::move(source_);
   }
 

@@ -26,11 +26,11 @@ struct Source {
   std::string role;                ///< "hidden secondary", "priority-0 secondary", "secondary", "primary", "standalone"
   std::string reason;              ///< why this one, for people: "hidden secondary, 0.4 s behind"
   std::vector<std::string> notes;  ///< e.g. hidden members could not be seen for want of clusterMonitor
+  std::vector<std::string> lacks;  ///< what a backup of this member cannot have: its secondary indexes
   std::string version;             ///< "6.0.5"
   std::vector<int> version_array;
   std::string fcv;
-  int64_t rollback_id = 0;  ///< replSetGetRBID; a change during the run ends it. -1 where it can't be read
-  Uri uri;                  ///< direct to the member
+  Uri uri;  ///< direct to the member
 };
 
 /// Finds the member to read and checks that it can be backed up: RULES 6 to 8. Refuses mongos, shards and config

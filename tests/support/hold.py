@@ -66,14 +66,14 @@ def finish(process, code=0, seconds=120):
 
 
 @contextmanager
-def backup_held_at(varve, server, ns, *args):
+def backup_held_at(varve, server, ns, *args, held=None):
     """A backup that has listed the catalog and now waits in its first read of `ns`; ends it if the test does not.
 
-    Yields (process, release). With one reader and `ns` the largest collection nothing else has been read.
+    Yields (process, release). `held`: the member that is read, if `server` is a set. With one reader and `ns` the largest collection nothing else has been read.
     """
     if not varve.path.exists():
         new_repository(varve)
-    with reads_held(server, ns) as point:
+    with reads_held(held or server, ns) as point:
         process = varve.start("backup", at(varve, server.uri, "source"), "--source", "shop", "--readers", "1", "--json", *args)
         try:
             point.wait()

@@ -181,7 +181,7 @@ Base base_of_case(const Case& recorded) {
   base.exact = !recorded.fuzzy;
   base.time = recorded.fuzzy ? recorded.t1 : recorded.t0;
   base.from = recorded.t0;
-  base.at_least_5_0 = recorded.server >= "5";
+  base.at_least_5_0 = base.logs_evictions = recorded.server >= "5";
   return base;
 }
 
