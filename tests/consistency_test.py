@@ -161,6 +161,44 @@ def test_a_catalog_that_changes_while_it_is_listed(varve, server, client, target
         assert not differences(state_of(server), state_of(target)), way
 
 
+@pytest.mark.parametrize("read_at", ["window", "one-time"])
+def test_a_catalog_that_never_stands_still(varve, server, client, target, read_at):
+    """RULES 2, 4: a collection whose name changes between its listing and that of its indexes is in the backup, with its own."""
+    pairs = [(f"{i}", f"{i} renamed") for i in range(6)]
+    for one, other in pairs:
+        client.shop[one].insert_many([{"_id": i, one: i} for i in range(20)])
+        client.shop[one].create_index(one)
+    new_repository(varve)
+    done = threading.Event()
+
+    def rename():
+        names = dict(pairs)
+        while not done.is_set():
+            for one in list(names):
+                other = names.pop(one)
+                client.shop[one].rename(other)
+                names[other] = one
+
+    slow = {"failCommands": ["listIndexes"], "blockConnection": True, "blockTimeMS": 30}
+    renaming = threading.Thread(target=rename)
+    with fail_point(server, "failCommand", slow):
+        renaming.start()
+        try:
+            finish(varve.start("backup", at(varve, server.uri), "--source", "shop", "--read-at", read_at, "--readers", "1"))
+        finally:
+            done.set()
+            renaming.join()
+    assert "needs-varve" in tags(varve)
+    with target.client() as there:
+        empty(there)
+    assert restore(varve, target)["verified"] and not verify(varve, target)["differences"]
+    found = state_of(target, "shop")
+    assert len(found) == len(pairs)
+    for ns, collection in found.items():
+        own = ns.removeprefix("shop.").removesuffix(" renamed")
+        assert len(collection.documents) == 20 and set(collection.indexes) == {"_id_", f"{own}_1"}, ns
+
+
 @each_reading
 @pytest.mark.parametrize("how", ["drop", "rename", pytest.param("rename over", marks=pytest.mark.all)])
 def test_a_collection_that_goes_before_its_first_read(varve, server, client, target, how, reading):

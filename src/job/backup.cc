@@ -115,7 +115,7 @@ class Backup {
       }
       TRY_ASSIGN(counters_, mongo::write_counters(*connection_, cancel));
       TRY_ASSIGN(catalog_, mongo::list_catalog(*connection_, cancel));
-      return {};
+      return check_names();
     }
     bool quiet = false;
     for (int attempt = 0; attempt < kListingAttempts && !quiet; ++attempt) {
@@ -125,10 +125,20 @@ class Backup {
       TRY_ASSIGN(catalog_, mongo::list_catalog(*connection_, cancel));
       TRY_ASSIGN(quiet, window_->catalog_was_quiet(catalog_.operation_time, cancel));
     }
+    TRY(check_names());
     if (!quiet) manifest().needs_varve.push_back("collections or indexes were changed while they were listed");
     manifest().oplog_start = window_->start();
     manifest().t0 = window_->majority();
     return {};
+  }
+
+  /// A backup holds one file for each name.
+  Status check_names() const {
+    const auto twice = std::ranges::adjacent_find(catalog_.collections, {}, &mongo::CollectionInfo::ns);
+    if (twice == catalog_.collections.end()) return {};
+    return fail(Error(ErrorKind::kInconsistent, "while the collections were listed two of them had the name " +
+                                                    twice->ns.text() + ", one after the other; nothing was saved")
+                    .hint("run the backup again"));
   }
 
   Status read_everything(repo::Writer& writer, const Cancel& cancel) {

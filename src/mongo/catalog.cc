@@ -74,8 +74,12 @@ class Lister {
  private:
   Result<Catalog> finish() {
     std::ranges::sort(catalog_.collections, {}, &CollectionInfo::ns);
-    for (auto& info : catalog_.collections) TRY(complete(info));
-    std::erase_if(catalog_.collections, [&](const CollectionInfo& info) { return vanished_.contains(info.ns); });
+    std::vector<CollectionInfo> there;
+    for (auto& info : catalog_.collections) {
+      TRY_ASSIGN(const bool complete, this->complete(info));
+      if (complete) there.push_back(std::move(info));
+    }
+    catalog_.collections = std::move(there);
     if (!builds_have_ids()) mark_builds_by_current_operations();
     return std::move(catalog_);
   }
@@ -112,25 +116,36 @@ class Lister {
     return {};
   }
 
-  Status complete(CollectionInfo& info) {
-    if (info.type == "view") return {};
-    TRY(list_indexes(info));
-    return info.has_data() ? estimate_size(info) : Status{};
+  /// False if it has been dropped.
+  Result<bool> complete(CollectionInfo& info) {
+    if (info.type == "view") return true;
+    TRY_ASSIGN(const bool there, list_indexes(info));
+    if (there && info.has_data()) TRY(estimate_size(info));
+    return there;
   }
 
-  Status list_indexes(CollectionInfo& info) {
-    bson::Builder list;
-    list.add("listIndexes", info.ns.collection);
-    if (connection_.wire_version() >= kWireOf44) list.add("includeBuildUUIDs", true);
-    auto found = all_results(connection_, info.ns.db, list.finish(), cancel_);
-    if (!found) {
-      if (!gone(found.error())) return fail(std::move(found).error().within(info.ns.text()));
-      vanished_.insert(info.ns);
-      return {};
-    }
+  Result<bool> list_indexes(CollectionInfo& info) {
+    auto found = indexes_of(info);
+    if (!found && gone(found.error())) return false;
+    if (!found) return fail(std::move(found).error().within(info.ns.text()));
     saw(found->operation_time);
     for (const auto& entry : found->documents) take_index(entry, info);
-    return {};
+    return true;
+  }
+
+  /// By UUID: meanwhile the name may be another collection's, or nobody's while this one is still there. By name where
+  /// there is no UUID, and for a login that may not use them.
+  Result<Results> indexes_of(const CollectionInfo& info) {
+    if (!info.uuid.empty()) {
+      auto found = run_list_indexes(info.ns.db, bson::Builder().add_uuid("listIndexes", info.uuid));
+      if (found || found.error().code() != code::kUnauthorized) return found;
+    }
+    return run_list_indexes(info.ns.db, bson::Builder().add("listIndexes", info.ns.collection));
+  }
+
+  Result<Results> run_list_indexes(const std::string& db, bson::Builder& list) {
+    if (connection_.wire_version() >= kWireOf44) list.add("includeBuildUUIDs", true);
+    return all_results(connection_, db, list.finish(), cancel_);
   }
 
   /// dataSize with `estimate` only reads two counters, where collStats assembles all statistics of the storage engine.
@@ -187,7 +202,6 @@ class Lister {
   Connection& connection_;
   const Cancel& cancel_;
   Catalog catalog_;
-  std::set<bson::Namespace> vanished_;
 };
 
 /// A reply without what belongs to every reply.

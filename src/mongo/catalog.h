@@ -38,8 +38,8 @@ struct Catalog {
   bson::Timestamp operation_time;    ///< of the last reply; zero on a standalone
 };
 
-/// Lists databases, collections and indexes. Collections and indexes that vanish meanwhile are passed over (their drop
-/// is in the oplog). system.views is left out: views come as entries of type "view". admin.system.users, system.roles
+/// Lists databases, collections and indexes. Collections that are dropped meanwhile are passed over (their drop is in the
+/// oplog); those that are renamed meanwhile are in, under one of their names, so that two may have the same. system.views is left out: views come as entries of type "view". admin.system.users, system.roles
 /// and system.version are in; so are system.js and system.buckets.*.
 Result<Catalog> list_catalog(Connection& connection, const Cancel& cancel);
 /// The same of these collections, as far as they are there, without rights on any other.
