@@ -79,7 +79,7 @@ Result<repo::CheckOptions> parse(const CheckArguments& arguments) {
     TRY_ASSIGN(options.subset, repo::PackSubset::parse(arguments.subset));
   }
   options.snapshots = arguments.snapshots;
-  options.filter = arguments.selection.filter();
+  TRY_ASSIGN(options.filter, arguments.selection.filter(arguments.snapshots));
   return options;
 }
 
@@ -93,6 +93,7 @@ Result<int> check(Context& context, const CheckArguments& arguments) {
              context.open_early(context.global.no_lock ? Access::kNoLock : Access::kExclusive, begin));
   options.hashed = hasher.stop();
   auto& output = context.output();
+  if (!options.filter.empty()) output.note("only for the snapshots" + repo::describe(options.filter));
   const auto progress = [&](uint64_t done, uint64_t total) {
     output.progress({.action = "check", .item = "packs", .items = done, .items_total = total});
   };

@@ -1,12 +1,15 @@
 #include "cli/context.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
 
 #include "base/parse.h"
 #include "cli/command.h"
+#include "files/paths.h"
 #include "job/layout.h"
+#include "repo/snapshot_files.h"
 #include "storage/storage.h"
 
 namespace varve::cli {
@@ -177,14 +180,27 @@ Result<uint64_t> size_option(const std::string& option, const std::string& text)
   return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + text + "\"").hint("such as 500K, 20M or 10G"));
 }
 
-repo::SnapshotFilter SelectionOptions::filter() const {
+Result<repo::SnapshotFilter> SelectionOptions::filter(const std::vector<std::string>& names) const {
   repo::SnapshotFilter filter{hosts, paths, {}};
   for (const auto& list : tags) filter.tag_lists.push_back(repo::split_tags(list));
+  const bool latest = std::ranges::any_of(
+      names, [](const auto& name) { return repo::is_latest(repo::split_snapshot_path(name).snapshot); });
+  if (hosts.empty() && (names.empty() || latest)) {
+    if (const auto host = variable("HOST")) filter.hosts = {*host};
+  }
+  if (filter.hosts == std::vector<std::string>{""}) filter.hosts.clear();
+  if (latest && !paths.empty()) {  // as restic; where all are gone through, paths are taken by the letter
+    TRY_ASSIGN(const auto folder, files::working_folder_path());
+    for (auto& path : filter.paths) path = files::absolute_path(path, folder);
+  }
   return filter;
 }
 
 void add_selection_options(Command& command, SelectionOptions& options, bool short_host) {
-  command.add_option(short_host ? "-H,--host" : "--host", options.hosts, "only snapshots of HOST")->type_name("HOST");
+  command
+      .add_option(short_host ? "-H,--host" : "--host", options.hosts,
+                  "only snapshots of HOST (or RESTIC_HOST); '' for any")
+      ->type_name("HOST");
   command.add_option("--path", options.paths, "only snapshots that hold PATH")->type_name("PATH");
   command.add_option("--tag", options.tags, "only snapshots with all of these TAGS (a,b)")->type_name("TAGS");
 }
@@ -199,22 +215,24 @@ void add_snapshot_options(Command& command, SnapshotOptions& options) {
 
 namespace {
 
-repo::SnapshotFilter filter_of(const SnapshotOptions& options) {
-  auto filter = options.selection.filter();
-  if (!options.source.empty()) filter.hosts.push_back(options.source);
-  return filter;
+Result<repo::SnapshotFilter> filter_of(const SnapshotOptions& options) {
+  auto selection = options.selection;
+  if (!options.source.empty()) selection.hosts.push_back(options.source);
+  return selection.filter({options.name});
 }
 
 }  // namespace
 
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options) {
-  TRY_ASSIGN(auto snapshot, repository->find_snapshot(options.name, filter_of(options), repository.cancel));
+  TRY_ASSIGN(const auto filter, filter_of(options));
+  TRY_ASSIGN(auto snapshot, repository->find_snapshot(options.name, filter, repository.cancel));
   TRY(repository->load_index(repository.cancel));
   return snapshot;
 }
 
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options) {
-  return repo::find_snapshot_tree(*repository, options.name, filter_of(options), repository.cancel);
+  TRY_ASSIGN(const auto filter, filter_of(options));
+  return repo::find_snapshot_tree(*repository, options.name, filter, repository.cancel);
 }
 
 }  // namespace varve::cli

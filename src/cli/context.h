@@ -106,7 +106,9 @@ Result<uint64_t> size_option(const std::string& option, const std::string& text)
 struct SelectionOptions {
   std::vector<std::string> hosts, paths, tags;
 
-  repo::SnapshotFilter filter() const;
+  /// Beside `names`, the snapshots that the user named. RESTIC_HOST is the host where none is given and the filter has
+  /// a say: beside ids it would be taken for a contradiction that nobody uttered. An empty host alone is any.
+  Result<repo::SnapshotFilter> filter(const std::vector<std::string>& names) const;
 };
 /// `short_host`: -H too, where it means nothing else.
 void add_selection_options(Command& command, SelectionOptions& options, bool short_host = true);

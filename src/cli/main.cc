@@ -68,6 +68,36 @@ constexpr void (*kCommands[])(varve::cli::Command&, Context&) = {
     varve::cli::add_generate,
 };
 
+/// Whether `name` takes a value in this command, where the options of those above it count too.
+bool takes_value(const CLI::App* command, const std::string& name) {
+  for (; command != nullptr; command = command->get_parent()) {
+    if (const auto* option = command->get_option_no_throw(name)) return option->get_items_expected_min() > 0;
+  }
+  return false;
+}
+
+/// "--host=" becomes "--host" and an empty word: CLI11 takes it for one that misses its value.
+std::vector<std::string> separate_empty_values(CLI::App& app, const std::vector<std::string>& arguments) {
+  std::vector<std::string> out;
+  CLI::App* command = &app;
+  bool options = true;
+  for (const auto& argument : arguments) {
+    out.push_back(argument);
+    options = options && argument != "--";
+    if (options && argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+      const auto name = argument.substr(0, argument.size() - 1);
+      if (takes_value(command, name)) {
+        out.back() = name;
+        out.emplace_back();
+      }
+      continue;
+    }
+    const auto named = command->get_subcommands([&](const CLI::App* next) { return next->check_name(argument); });
+    if (!named.empty()) command = named.front();
+  }
+  return out;
+}
+
 int usage_error(const CLI::App& app, const CLI::ParseError& error, varve::cli::Output& output) {
   if (error.get_exit_code() == 0) {  // --help, --version
     app.exit(error);
@@ -129,6 +159,8 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
   for (const auto add : kCommands) add(program, context);
   output.set_json(std::ranges::find(arguments, "--json") != arguments.end());  // for what is wrong with the others
   try {
+    arguments = separate_empty_values(app, arguments);
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return output.finish(usage_error(app, error, output));
@@ -151,6 +183,5 @@ int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == varve::job::kKeeperWord) return varve::job::keep_lock(STDIN_FILENO, STDOUT_FILENO, 3);
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const bool hidden = varve::cli::hide_passwords(argc, argv);
-  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   return run(std::move(arguments), hidden);
 }
