@@ -98,7 +98,7 @@ void print(Output& output, const RepairedSnapshot& snapshot, bool dry_run) {
 }
 
 Result<int> repair_snapshots(Context& context, const SnapshotsArguments& arguments) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
+  TRY_ASSIGN(const auto repository, context.open(arguments.options.dry_run ? Access::kNoLock : Access::kExclusive));
   auto& output = context.output();
   TRY_ASSIGN(auto files, repo::read_snapshot_files(*repository, repository.cancel));
   TRY_ASSIGN(const auto filter, arguments.selection.filter(arguments.names));

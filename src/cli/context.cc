@@ -50,6 +50,9 @@ int OpenRepository::release(Output& output, int code) const {
 }
 
 Result<std::string> Context::repository_location() const {
+  if (!global.repo.empty() && !global.repository_file.empty()) {
+    return fail(ErrorKind::kInvalidInput, "-r and --repository-file name one repository twice");
+  }
   if (!global.repo.empty()) return global.repo;
   if (!global.repository_file.empty()) return file_content(global.repository_file);
   if (const auto location = variable("REPOSITORY")) return *location;

@@ -174,7 +174,9 @@ Status with_master_key(storage::Storage& storage, std::string_view password,
     if (used) return {};
     last = used.error();
   }
-  return fail(last ? *last : std::move(wrong));
+  if (last) return fail(*last);
+  return fail(
+      std::move(wrong).hint("RESTIC_PASSWORD_FILE, --password-file and their relatives say where it is taken from"));
 }
 
 }  // namespace varve::repo
