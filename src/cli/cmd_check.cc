@@ -94,8 +94,8 @@ Result<int> check(Context& context, const CheckArguments& arguments) {
   options.hashed = hasher.stop();
   auto& output = context.output();
   if (!options.filter.empty()) output.note("only for the snapshots" + repo::describe(options.filter));
-  const auto progress = [&](uint64_t done, uint64_t total) {
-    output.progress({.action = "check", .item = "packs", .items = done, .items_total = total});
+  const auto progress = [&](std::string_view kind, uint64_t done, uint64_t total) {
+    output.progress({.action = "check", .item = std::string(kind), .items = done, .items_total = total});
   };
   TRY_ASSIGN(const auto result, repo::check(*repository, options, progress, repository.cancel));
   TRY(repository.settle());
