@@ -61,13 +61,25 @@ Result<std::string> Context::repository_location() const {
                   .hint("-r PLACE, or RESTIC_REPOSITORY in the environment, says where it is"));
 }
 
-Result<std::string> Context::password(const std::string& prompt) const {
-  return repository_password({global.password_file, global.password_command, ""}, prompt);
+Result<std::string> Context::new_password(const std::string& prompt) const {
+  return repository_password({.file = global.password_file,
+                              .command = global.password_command,
+                              .prefix = "",
+                              .none = global.no_password,
+                              .is_new = true},
+                             prompt);
 }
 
 Result<Place> Context::place() const {
-  TRY_ASSIGN(auto location, repository_location());
-  return Place{std::move(location), {global.password_file, global.password_command, ""}};
+  Place place;
+  TRY_ASSIGN(place.location, repository_location());
+  place.password = {.file = global.password_file,
+                    .command = global.password_command,
+                    .prefix = "",
+                    .none = global.no_password,
+                    .stdin_is_data = stdin_is_data};
+  place.key_hint = !global.key_hint.empty() ? global.key_hint : variable("KEY_HINT").value_or("");
+  return place;
 }
 
 Result<OpenRepository> Context::open(Access access) {
@@ -99,7 +111,7 @@ Result<OpenRepository> Context::begin(const Place& place, Access access, const C
   if (meanwhile) meanwhile(shared);
   TRY_ASSIGN(const auto secret, repository_password(place.password, place.prompt));
   OpenRepository open;
-  TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, parent));
+  TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, parent, place.key_hint));
   open.cancel = parent;
   if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
@@ -122,10 +134,19 @@ void add_source_options(Command& command, SourceOptions& options) {
       ->type_name("FILE");
   command.add_option("--from-password-command", options.password_command, "a command that prints its password")
       ->type_name("COMMAND");
+  command.add_option("--from-key-hint", options.key_hint, "the ID of its key to try first (or RESTIC_FROM_KEY_HINT)")
+      ->type_name("ID");
+  command.add_flag("--from-insecure-no-password", options.no_password, "it has no password");
 }
 
 Result<Place> source_place(const SourceOptions& options) {
-  Place place{{}, {options.password_file, options.password_command, "FROM_"}, "password of the other repository"};
+  Place place;
+  place.password = {.file = options.password_file,
+                    .command = options.password_command,
+                    .prefix = "FROM_",
+                    .none = options.no_password};
+  place.key_hint = !options.key_hint.empty() ? options.key_hint : variable("FROM_KEY_HINT").value_or("");
+  place.prompt = "password of the other repository";
   if (!options.repo.empty() && !options.repository_file.empty()) {
     return fail(ErrorKind::kInvalidInput, "--from-repo and --from-repository-file name one repository twice");
   }

@@ -26,6 +26,8 @@ void add_global_options(CLI::App& app, varve::cli::GlobalOptions& global) {
       ->type_name("FILE");
   app.add_option("--password-command", global.password_command, "a command that prints its password")
       ->type_name("COMMAND");
+  app.add_option("--key-hint", global.key_hint, "the ID of the key to try first (or RESTIC_KEY_HINT)")->type_name("ID");
+  app.add_flag("--insecure-no-password", global.no_password, "it has no password: everybody may read it");
   app.add_flag("--json", global.json, "one JSON object a line, the last one the summary");
   app.add_flag("-q,--quiet", global.quiet, "no progress");
   app.add_flag("--no-lock", global.no_lock, "commands that only read take no lock");

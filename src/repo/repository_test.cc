@@ -34,7 +34,6 @@ TEST_F(RepositoryTest, OpensWithItsPasswordOnly) {
 
 TEST_F(RepositoryTest, IsNotThereBeforeInit) {
   EXPECT_EQ(Repository::open(memory_, kPassword, cancel_).error().kind(), ErrorKind::kNoRepository);
-  EXPECT_EQ(Repository::init(memory_, "", std::nullopt, kCheapKey, cancel_).error().kind(), ErrorKind::kInvalidInput);
 }
 
 TEST_F(RepositoryTest, EveryKeyOpensAndABrokenOneLocksNobodyOut) {
