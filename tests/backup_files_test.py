@@ -396,10 +396,34 @@ def until_packs(repo, process, count):
         time.sleep(0.002)
 
 
+@pytest.mark.parametrize("word", [None, "--quiet", "--json"])
+def test_a_signal_asks_for_the_status(repo, word):
+    """As of restic: SIGUSR1 ends nothing and is answered at once."""
+    args = ["--command", "--", "sh", "-c", "head -c 3000000 /dev/zero; sleep 2; head -c 3000000 /dev/zero"]
+    process = repo.start("backup", "stdin", "--name", "x", *([word] if word else []), *args)
+    deadline = time.monotonic() + 30
+    while not list((repo.path / "locks").iterdir()):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(1)
+    for _ in range(3):
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(0.1)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    if word == "--json":
+        assert any(json.loads(line)["message_type"] == "status" for line in out.splitlines())
+    else:
+        assert sum("MiB/s" in line or "B/s" in line for line in err.splitlines()) == 3, err
+    assert not list((repo.path / "locks").iterdir())
+    assert "no errors were found" in repo.restic("check", "--read-data").stdout
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_backup_harms_nothing(repo, tmp_path, number):
     """Killed: the lock is stale, nothing is damaged. Stopped: exit 130 and no lock. The next run goes on from what is there."""
-    before = files(repo, noise(tmp_path / "small", 2, size=1000))
+    small = noise(tmp_path / "small", 2, size=1000)
+    before = files(repo, small)
     source = noise(tmp_path / "d", 12)
     count = packs(repo)
     process = repo.start("backup", "files", source, "--json", "--pack-size", 4, "--read-concurrency", 1)
@@ -417,8 +441,11 @@ def test_an_interrupted_backup_harms_nothing(repo, tmp_path, number):
     after = files(repo, source)
     assert after["files_new"] == 12
     assert "no errors were found" in repo.restic("check", "--read-data").stdout
-    repo.restic("restore", after["snapshot_id"], "--target", tmp_path / "out", "--verify")
-    assert state_of(source) == state_of(tmp_path / "out" / source.relative_to("/"))
+    repo("prune", "--max-unused", 0)
+    assert "no errors were found" in repo.restic("check", "--read-data").stdout
+    for summary, folder in ((before, small), (after, source)):
+        repo.restic("restore", summary["snapshot_id"], "--target", tmp_path / "out", "--verify")
+        assert state_of(folder) == state_of(tmp_path / "out" / folder.relative_to("/"))
 
 
 @pytest.mark.all

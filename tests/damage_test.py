@@ -300,3 +300,34 @@ def test_only_some_snapshots(folders):
     theirs = json.loads(folders.restic("check", "--json", code=1).stdout.splitlines()[-1])
     assert theirs.keys() <= every.keys()
     assert all(every[key] == theirs[key] for key in ("message_type", "suggest_repair_index", "suggest_prune"))
+
+
+def test_repairs_of_a_repository_of_format_1(varve, tmp_path):
+    """Made by stock restic, without compression; every repair of ours leaves what it takes for sound."""
+    varve.restic("init", "--repository-version", 1)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"file {number}").write_bytes(os.urandom(300_000))
+        varve.restic("backup", folder)
+    for index in list((varve.path / "index").iterdir())[:2]:
+        index.unlink()
+    assert varve("check", code=1)
+    varve("repair", "index")
+    assert "no errors were found" in varve.restic("check", "--read-data").stdout
+    pack = files_of(varve, "data pack")[0]
+    pack.chmod(0o600)
+    content = bytearray(pack.read_bytes())
+    content[100] ^= 1
+    pack.write_bytes(content)
+    assert varve("check", "--read-data", code=1)
+    assert "1 lost" in varve("repair", "packs", pack.name, cwd=tmp_path, code=3).stdout
+    varve("repair", "snapshots", "--forget", code=(0, 3))
+    varve("prune", "--max-unused", 0)
+    varve("check", "--read-data")
+    assert "no errors were found" in varve.restic("check", "--read-data").stdout
+    assert json.loads(varve.restic("cat", "config").stdout)["version"] == 1
+    varve.restic("restore", "latest", "--target", tmp_path / "out")
+    restored = [path for path in folder.iterdir() if (tmp_path / "out" / path.relative_to("/")).exists()
+                and filecmp.cmp(path, tmp_path / "out" / path.relative_to("/"), shallow=False)]
+    assert len(restored) == 2, "all but the file that was damaged"

@@ -14,6 +14,7 @@ from harness.tools import Varve, varve_binary
 from support.hold import HOLDABLE, finish, reads_held
 from support.mongos import Mongos
 from support.runs import at, back_up, export, new_repository
+from support.sealed import Sealer
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,30 @@ def test_no_repository(varve, server):
 def test_a_wrong_password(saved):
     """DESIGN 8: exit 12."""
     wrong = {"RESTIC_PASSWORD_FILE": "", "RESTIC_PASSWORD": "wrong"}
-    assert "password" in fails(saved, "snapshots", code=12, env=wrong)
+    told = fails(saved, "snapshots", code=12, env=wrong)
+    assert "the password opens no key" in told and "RESTIC_PASSWORD_FILE" in told
+
+
+def test_a_newer_format(varve):
+    """Refused by both programs, by name, with what can be done."""
+    new_repository(varve)
+    config = json.loads(varve.restic("cat", "config").stdout)
+    (varve.path / "config").chmod(0o600)
+    (varve.path / "config").write_bytes(Sealer(varve).seal(json.dumps({**config, "version": 3}).encode()))
+    for words in (["snapshots"], ["backup", "files", varve.folder], ["check"], ["prune"]):
+        told = fails(varve, *words)
+        assert "format version 3" in told and "a newer varve" in told, told
+        varve.restic(*(word for word in words if word != "files"), code=1)
+    assert not list((varve.path / "locks").iterdir())
+
+
+def test_two_places_for_one_repository(varve):
+    """Nobody knows which is meant."""
+    (varve.folder / "place").write_text(str(varve.path))
+    for words in (["snapshots"], ["init"]):
+        assert "twice" in fails(varve, *words, "-r", varve.path, "--repository-file", varve.folder / "place")
+        varve.restic(*words, "-r", varve.path, "--repository-file", varve.folder / "place", code=1)
+    assert not varve.path.exists()
 
 
 def test_an_init_over_a_repository(saved):

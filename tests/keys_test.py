@@ -105,6 +105,71 @@ def test_what_would_lock_everybody_out_is_refused(repository):
     repository("key", "list", env=using(repository, "wrong"), code=WRONG_PASSWORD)
 
 
+NONE = {"RESTIC_PASSWORD_FILE": ""}
+
+
+def test_the_key_that_is_hinted_at_is_tried_first(repository):
+    """The beginning of its id, as a word or a variable; one that means nothing keeps nobody out."""
+    repository("key", "add", "--new-password-file", repository.password_file)
+    ids = [key["id"] for key in keys(repository)]
+    for program in (repository, repository.restic):
+        for key in ids:
+            for words, env in ((["--key-hint", key], {}), ([], {"RESTIC_KEY_HINT": key[:10]})):
+                listed = json.loads(program("key", "list", "--json", "--no-lock", *words, env=env).stdout)
+                assert [entry["id"][:8] for entry in listed if entry["current"]] == [key[:8]]
+        program("snapshots", "--no-lock", "--key-hint", "ffff")
+        program("snapshots", "--no-lock", "--key-hint", "no id")
+
+
+def test_a_repository_without_a_password(repository, tmp_path):
+    """Only where it is said that there is none, by both programs."""
+    for made_by, place in ((repository.restic, "theirs"), (repository, "ours")):
+        env = {"RESTIC_REPOSITORY": str(tmp_path / place), **NONE}
+        made_by("init", "--insecure-no-password", env=env)
+        repository("backup", "files", tmp_path / "password", "--insecure-no-password", env=env)
+        repository.restic("backup", tmp_path / "password", "--insecure-no-password", env=env)
+        for program in (repository, repository.restic):
+            assert program("snapshots", "--json", "--insecure-no-password", env=env).stdout.count('"short_id"') == 2
+            program("check", "--read-data", "--insecure-no-password", env=env)
+            program("snapshots", env=env, code=1)
+            program("snapshots", env=env, input="\n", code=1)
+            program("snapshots", "--insecure-no-password", env={**env, "RESTIC_PASSWORD": "one"}, code=1)
+            program("snapshots", env={**env, "RESTIC_PASSWORD": "one"}, code=WRONG_PASSWORD)
+    copying = ["copy", "--from-repo", tmp_path / "theirs"]
+    repository(*copying, code=1)
+    assert repository.json(*copying, "--from-insecure-no-password")[-1]["snapshots_copied"] == 2
+
+
+def test_a_key_without_a_password(repository):
+    repository("snapshots", "--insecure-no-password", env=NONE, code=WRONG_PASSWORD)
+    repository("key", "add", "--new-insecure-no-password", "--new-password-file", repository.password_file, code=1)
+    repository("key", "add", "--new-insecure-no-password")
+    for program in (repository, repository.restic):
+        program("snapshots", "--insecure-no-password", env=NONE)
+    repository("key", "passwd", "--new-password-file", repository.password_file, "--insecure-no-password", env=NONE)
+    repository("snapshots", "--insecure-no-password", env=NONE, code=WRONG_PASSWORD)
+
+
+@pytest.mark.parametrize("input", ["correct horse", "correct horse\n", "correct horse\r\nmore\n", "", "\n", "correct horse \n"])
+def test_a_password_from_a_pipe(repository, input):
+    """The first line of standard input where that is no terminal, as stock restic takes it; no white space is cut off."""
+    codes = [program("snapshots", "--no-lock", env=NONE, input=input, code=None).code for program in (repository, repository.restic)]
+    assert codes[0] == codes[1] == (0 if input.rstrip().startswith("correct horse") and "e " not in input else
+                                    WRONG_PASSWORD if input.strip() else 1)
+
+
+def test_new_passwords_from_a_pipe(repository, tmp_path):
+    """Once, since nobody mistypes there; and never out of what is to be backed up."""
+    repository("key", "add", env=NONE, input="correct horse\nfrom the pipe\n")
+    repository.restic("snapshots", env=using(repository, "from the pipe"))
+    there = {"RESTIC_REPOSITORY": str(tmp_path / "new"), **NONE}
+    repository("init", env=there, input="from the pipe\n")
+    repository.restic("snapshots", env={**there, **using(repository, "from the pipe")})
+    for words in (["backup", "stdin", "--name", "x"], ["backup", "files", "--files-from", "-"]):
+        assert "no password was given" in repository(*words, env=NONE, input=f"{repository.password_file}\n", code=1).stderr
+    repository.restic("backup", "--stdin", env=NONE, input="correct horse\n", code=1)
+
+
 def test_locks_are_obeyed(repository):
     """While somebody else changes the repository, its keys stay as they are."""
     with locked(repository):

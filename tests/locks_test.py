@@ -102,6 +102,17 @@ def test_a_shared_lock_lets_others_share(saved, name, locks_cleared):
         assert len(list((saved[0].path / "locks").iterdir())) == 1
 
 
+@pytest.mark.parametrize("words", [SHARED["rewrite"], EXCLUSIVE["rewrite --forget"], EXCLUSIVE["repair snapshots"]], ids=" ".join)
+def test_who_only_says_what_it_would_do_asks_for_no_lock(saved, words, locks_cleared):
+    """As in restic."""
+    varve, values = saved
+    words = [*(word.format(**values) for word in words), "--dry-run"]
+    with Holder(varve, restic19(), "check", "--read-data"):
+        for program in (varve.restic, varve):
+            program(*words)
+        assert len(list((varve.path / "locks").iterdir())) == 1
+
+
 @pytest.mark.parametrize("name", [*SHARED, *EXCLUSIVE])
 def test_an_exclusive_lock_keeps_everybody_out(saved, name, locks_cleared):
     with Holder(saved[0], restic19(), "check", "--read-data"):

@@ -126,6 +126,8 @@ Result<files::BackupOptions> options_from(const FilesWords& words, Context& cont
 }
 
 Result<int> run_backup_files(Context& context, const FilesWords& words) {
+  const auto reads_stdin = [](const auto& lists) { return std::ranges::find(lists, "-") != lists.end(); };
+  context.stdin_is_data = reads_stdin(words.lists) || reads_stdin(words.verbatim_lists) || reads_stdin(words.raw_lists);
   TRY_ASSIGN(const auto options, options_from(words, context));
   TRY_ASSIGN(auto repository, context.open_early(words.dry_run ? Access::kNoLock : Access::kAppend));
   const auto saved = files::back_up(*repository, options, context.output(), repository.cancel);

@@ -32,6 +32,7 @@ Status check_command(const StdinWords& words) {
 
 Result<int> run_backup_stdin(Context& context, const StdinWords& words) {
   TRY(check_command(words));
+  context.stdin_is_data = words.rest.empty();
   files::StreamOptions options{.name = words.name, .command = words.rest};
   options.input = STDIN_FILENO;
   TRY_ASSIGN(options.writer, writer_options(words.store));

@@ -79,7 +79,7 @@ Result<repo::CheckOptions> parse(const CheckArguments& arguments) {
     TRY_ASSIGN(options.subset, repo::PackSubset::parse(arguments.subset));
   }
   options.snapshots = arguments.snapshots;
-  options.filter = arguments.selection.filter();
+  TRY_ASSIGN(options.filter, arguments.selection.filter(arguments.snapshots));
   return options;
 }
 
@@ -93,8 +93,9 @@ Result<int> check(Context& context, const CheckArguments& arguments) {
              context.open_early(context.global.no_lock ? Access::kNoLock : Access::kExclusive, begin));
   options.hashed = hasher.stop();
   auto& output = context.output();
-  const auto progress = [&](uint64_t done, uint64_t total) {
-    output.progress({.action = "check", .item = "packs", .items = done, .items_total = total});
+  if (!options.filter.empty()) output.note("only for the snapshots" + repo::describe(options.filter));
+  const auto progress = [&](std::string_view kind, uint64_t done, uint64_t total) {
+    output.progress({.action = "check", .item = std::string(kind), .items = done, .items_total = total});
   };
   TRY_ASSIGN(const auto result, repo::check(*repository, options, progress, repository.cancel));
   TRY(repository.settle());

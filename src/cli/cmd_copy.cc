@@ -106,8 +106,8 @@ Result<int> run_copy(Context& context, const CopyWords& words) {
   TRY_ASSIGN(const auto writer, writer_options(words.writer));
   TRY_ASSIGN(const auto both, open_both(context, words));
   const auto& cancel = both.to.cancel;
-  TRY_ASSIGN(const auto selected,
-             repo::select_snapshots(*both.from, words.snapshots, words.selection.filter(), cancel));
+  TRY_ASSIGN(const auto filter, words.selection.filter(words.snapshots));
+  TRY_ASSIGN(const auto selected, repo::select_snapshots(*both.from, words.snapshots, filter, cancel));
   TRY(both.from->load_index(cancel));
   TRY(both.to->load_index(cancel));
   auto& output = context.output();

@@ -168,8 +168,8 @@ class Finder {
       TRY_ASSIGN(query, query_of(words_));
     }
     TRY_ASSIGN(repository_, context_.open(Access::kRead));
-    TRY_ASSIGN(auto snapshots,
-               repo::select_snapshots(*repository_, words_.snapshots, words_.selection.filter(), repository_.cancel));
+    TRY_ASSIGN(const auto filter, words_.selection.filter(words_.snapshots));
+    TRY_ASSIGN(auto snapshots, repo::select_snapshots(*repository_, words_.snapshots, filter, repository_.cancel));
     TRY(repository_->load_index(repository_.cancel));
     std::ranges::sort(snapshots, {}, &repo::Snapshot::time);
     if (!words_.reverse) std::ranges::reverse(snapshots);  // the newest first

@@ -133,7 +133,7 @@ void print_group(Output& output, const ForgetGroup& group, const Words& words) {
 /// The snapshots to be removed: those that are named, or those that the policy does not keep.
 Result<std::vector<Id>> choose(const OpenRepository& repository, const Words& words, const Policy& policy,
                                std::vector<ForgetGroup>& groups) {
-  const auto filter = words.selection.filter();
+  TRY_ASSIGN(const auto filter, words.selection.filter(words.snapshots));
   TRY_ASSIGN(auto selected, repo::select_snapshots(*repository, words.snapshots, filter, repository.cancel));
   std::vector<Id> ids;
   if (!words.snapshots.empty()) {

@@ -120,6 +120,7 @@ void print(Output& output, const job::BackupResult& result) {
 
 Result<int> run_import(Context& context, const ImportWords& words) {
   TRY(check(words));
+  context.stdin_is_data = words.from_standard_input();
   TRY_ASSIGN(auto options, options_from(words));
   TRY_ASSIGN(auto repository, context.open(Access::kAppend));
   auto opened = open(words, repository.cancel);

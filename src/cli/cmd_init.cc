@@ -21,18 +21,6 @@ Result<codec::Polynomial> polynomial_of(Context& context, const InitOptions& opt
   return other->config().polynomial;
 }
 
-Result<std::string> new_password(Context& context) {
-  TRY_ASSIGN(auto password, context.password("password for the new repository"));
-  const bool asked = context.global.password_file.empty() && context.global.password_command.empty() &&
-                     !variable("PASSWORD_FILE") && !variable("PASSWORD_COMMAND") && !variable("PASSWORD");
-  if (asked) {
-    TRY_ASSIGN(const auto again, ask("the same again"));
-    if (again != password) return fail(ErrorKind::kInvalidInput, "the two passwords differ; nothing was made");
-  }
-  if (password.empty()) return fail(ErrorKind::kInvalidInput, "an empty password protects nothing; nothing was made");
-  return password;
-}
-
 Result<int> init(Context& context, const InitOptions& options) {
   TRY_ASSIGN(const auto location, context.repository_location());
   TRY_ASSIGN(auto storage, storage::open_storage(location));
@@ -45,11 +33,13 @@ Result<int> init(Context& context, const InitOptions& options) {
   if (options.copy_chunker_params) {
     TRY_ASSIGN(polynomial, polynomial_of(context, options));
   }
-  TRY_ASSIGN(const auto password, new_password(context));
+  TRY_ASSIGN(const auto password, context.new_password("password for the new repository"));
   TRY_ASSIGN(const auto repository, repo::Repository::init(shared, password, polynomial, {}, context.cancel()));
   const auto id = repository->config().id;
   context.output().line(fmt::format("repository {} created at {} (format 2)", id.short_hex(), shared->location()));
-  context.output().line("Keep the password safe: without it nobody can read what is backed up, not even you.");
+  context.output().line(password.empty()
+                            ? "It has no password: whoever sees it can read what is backed up."
+                            : "Keep the password safe: without it nobody can read what is backed up, not even you.");
   context.output().object({{"message_type", "initialized"}, {"id", id.hex()}, {"repository", shared->location()}});
   return kOk;
 }

@@ -16,15 +16,20 @@ namespace {
 
 struct NewKeyWords {
   std::string password_file, user, host;
+  bool no_password = false;
 };
 
 Result<std::string> new_password(const NewKeyWords& words) {
+  if (words.no_password && !words.password_file.empty()) {
+    return fail(ErrorKind::kInvalidInput, "a password was given, and with --new-insecure-no-password there is none");
+  }
+  if (words.no_password) return std::string();
   if (!words.password_file.empty()) return file_content(words.password_file);
-  auto password = ask("new password");
+  auto password = ask_for_new("new password");
   if (!password) return fail(std::move(password).error().hint("--new-password-file names a file that holds it"));
-  TRY_ASSIGN(const auto again, ask("the same again"));
-  if (again != *password) return fail(ErrorKind::kInvalidInput, "the two passwords differ; nothing was changed");
-  return password;
+  if (!password->empty()) return password;
+  return fail(Error(ErrorKind::kInvalidInput, "an empty password protects nothing; nothing was changed")
+                  .hint("--new-insecure-no-password is for a repository that everybody may read"));
 }
 
 Result<int> list(Context& context) {
@@ -99,6 +104,7 @@ Command* add_verb(Command& key, Context& context, const char* name, const char* 
 
 void add_new_key_options(Command& command, NewKeyWords& words) {
   command.add_option("--new-password-file", words.password_file, "read the new password from FILE")->type_name("FILE");
+  command.add_flag("--new-insecure-no-password", words.no_password, "without a password: everybody may read it");
   command.add_option("--user", words.user, "whose it is, to be listed")->type_name("NAME");
   command.add_option("--host", words.host, "for which machine, to be listed")->type_name("NAME");
 }

@@ -98,10 +98,11 @@ void print(Output& output, const RepairedSnapshot& snapshot, bool dry_run) {
 }
 
 Result<int> repair_snapshots(Context& context, const SnapshotsArguments& arguments) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
+  TRY_ASSIGN(const auto repository, context.open(arguments.options.dry_run ? Access::kNoLock : Access::kExclusive));
   auto& output = context.output();
   TRY_ASSIGN(auto files, repo::read_snapshot_files(*repository, repository.cancel));
-  TRY_ASSIGN(files, repo::select_snapshot_files(std::move(files), arguments.names, arguments.selection.filter()));
+  TRY_ASSIGN(const auto filter, arguments.selection.filter(arguments.names));
+  TRY_ASSIGN(files, repo::select_snapshot_files(std::move(files), arguments.names, filter));
   TRY(repository->load_index(repository.cancel));
   auto options = arguments.options;
   options.named = !arguments.names.empty();

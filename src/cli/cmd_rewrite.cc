@@ -94,10 +94,10 @@ int finish(Output& output, const OpenRepository& repository, const std::vector<R
 
 Result<int> run_rewrite(Context& context, const RewriteWords& words) {
   TRY_ASSIGN(const auto options, options_from(words));
-  const auto access = options.dry_run ? Access::kRead : options.forget ? Access::kExclusive : Access::kAppend;
+  const auto access = options.dry_run ? Access::kNoLock : options.forget ? Access::kExclusive : Access::kAppend;
   TRY_ASSIGN(const auto repository, context.open(access));
-  TRY_ASSIGN(const auto selected,
-             repo::select_snapshots(*repository, words.snapshots, words.selection.filter(), repository.cancel));
+  TRY_ASSIGN(const auto filter, words.selection.filter(words.snapshots));
+  TRY_ASSIGN(const auto selected, repo::select_snapshots(*repository, words.snapshots, filter, repository.cancel));
   TRY(repository->load_index(repository.cancel));
   auto& output = context.output();
   const auto decided = [&](const RewriteOutcome& outcome) { show(output, outcome, options); };

@@ -111,8 +111,9 @@ Result<int> list(Context& context, const SnapshotsWords& words) {
   TRY_ASSIGN(const auto by, maintenance::parse_group_by(words.group_by));
   auto selection = words.selection;
   selection.hosts.insert(selection.hosts.end(), words.sources.begin(), words.sources.end());
+  TRY_ASSIGN(const auto filter, selection.filter(words.names));
   TRY_ASSIGN(const auto repository, context.open_early(Access::kRead));
-  TRY_ASSIGN(auto snapshots, repo::select_snapshots(*repository, words.names, selection.filter(), repository.cancel));
+  TRY_ASSIGN(auto snapshots, repo::select_snapshots(*repository, words.names, filter, repository.cancel));
   TRY(repository.settle());
   std::ranges::stable_sort(snapshots, {}, &repo::Snapshot::time);
   if (by.any()) {

@@ -64,8 +64,8 @@ void print_object(Output& output, const maintenance::Stats& stats) {
 Result<int> run_stats(Context& context, const StatsWords& words) {
   TRY_ASSIGN(const auto mode, parse_mode(words.mode));
   TRY_ASSIGN(const auto repository, context.open(Access::kRead));
-  TRY_ASSIGN(const auto selected,
-             repo::select_snapshots(*repository, words.snapshots, words.selection.filter(), repository.cancel));
+  TRY_ASSIGN(const auto filter, words.selection.filter(words.snapshots));
+  TRY_ASSIGN(const auto selected, repo::select_snapshots(*repository, words.snapshots, filter, repository.cancel));
   TRY(repository->load_index(repository.cancel));
   TRY_ASSIGN(const auto stats,
              maintenance::collect_stats(*repository, selected, mode, context.output(), repository.cancel));

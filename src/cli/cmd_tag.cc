@@ -39,8 +39,8 @@ Result<maintenance::TagChange> change_from(const TagWords& words) {
 Result<int> run_tag(Context& context, const TagWords& words) {
   TRY_ASSIGN(const auto change, change_from(words));
   TRY_ASSIGN(const auto repository, context.open(Access::kExclusive));
-  TRY_ASSIGN(const auto selected,
-             repo::select_snapshots(*repository, words.snapshots, words.selection.filter(), repository.cancel));
+  TRY_ASSIGN(const auto filter, words.selection.filter(words.snapshots));
+  TRY_ASSIGN(const auto selected, repo::select_snapshots(*repository, words.snapshots, filter, repository.cancel));
   auto& output = context.output();
   size_t changed = 0;
   for (const auto& snapshot : selected) {

@@ -1,12 +1,15 @@
 #include "cli/context.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
 
 #include "base/parse.h"
 #include "cli/command.h"
+#include "files/paths.h"
 #include "job/layout.h"
+#include "repo/snapshot_files.h"
 #include "storage/storage.h"
 
 namespace varve::cli {
@@ -47,6 +50,9 @@ int OpenRepository::release(Output& output, int code) const {
 }
 
 Result<std::string> Context::repository_location() const {
+  if (!global.repo.empty() && !global.repository_file.empty()) {
+    return fail(ErrorKind::kInvalidInput, "-r and --repository-file name one repository twice");
+  }
   if (!global.repo.empty()) return global.repo;
   if (!global.repository_file.empty()) return file_content(global.repository_file);
   if (const auto location = variable("REPOSITORY")) return *location;
@@ -55,13 +61,25 @@ Result<std::string> Context::repository_location() const {
                   .hint("-r PLACE, or RESTIC_REPOSITORY in the environment, says where it is"));
 }
 
-Result<std::string> Context::password(const std::string& prompt) const {
-  return repository_password({global.password_file, global.password_command, ""}, prompt);
+Result<std::string> Context::new_password(const std::string& prompt) const {
+  return repository_password({.file = global.password_file,
+                              .command = global.password_command,
+                              .prefix = "",
+                              .none = global.no_password,
+                              .is_new = true},
+                             prompt);
 }
 
 Result<Place> Context::place() const {
-  TRY_ASSIGN(auto location, repository_location());
-  return Place{std::move(location), {global.password_file, global.password_command, ""}};
+  Place place;
+  TRY_ASSIGN(place.location, repository_location());
+  place.password = {.file = global.password_file,
+                    .command = global.password_command,
+                    .prefix = "",
+                    .none = global.no_password,
+                    .stdin_is_data = stdin_is_data};
+  place.key_hint = !global.key_hint.empty() ? global.key_hint : variable("KEY_HINT").value_or("");
+  return place;
 }
 
 Result<OpenRepository> Context::open(Access access) {
@@ -93,7 +111,7 @@ Result<OpenRepository> Context::begin(const Place& place, Access access, const C
   if (meanwhile) meanwhile(shared);
   TRY_ASSIGN(const auto secret, repository_password(place.password, place.prompt));
   OpenRepository open;
-  TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, parent));
+  TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, parent, place.key_hint));
   open.cancel = parent;
   if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
@@ -116,10 +134,19 @@ void add_source_options(Command& command, SourceOptions& options) {
       ->type_name("FILE");
   command.add_option("--from-password-command", options.password_command, "a command that prints its password")
       ->type_name("COMMAND");
+  command.add_option("--from-key-hint", options.key_hint, "the ID of its key to try first (or RESTIC_FROM_KEY_HINT)")
+      ->type_name("ID");
+  command.add_flag("--from-insecure-no-password", options.no_password, "it has no password");
 }
 
 Result<Place> source_place(const SourceOptions& options) {
-  Place place{{}, {options.password_file, options.password_command, "FROM_"}, "password of the other repository"};
+  Place place;
+  place.password = {.file = options.password_file,
+                    .command = options.password_command,
+                    .prefix = "FROM_",
+                    .none = options.no_password};
+  place.key_hint = !options.key_hint.empty() ? options.key_hint : variable("FROM_KEY_HINT").value_or("");
+  place.prompt = "password of the other repository";
   if (!options.repo.empty() && !options.repository_file.empty()) {
     return fail(ErrorKind::kInvalidInput, "--from-repo and --from-repository-file name one repository twice");
   }
@@ -177,14 +204,27 @@ Result<uint64_t> size_option(const std::string& option, const std::string& text)
   return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + text + "\"").hint("such as 500K, 20M or 10G"));
 }
 
-repo::SnapshotFilter SelectionOptions::filter() const {
+Result<repo::SnapshotFilter> SelectionOptions::filter(const std::vector<std::string>& names) const {
   repo::SnapshotFilter filter{hosts, paths, {}};
   for (const auto& list : tags) filter.tag_lists.push_back(repo::split_tags(list));
+  const bool latest = std::ranges::any_of(
+      names, [](const auto& name) { return repo::is_latest(repo::split_snapshot_path(name).snapshot); });
+  if (hosts.empty() && (names.empty() || latest)) {
+    if (const auto host = variable("HOST")) filter.hosts = {*host};
+  }
+  if (filter.hosts == std::vector<std::string>{""}) filter.hosts.clear();
+  if (latest && !paths.empty()) {  // as restic; where all are gone through, paths are taken by the letter
+    TRY_ASSIGN(const auto folder, files::working_folder_path());
+    for (auto& path : filter.paths) path = files::absolute_path(path, folder);
+  }
   return filter;
 }
 
 void add_selection_options(Command& command, SelectionOptions& options, bool short_host) {
-  command.add_option(short_host ? "-H,--host" : "--host", options.hosts, "only snapshots of HOST")->type_name("HOST");
+  command
+      .add_option(short_host ? "-H,--host" : "--host", options.hosts,
+                  "only snapshots of HOST (or RESTIC_HOST); '' for any")
+      ->type_name("HOST");
   command.add_option("--path", options.paths, "only snapshots that hold PATH")->type_name("PATH");
   command.add_option("--tag", options.tags, "only snapshots with all of these TAGS (a,b)")->type_name("TAGS");
 }
@@ -199,22 +239,24 @@ void add_snapshot_options(Command& command, SnapshotOptions& options) {
 
 namespace {
 
-repo::SnapshotFilter filter_of(const SnapshotOptions& options) {
-  auto filter = options.selection.filter();
-  if (!options.source.empty()) filter.hosts.push_back(options.source);
-  return filter;
+Result<repo::SnapshotFilter> filter_of(const SnapshotOptions& options) {
+  auto selection = options.selection;
+  if (!options.source.empty()) selection.hosts.push_back(options.source);
+  return selection.filter({options.name});
 }
 
 }  // namespace
 
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options) {
-  TRY_ASSIGN(auto snapshot, repository->find_snapshot(options.name, filter_of(options), repository.cancel));
+  TRY_ASSIGN(const auto filter, filter_of(options));
+  TRY_ASSIGN(auto snapshot, repository->find_snapshot(options.name, filter, repository.cancel));
   TRY(repository->load_index(repository.cancel));
   return snapshot;
 }
 
 Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, const SnapshotOptions& options) {
-  return repo::find_snapshot_tree(*repository, options.name, filter_of(options), repository.cancel);
+  TRY_ASSIGN(const auto filter, filter_of(options));
+  return repo::find_snapshot_tree(*repository, options.name, filter, repository.cancel);
 }
 
 }  // namespace varve::cli

@@ -20,8 +20,8 @@ namespace varve::cli {
 /// The options that every command has.
 struct GlobalOptions {
   std::string repo, repository_file;
-  std::string password_file, password_command;
-  bool json = false, quiet = false, no_lock = false;
+  std::string password_file, password_command, key_hint;
+  bool json = false, quiet = false, no_lock = false, no_password = false;
   std::string retry_lock;
 };
 
@@ -52,6 +52,7 @@ enum class Access : uint8_t {
 struct Place {
   std::string location;
   PasswordOptions password;
+  std::string key_hint;  ///< the id of the key to try first, or the beginning of it
   std::string prompt = "password of the repository";
 };
 
@@ -62,12 +63,13 @@ class Context {
 
   GlobalOptions global;
   std::function<Result<int>()> run;  ///< gives the exit code
+  bool stdin_is_data = false;        ///< the command reads it: no password is looked for there
 
   Output& output() { return output_; }
   const Cancel& cancel() const { return cancel_; }
 
   Result<std::string> repository_location() const;
-  Result<std::string> password(const std::string& prompt) const;
+  Result<std::string> new_password(const std::string& prompt) const;
   /// Opens and locks. The index is loaded by whoever needs it, and not before the snapshots were listed: what a backup
   /// adds in between would be missed. find_snapshot and find_snapshot_tree do it so.
   Result<OpenRepository> open(Access access);
@@ -106,7 +108,9 @@ Result<uint64_t> size_option(const std::string& option, const std::string& text)
 struct SelectionOptions {
   std::vector<std::string> hosts, paths, tags;
 
-  repo::SnapshotFilter filter() const;
+  /// Beside `names`, the snapshots that the user named. RESTIC_HOST is the host where none is given and the filter has
+  /// a say: beside ids it would be taken for a contradiction that nobody uttered. An empty host alone is any.
+  Result<repo::SnapshotFilter> filter(const std::vector<std::string>& names) const;
 };
 /// `short_host`: -H too, where it means nothing else.
 void add_selection_options(Command& command, SelectionOptions& options, bool short_host = true);
@@ -123,7 +127,8 @@ Result<repo::SnapshotTree> find_snapshot_tree(const OpenRepository& repository, 
 
 /// --from-repo and its relatives: the repository that another one is made like or filled from.
 struct SourceOptions {
-  std::string repo, repository_file, password_file, password_command;
+  std::string repo, repository_file, password_file, password_command, key_hint;
+  bool no_password = false;
 };
 void add_source_options(Command& command, SourceOptions& options);
 /// kInvalidInput if none is named, there or in the environment.

@@ -26,6 +26,8 @@ void add_global_options(CLI::App& app, varve::cli::GlobalOptions& global) {
       ->type_name("FILE");
   app.add_option("--password-command", global.password_command, "a command that prints its password")
       ->type_name("COMMAND");
+  app.add_option("--key-hint", global.key_hint, "the ID of the key to try first (or RESTIC_KEY_HINT)")->type_name("ID");
+  app.add_flag("--insecure-no-password", global.no_password, "it has no password: everybody may read it");
   app.add_flag("--json", global.json, "one JSON object a line, the last one the summary");
   app.add_flag("-q,--quiet", global.quiet, "no progress");
   app.add_flag("--no-lock", global.no_lock, "commands that only read take no lock");
@@ -67,6 +69,36 @@ constexpr void (*kCommands[])(varve::cli::Command&, Context&) = {
     varve::cli::add_key,      varve::cli::add_unlock, varve::cli::add_cat,       varve::cli::add_doctor,
     varve::cli::add_generate,
 };
+
+/// Whether `name` takes a value in this command, where the options of those above it count too.
+bool takes_value(const CLI::App* command, const std::string& name) {
+  for (; command != nullptr; command = command->get_parent()) {
+    if (const auto* option = command->get_option_no_throw(name)) return option->get_items_expected_min() > 0;
+  }
+  return false;
+}
+
+/// "--host=" becomes "--host" and an empty word: CLI11 takes it for one that misses its value.
+std::vector<std::string> separate_empty_values(CLI::App& app, const std::vector<std::string>& arguments) {
+  std::vector<std::string> out;
+  CLI::App* command = &app;
+  bool options = true;
+  for (const auto& argument : arguments) {
+    out.push_back(argument);
+    options = options && argument != "--";
+    if (options && argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+      const auto name = argument.substr(0, argument.size() - 1);
+      if (takes_value(command, name)) {
+        out.back() = name;
+        out.emplace_back();
+      }
+      continue;
+    }
+    const auto named = command->get_subcommands([&](const CLI::App* next) { return next->check_name(argument); });
+    if (!named.empty()) command = named.front();
+  }
+  return out;
+}
 
 int usage_error(const CLI::App& app, const CLI::ParseError& error, varve::cli::Output& output) {
   if (error.get_exit_code() == 0) {  // --help, --version
@@ -129,6 +161,8 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
   for (const auto add : kCommands) add(program, context);
   output.set_json(std::ranges::find(arguments, "--json") != arguments.end());  // for what is wrong with the others
   try {
+    arguments = separate_empty_values(app, arguments);
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return output.finish(usage_error(app, error, output));
@@ -151,6 +185,5 @@ int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == varve::job::kKeeperWord) return varve::job::keep_lock(STDIN_FILENO, STDOUT_FILENO, 3);
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const bool hidden = varve::cli::hide_passwords(argc, argv);
-  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   return run(std::move(arguments), hidden);
 }

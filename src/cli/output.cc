@@ -81,13 +81,22 @@ int exit_code_for(ErrorKind kind) {
   }
 }
 
-Output::Output() : terminal_(isatty(STDERR_FILENO) == 1), started_(std::chrono::steady_clock::now()) {}
+Output::Output() : terminal_(isatty(STDERR_FILENO) == 1), started_(std::chrono::steady_clock::now()) {
+  on_status_signal([this] { show_status(); });
+}
 
 Output::~Output() {
+  on_status_signal({});
   clear();
 }
 
-bool Output::is_due(Ticks now) {
+bool Output::is_due(const Progress& progress, Ticks now) {
+  known_ = progress;
+  if (asked_ && json_) {
+    asked_ = false;
+    return true;
+  }
+  if (quiet_) return false;
   const auto interval = json_ ? milliseconds(1000) : terminal_ ? milliseconds(100) : milliseconds(10'000);
   // A pipe's first line comes after a full interval: short runs need none.
   const auto since = last_ == Ticks{} && !terminal_ ? started_ : last_;
@@ -96,11 +105,18 @@ bool Output::is_due(Ticks now) {
   return true;
 }
 
+void Output::show_status() {
+  std::lock_guard lock(mutex_);
+  asked_ = true;
+  if (json_) return;
+  clear_locked();
+  complain(live_line(known_, std::chrono::steady_clock::now()));
+}
+
 void Output::progress(const Progress& progress) {
-  if (quiet_) return;
   std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
-  if (!is_due(now)) return;
+  if (!is_due(progress, now)) return;
   if (json_) {
     status_object(progress, now);
   } else {
@@ -109,10 +125,9 @@ void Output::progress(const Progress& progress) {
 }
 
 void Output::progress(const Progress& progress, const std::function<nlohmann::ordered_json()>& fields) {
-  if (quiet_) return;
   std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
-  if (!is_due(now)) return;
+  if (!is_due(progress, now)) return;
   if (!json_) return draw(progress, now);
   nlohmann::ordered_json status = {{"message_type", "status"},
                                    {"action", progress.action},

@@ -59,6 +59,9 @@ class Output final : public Reporter {
   void problem(std::string_view during, std::string_view item, const Error& error);
   /// The error that ends the program, with its hints; gives the exit code.
   int error(const Error& error);
+  /// How far it is by now, asked for by a signal: a line on standard error, although quiet; in JSON the next status
+  /// comes at once.
+  void show_status();
   /// Takes the live line away, before the result is printed.
   void clear();
   /// The last word of the program: `code`, unless the result could not all be written. That is an error; but where the
@@ -68,8 +71,8 @@ class Output final : public Reporter {
  private:
   using Ticks = std::chrono::steady_clock::time_point;
 
-  /// Whether it is time to show something; then it counts as shown.
-  bool is_due(Ticks now);
+  /// Remembers it for who asks. Whether it is time to show it; then it counts as shown.
+  bool is_due(const Progress& progress, Ticks now);
   void draw(const Progress& progress, Ticks now);
   void clear_locked();
   std::string live_line(const Progress& progress, Ticks now) const;
@@ -81,6 +84,8 @@ class Output final : public Reporter {
   bool json_ = false, quiet_ = false;
   const bool terminal_;
   bool drawn_ = false;
+  bool asked_ = false;  ///< for a status
+  Progress known_;      ///< the last
   const Ticks started_;
   Ticks last_{};
   int lost_ = 0;  ///< why standard output takes no more; 0 if it does

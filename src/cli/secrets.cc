@@ -94,28 +94,84 @@ Result<std::string> command_output(const std::string& command) {
   return std::string(codec::trimmed(output));
 }
 
+namespace {
+
+Error no_password() {
+  return Error(ErrorKind::kInvalidInput, "no password was given and there is no terminal to ask on");
+}
+
+/// Without its end. Nothing if standard input has ended, or its line is longer than any password.
+std::optional<std::string> next_line() {
+  constexpr size_t kLongest = 64u << 10;
+  std::string line;
+  int c = std::getchar();
+  if (c == EOF) return std::nullopt;
+  for (; c != EOF && c != '\n'; c = std::getchar()) {
+    if (line.size() == kLongest) return std::nullopt;
+    line.push_back(static_cast<char>(c));
+  }
+  return line;
+}
+
+}  // namespace
+
 Result<std::string> ask(const std::string& prompt) {
-  if (isatty(STDIN_FILENO) == 0)
-    return fail(ErrorKind::kInvalidInput, "no password was given and there is no terminal to ask on");
+  if (isatty(STDIN_FILENO) == 0) {
+    auto line = next_line();
+    if (!line) return fail(no_password());
+    if (line->ends_with('\r')) line->pop_back();
+    return *line;
+  }
   std::string line;
   {
     EchoOff quiet;  // before the prompt, since it throws away what was typed so far
     std::fputs((prompt + ": ").c_str(), stderr);
     std::fflush(stderr);
-    for (int c; (c = std::getchar()) != EOF && c != '\n';) line.push_back(static_cast<char>(c));
+    line = next_line().value_or("");
   }
   std::fputc('\n', stderr);
   return line;
 }
 
-Result<std::string> repository_password(const PasswordOptions& options, const std::string& prompt) {
+Result<std::string> ask_for_new(const std::string& prompt) {
+  TRY_ASSIGN(auto password, ask(prompt));
+  if (isatty(STDIN_FILENO) == 0) return password;
+  TRY_ASSIGN(const auto again, ask("the same again"));
+  if (again != password) return fail(ErrorKind::kInvalidInput, "the two passwords differ; nothing was done");
+  return password;
+}
+
+namespace {
+
+/// Nothing if no word and no variable names one.
+std::optional<Result<std::string>> named_password(const PasswordOptions& options) {
   if (!options.file.empty()) return file_content(options.file);
   if (!options.command.empty()) return command_output(options.command);
   if (const auto file = variable(options.prefix + "PASSWORD_FILE")) return file_content(*file);
   if (const auto command = variable(options.prefix + "PASSWORD_COMMAND")) return command_output(*command);
   if (const auto password = variable(options.prefix + "PASSWORD")) return *password;
-  auto asked = ask(prompt);
-  if (!asked && asked.error().kind() == ErrorKind::kInvalidInput) {
+  return std::nullopt;
+}
+
+Result<std::string> not_empty(Result<std::string> password) {
+  if (!password || !password->empty()) return password;
+  return fail(Error(ErrorKind::kInvalidInput, "the password is empty")
+                  .hint("--insecure-no-password is for a repository that has none and that everybody may read"));
+}
+
+}  // namespace
+
+Result<std::string> repository_password(const PasswordOptions& options, const std::string& prompt) {
+  auto named = named_password(options);
+  if (options.none && named) {
+    return fail(ErrorKind::kInvalidInput, "a password was given, and with --insecure-no-password there is none");
+  }
+  if (options.none) return std::string();
+  if (named) return not_empty(std::move(*named));
+  const bool data = options.stdin_is_data && isatty(STDIN_FILENO) == 0;
+  auto asked = data ? Result<std::string>(fail(no_password())) : options.is_new ? ask_for_new(prompt) : ask(prompt);
+  if (asked) return not_empty(std::move(asked));
+  if (asked.error().kind() == ErrorKind::kInvalidInput) {
     return fail(std::move(asked).error().hint(
         "--password-file, RESTIC_PASSWORD_FILE or RESTIC_PASSWORD_COMMAND name where it is"));
   }

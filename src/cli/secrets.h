@@ -18,13 +18,19 @@ std::optional<std::string> variable(const std::string& name);
 Result<std::string> file_content(const std::string& path);
 /// What a command prints, without the white space around it. kInvalidInput if it fails.
 Result<std::string> command_output(const std::string& command);
-/// Asks on the terminal without echo; kInvalidInput if there is none.
+/// Asks on the terminal without echo. Where standard input is none, its next line, as restic takes it; kInvalidInput if
+/// there is none either.
 Result<std::string> ask(const std::string& prompt);
+/// The same for a new one, on a terminal twice.
+Result<std::string> ask_for_new(const std::string& prompt);
 
 /// Where a repository's password comes from, in this order; the names of variables have `prefix` put in: "" or "FROM_".
 struct PasswordOptions {
   std::string file, command;
   std::string prefix;
+  bool none = false;           ///< it is empty: the user says so, and no other is named
+  bool stdin_is_data = false;  ///< so no password stands there
+  bool is_new = false;
 };
 Result<std::string> repository_password(const PasswordOptions& options, const std::string& prompt);
 

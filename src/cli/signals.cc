@@ -1,6 +1,7 @@
 #include "cli/signals.h"
 
 #include <csignal>
+#include <mutex>
 #include <thread>
 
 #include <pthread.h>
@@ -12,7 +13,35 @@ namespace {
 
 bool broken_pipes_ignored = false;  // before us
 
+/// Who shows the status. Never destroyed: the thread of the signals lives to the very end.
+struct StatusTeller {
+  std::mutex mutex;
+  std::function<void()> show;
+};
+StatusTeller& status_teller() {
+  static auto& teller = *new StatusTeller;
+  return teller;
+}
+
+void show_status() {
+  const std::lock_guard lock(status_teller().mutex);
+  if (status_teller().show) status_teller().show();
+}
+
+/// The next signal that is to end the program; what asks for the status is answered meanwhile.
+void await_stop(const sigset_t& signals) {
+  for (int signal = SIGUSR1; signal == SIGUSR1;) {
+    sigwait(&signals, &signal);
+    if (signal == SIGUSR1) show_status();
+  }
+}
+
 }  // namespace
+
+void on_status_signal(std::function<void()> show) {
+  const std::lock_guard lock(status_teller().mutex);
+  status_teller().show = std::move(show);
+}
 
 Cancel cancel_on_signals() {
   static std::stop_source source;
@@ -22,14 +51,14 @@ Cancel cancel_on_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR1);
   // Blocked everywhere, taken by one thread that lives as long as the process: no handler runs in the middle of
   // anything.
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread([] {
-    int signal = 0;
-    sigwait(&signals, &signal);
+    await_stop(signals);
     source.request_stop();
-    sigwait(&signals, &signal);
+    await_stop(signals);
     _exit(130);
   }).detach();
   return Cancel(source.get_token());

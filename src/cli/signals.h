@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "base/cancel.h"
 
 namespace varve::cli {
@@ -8,6 +10,9 @@ namespace varve::cli {
 /// SIGPIPE becomes an error of the write, and how children end is told to us. To be called once, before any thread is
 /// started.
 Cancel cancel_on_signals();
+
+/// What SIGUSR1, which ends nothing from there on, is answered with on the signals' thread; empty for nothing.
+void on_status_signal(std::function<void()> show);
 
 /// Ends the program as SIGPIPE would have ended it, without a word. Returns if whoever started it had that ignored.
 void end_by_broken_pipe();

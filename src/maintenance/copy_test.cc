@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "maintenance/testing/garbage.h"
 #include "repo/check.h"
 #include "repo/testing/power_cuts.h"
 #include "storage/fault.h"
@@ -256,6 +257,7 @@ TEST_P(CopyCuts, LeaveNothingDangling) {
     return {};
   };
   test.after = [&](const auto& storage) {
+    testing::expect_prune_leaves_no_garbage(repo::testing::copy_of(*storage));
     const auto to = *open_repository(storage);
     const auto again = copy_all(*from_, *to, copying);
     ASSERT_TRUE(again) << again.error().message();

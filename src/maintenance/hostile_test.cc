@@ -216,6 +216,41 @@ TEST_F(Hostile, TreesOfVeryManyThingsThatSayNothing) {
   expect_modest(memory, kSize, 12);
 }
 
+TEST_F(Hostile, AnIndexThatIsMuchLargerThanItsFile) {
+  const std::string truth = repo::encode_index(indexed());
+  std::string json = truth;
+  json.insert(1, R"("x":[)" + repeated("1", 32u << 20) + "],");
+  const Id bomb = *repository_->save_file(FileType::kIndex, json, Cancel());
+  ASSERT_LT(bytes(FileType::kIndex, bomb).size(), 100u << 10);
+  if (PeakMemory::works()) {
+    const PeakMemory memory;
+    EXPECT_FALSE(repository_->load_index(Cancel()));
+    expect_modest(memory, truth.size(), 10);
+  }
+  EXPECT_EQ(repository_->load_index(Cancel()).error().kind(), ErrorKind::kCorrupt);
+  EXPECT_NE(damage().find("index file " + bomb.short_hex() + " is damaged"), std::string::npos) << damage();
+  SilentReporter reporter;
+  ASSERT_TRUE(repair_index(*repository_, {}, reporter, Cancel()));
+  EXPECT_EQ(damage(), "");
+  EXPECT_EQ(content(snapshot_), files_);
+}
+
+TEST_F(Hostile, AnIndexOfManyBlobsIsFarFromTheLimit) {
+  std::vector<repo::IndexedPack> packs(100);
+  for (size_t i = 0; i < 20'000; ++i) {
+    auto& pack = packs[i / 200];
+    if (pack.blobs.empty()) pack.pack = codec::sha256(as_bytes("pack " + std::to_string(i)));
+    // All of one length, as chunks of zeros have it: as little as there can be to tell beside the ids.
+    const auto at = static_cast<uint32_t>(i % 200 * 1000);
+    pack.blobs.push_back({BlobType::kData, codec::sha256(as_bytes(std::to_string(i))), {pack.pack, at, 1000, 5000}});
+  }
+  const std::string json = repo::encode_index(packs);
+  const Id file = *repository_->save_file(FileType::kIndex, json, Cancel());
+  EXPECT_GT(json.size(), 2u << 20) << "more than what any index may have";
+  EXPECT_LT(json.size(), 6 * bytes(FileType::kIndex, file).size());
+  EXPECT_TRUE(reopen()->load_index(Cancel()));
+}
+
 TEST_F(Hostile, LargeTreesThatProgramsWriteAreRead) {
   if (!PeakMemory::works()) GTEST_SKIP() << PeakMemory::kNobodyCounts;
   // As short as a program's entries get: Go leaves no time and no owner out.

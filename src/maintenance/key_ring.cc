@@ -55,7 +55,6 @@ Result<KeyList> list_keys(repo::Repository& repository, const Cancel& cancel) {
 
 Result<Id> add_key(repo::Repository& repository, std::string_view password, const NewKey& details,
                    const Cancel& cancel) {
-  if (password.empty()) return fail(ErrorKind::kInvalidInput, "an empty password protects nothing; no key was made");
   TRY(refuse_too_many(repository, cancel));
   TRY_ASSIGN(KeyFile file, repo::make_key_file(repository.key(), password, details.cost, system_clock().now()));
   if (!details.username.empty()) file.username = details.username;

@@ -28,8 +28,8 @@ struct NewKey {
 Result<KeyList> list_keys(repo::Repository& repository, const Cancel& cancel);
 
 /// Makes another password open the repository. The key is read back and opened before it is said to be there; one that
-/// fails that is taken away again. kInvalidInput for an empty password, and if there are already as many keys as
-/// programs try.
+/// fails that is taken away again. kInvalidInput if there are already as many keys as programs try. An empty password
+/// is none: that it is meant is asked for by whoever calls.
 Result<Id> add_key(repo::Repository& repository, std::string_view password, const NewKey& details,
                    const Cancel& cancel);
 

@@ -4,6 +4,7 @@
 
 #include "codec/sha256.h"
 #include "maintenance/testing/damaged_repository.h"
+#include "maintenance/testing/garbage.h"
 #include "repo/pack.h"
 #include "repo/testing/power_cuts.h"
 
@@ -170,7 +171,13 @@ Status repair_in(const std::shared_ptr<storage::Storage>& storage) {
 TEST_F(RepairIndex, SurvivesPowerCutsBesideSoundSnapshots) {
   store({{"dump/shop/more.bson", sample_noise(5'000, 3)}});
   ASSERT_TRUE(repository_->save_file(FileType::kIndex, repo::encode_index(indexed()), Cancel()));
-  EXPECT_GE(survive_power_cuts(*memory_, {.operation = repair_in}), 8u);
+  PowerCutTest test;
+  test.operation = repair_in;
+  test.after = [&](const auto& storage) {
+    ASSERT_TRUE(repair_in(storage));
+    testing::expect_prune_leaves_no_garbage(storage);
+  };
+  EXPECT_GE(survive_power_cuts(*memory_, test), 8u);
 }
 
 TEST_F(RepairIndex, SurvivesPowerCutsWhileItBringsSnapshotsBack) {
@@ -185,6 +192,7 @@ TEST_F(RepairIndex, SurvivesPowerCutsWhileItBringsSnapshotsBack) {
     const auto repository = open_repository(storage);
     ASSERT_TRUE(repository) << repository.error().message();
     EXPECT_EQ(*read_back(**repository, snapshot_), files_);
+    testing::expect_prune_leaves_no_garbage(storage);
   };
   EXPECT_GE(survive_power_cuts(*memory_, test), 4u);
 }

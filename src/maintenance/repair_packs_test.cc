@@ -4,6 +4,7 @@
 
 #include "codec/sha256.h"
 #include "maintenance/testing/damaged_repository.h"
+#include "maintenance/testing/garbage.h"
 #include "repo/testing/power_cuts.h"
 
 namespace varve::maintenance {
@@ -171,7 +172,11 @@ TEST_F(RepairPacks, SurvivesPowerCuts) {
   store({{"dump/shop/more.bson", sample_noise(5'000, 3)}});
   PowerCutTest test;
   test.operation = [&](const auto& storage) { return repair_in(storage, {pack_}); };
-  test.after = [&](const auto& storage) { repair_again(storage, pack_); };
+  test.after = [&](const auto& storage) {
+    testing::expect_prune_leaves_no_garbage(repo::testing::copy_of(*storage));
+    repair_again(storage, pack_);
+    testing::expect_prune_leaves_no_garbage(storage);
+  };
   EXPECT_GE(survive_power_cuts(*memory_, test), 8u);
 }
 

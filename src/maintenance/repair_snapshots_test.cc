@@ -4,6 +4,7 @@
 #include "maintenance/raw_node.h"
 #include "maintenance/repair_index.h"
 #include "maintenance/testing/damaged_repository.h"
+#include "maintenance/testing/garbage.h"
 #include "repo/testing/power_cuts.h"
 
 namespace varve::maintenance {
@@ -216,6 +217,10 @@ TEST_F(RepairSnapshots, SurvivesPowerCuts) {
       }
       EXPECT_TRUE(found);
       EXPECT_TRUE(read_back(**repository, sound));
+      if (!forget) return;  // the broken one is there still, and is in a prune's way
+      SilentReporter reporter;
+      ASSERT_TRUE(repair_index(**open_repository(storage), {}, reporter, Cancel()));
+      testing::expect_prune_leaves_no_garbage(storage);
     };
     EXPECT_GE(survive_power_cuts(*memory_, test), forget ? 8u : 6u);
   }

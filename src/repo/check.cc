@@ -70,10 +70,10 @@ Result<CheckResult> check(Repository& repository, const CheckOptions& options, c
   Checker checker(repository, options, cancel);
   TRY(checker.check_keys_and_locks());
   TRY(checker.load_snapshots());
-  TRY(checker.check_index());
+  TRY(checker.check_index(progress));
   TRY(checker.check_packs());
   if (options.read_data) TRY(checker.read_packs(progress));
-  TRY(checker.check_trees());
+  TRY(checker.check_trees(progress));
   return checker.result();
 }
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "repo/pack_hasher.h"
@@ -49,8 +50,9 @@ struct CheckResult {
   uint64_t errors() const;
 };
 
-/// Called now and then with packs done and in all; may be empty.
-using CheckProgress = std::function<void(uint64_t done, uint64_t total)>;
+/// Called while index files are loaded, packs read and the trees of snapshots walked, with how many of their kind are
+/// done and in all; may be empty.
+using CheckProgress = std::function<void(std::string_view kind, uint64_t done, uint64_t total)>;
 
 /// What restic's check verifies (reference: restic's design document): index files, packs present with the right size,
 /// snapshots, trees, every blob of every file in the index; with read_data of packs hash, header and every blob.

@@ -19,9 +19,11 @@ bool is_mixed(const std::vector<PackedBlob>& blobs) {
 
 }  // namespace
 
-Status Checker::check_index() {
+Status Checker::check_index(const CheckProgress& progress) {
   TRY_ASSIGN(index_files_, list_files(repository_.storage(), FileType::kIndex, cancel_));
+  uint64_t done = 0;
   for (const auto& file : index_files_) {
+    if (progress) progress("index files", done++, index_files_.size());
     const auto json = load_unpacked(repository_, FileType::kIndex, file.id, file.size, cancel_);
     if (!json && !is_damage(json.error())) return fail(json.error());
     const auto decoded = json ? decode_index(*json, [&](IndexedPack pack) { note_pack(std::move(pack), file.id); })

@@ -200,7 +200,7 @@ Status Checker::read_chosen(std::vector<IndexedPack>& packs, const CheckProgress
     TRY(read_pack(packs[i], packs_.find(packs[i].pack)->second.real_size, inner));
     std::lock_guard lock(progress_mutex);
     ++packs_read_;
-    if (progress) progress(packs_read_, total);
+    if (progress) progress("packs", packs_read_, total);
     return {};
   };
   TRY(parallel_for(packs.size(), threads, cancel_, read_one));

@@ -52,12 +52,14 @@ void Checker::push_folders(const std::vector<Node>& nodes, const Place& place, s
 }
 
 /// Depth first; as many trees are loaded at once as the storage likes.
-Status Checker::walk(const JudgeTree& judge) {
+Status Checker::walk(const JudgeTree& judge, const CheckProgress& progress) {
   trees_ = {};
   holders_.clear();
   std::vector<Place> stack = roots();
   const size_t at_once = std::max(4u, repository_.storage().connections());
   while (!stack.empty()) {
+    // The snapshots come in their order: all before the next one are done.
+    if (progress) progress("snapshots", stack.back().snapshot, snapshots_.size());
     std::vector<Place> batch;
     for (; !stack.empty() && batch.size() < at_once; stack.pop_back()) batch.push_back(stack.back());
     std::vector<Result<Bytes>> loaded(batch.size(), Result<Bytes>(Bytes()));
@@ -77,10 +79,11 @@ Status Checker::walk(const JudgeTree& judge) {
   return {};
 }
 
-Status Checker::check_trees() {
-  return walk([&](const Place& place, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
+Status Checker::check_trees(const CheckProgress& progress) {
+  const auto judge = [&](const Place& place, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
     judge_tree(place, json, nodes);
-  });
+  };
+  return walk(judge, progress);
 }
 
 void Checker::affects(Findings::Number finding, const Place& place, std::string_view name) {
@@ -165,13 +168,15 @@ Status Checker::list_packs_of_snapshots(std::unordered_set<Id>& packs) {
   const auto take = [&](BlobType type, const Id& id) {
     for (const auto& at : index_.find(type, id)) packs.insert(at.pack);
   };
-  return walk([&](const Place& place, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
-    take(BlobType::kTree, place.tree);
-    if (!json || !nodes) return;
-    for (const auto& node : *nodes) {
-      for (const Id& id : node.content) take(BlobType::kData, id);
-    }
-  });
+  return walk(
+      [&](const Place& place, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes) {
+        take(BlobType::kTree, place.tree);
+        if (!json || !nodes) return;
+        for (const auto& node : *nodes) {
+          for (const Id& id : node.content) take(BlobType::kData, id);
+        }
+      },
+      {});
 }
 
 }  // namespace varve::repo

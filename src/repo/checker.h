@@ -23,13 +23,13 @@ class Checker {
   /// Before the index, which then has all that they need, even if others save more meanwhile.
   Status load_snapshots();
   /// Reads the index files one by one.
-  Status check_index();
+  Status check_index(const CheckProgress& progress);
   /// Compares packs as they are with what the index says of them.
   Status check_packs();
   /// Reads the packs that are to be read: hash, header, every blob.
   Status read_packs(const CheckProgress& progress);
   /// Every tree once, and whether every blob of every file can be had.
-  Status check_trees();
+  Status check_trees(const CheckProgress& progress);
 
   CheckResult result();
 
@@ -63,7 +63,7 @@ class Checker {
   Status read_pack(IndexedPack& pack, uint64_t size, const Cancel& cancel);
   Status read_chosen(std::vector<IndexedPack>& packs, const CheckProgress& progress, uint64_t total);
 
-  Status walk(const JudgeTree& judge);
+  Status walk(const JudgeTree& judge, const CheckProgress& progress);
   std::vector<Place> roots();
   void push_folders(const std::vector<Node>& nodes, const Place& place, std::vector<Place>& stack);
   void judge_tree(const Place& place, const Result<Bytes>& json, const Result<std::vector<Node>>& nodes);

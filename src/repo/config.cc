@@ -35,8 +35,10 @@ Result<Config> decode_config(std::string_view json) {
   }));
   TRY(in.end());
   if (config.version < 1 || config.version > 2) {
-    return fail(ErrorKind::kUnsupported,
+    Error error(ErrorKind::kUnsupported,
                 "the repository has format version " + std::to_string(config.version) + "; known are 1 and 2");
+    if (config.version > 2) error.hint("a newer varve may read it, and the restic that made it does");
+    return fail(std::move(error));
   }
   TRY_ASSIGN(config.polynomial, codec::parse_polynomial(polynomial));
   return config;

@@ -7,6 +7,7 @@
 #include "repo/go_time.h"
 #include "repo/json_object.h"
 #include "repo/json_reader.h"
+#include "repo/unpacked.h"
 
 namespace varve::repo {
 
@@ -138,7 +139,8 @@ Result<KeyFile> load_key(storage::Storage& storage, const Id& id, uint64_t size,
 }
 
 Status with_master_key(storage::Storage& storage, std::string_view password,
-                       const std::function<Status(const codec::SealKey&, const Id& key)>& use, const Cancel& cancel) {
+                       const std::function<Status(const codec::SealKey&, const Id& key)>& use, const Cancel& cancel,
+                       std::string_view hint) {
   std::vector<storage::FileInfo> files;
   TRY(storage.list(
       storage::FileType::kKey,
@@ -152,6 +154,10 @@ Status with_master_key(storage::Storage& storage, std::string_view password,
                     .hint("without its key files nobody can read it: bring the folder keys back from a copy"));
   }
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  if (const auto beginning = lower_hex(hint); !beginning.empty()) {
+    std::stable_partition(files.begin(), files.end(),
+                          [&](const auto& file) { return file.id.hex().starts_with(beginning); });
+  }
 
   Error wrong(ErrorKind::kWrongPassword, "the password opens no key of the repository at " + storage.location());
   std::optional<Error> last;
@@ -174,7 +180,9 @@ Status with_master_key(storage::Storage& storage, std::string_view password,
     if (used) return {};
     last = used.error();
   }
-  return fail(last ? *last : std::move(wrong));
+  if (last) return fail(*last);
+  return fail(
+      std::move(wrong).hint("RESTIC_PASSWORD_FILE, --password-file and their relatives say where it is taken from"));
 }
 
 }  // namespace varve::repo

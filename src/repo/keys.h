@@ -36,8 +36,9 @@ inline constexpr size_t kMaxKeysTried = 20;
 
 /// Tries `use` with the master key of every key file (and its id) that the password opens until it succeeds; its last
 /// error is returned if it never does. A key file that is damaged locks nobody out: it is passed over, and named if
-/// none opens.
+/// none opens. Those whose id begins with `hint` come first, if it is not empty.
 Status with_master_key(storage::Storage& storage, std::string_view password,
-                       const std::function<Status(const codec::SealKey&, const Id& key)>& use, const Cancel& cancel);
+                       const std::function<Status(const codec::SealKey&, const Id& key)>& use, const Cancel& cancel,
+                       std::string_view hint = {});
 
 }  // namespace varve::repo

@@ -78,7 +78,6 @@ Result<std::unique_ptr<Repository>> Repository::init(std::shared_ptr<storage::St
                                                      std::string_view password,
                                                      std::optional<codec::Polynomial> polynomial, const KeyCost& cost,
                                                      const Cancel& cancel) {
-  if (password.empty()) return fail(ErrorKind::kInvalidInput, "a repository needs a password that is not empty");
   TRY(storage->create(cancel));
   TRY(refuse_leftovers(*storage, cancel));
 
@@ -95,7 +94,8 @@ Result<std::unique_ptr<Repository>> Repository::init(std::shared_ptr<storage::St
 }
 
 Result<std::unique_ptr<Repository>> Repository::open(std::shared_ptr<storage::Storage> storage,
-                                                     std::string_view password, const Cancel& cancel) {
+                                                     std::string_view password, const Cancel& cancel,
+                                                     std::string_view key_hint) {
   TRY_ASSIGN(const auto sealed, load_sealed_config(*storage, cancel));
   auto repository = std::unique_ptr<Repository>(new Repository());
   const auto use = [&](const codec::SealKey& master, const Id& key_id) -> Status {
@@ -103,7 +103,7 @@ Result<std::unique_ptr<Repository>> Repository::open(std::shared_ptr<storage::St
     repository->state_ = std::make_unique<State>(storage, master, key_id, config);
     return {};
   };
-  TRY(with_master_key(*storage, password, use, cancel));
+  TRY(with_master_key(*storage, password, use, cancel, key_hint));
   return repository;
 }
 

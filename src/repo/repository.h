@@ -47,13 +47,14 @@ class Index;
 /// An open restic repository (format 1 or 2 to read, 2 to write). Thread-safe after load_index.
 class Repository {
  public:
-  /// Makes a new one. kExists if there is one already. `polynomial`: taken over from another repository, or drawn.
+  /// Makes a new one. kExists if there is one already. `polynomial`: taken over from another repository, or drawn. An
+  /// empty password is none: that it is meant is asked for by whoever calls.
   static Result<std::unique_ptr<Repository>> init(std::shared_ptr<storage::Storage> storage, std::string_view password,
                                                   std::optional<codec::Polynomial> polynomial, const KeyCost& cost,
                                                   const Cancel& cancel);
-  /// kNoRepository, kWrongPassword, kUnsupported (a newer version), kCorrupt.
+  /// kNoRepository, kWrongPassword, kUnsupported (a newer version), kCorrupt. `key_hint`: see with_master_key.
   static Result<std::unique_ptr<Repository>> open(std::shared_ptr<storage::Storage> storage, std::string_view password,
-                                                  const Cancel& cancel);
+                                                  const Cancel& cancel, std::string_view key_hint = {});
   ~Repository();
 
   const Config& config() const;

@@ -34,7 +34,6 @@ TEST_F(RepositoryTest, OpensWithItsPasswordOnly) {
 
 TEST_F(RepositoryTest, IsNotThereBeforeInit) {
   EXPECT_EQ(Repository::open(memory_, kPassword, cancel_).error().kind(), ErrorKind::kNoRepository);
-  EXPECT_EQ(Repository::init(memory_, "", std::nullopt, kCheapKey, cancel_).error().kind(), ErrorKind::kInvalidInput);
 }
 
 TEST_F(RepositoryTest, EveryKeyOpensAndABrokenOneLocksNobodyOut) {
@@ -52,7 +51,7 @@ TEST_F(RepositoryTest, EveryKeyOpensAndABrokenOneLocksNobodyOut) {
   EXPECT_TRUE(Repository::open(memory_, "zweites", cancel_));
   const auto wrong = Repository::open(memory_, "drittes", cancel_);
   EXPECT_EQ(wrong.error().kind(), ErrorKind::kWrongPassword);
-  EXPECT_EQ(wrong.error().hints().size(), 8u);
+  EXPECT_EQ(wrong.error().hints().size(), 8u + 1) << "the keys passed over, and where passwords come from";
 }
 
 TEST_F(RepositoryTest, AnInterruptedInitIsFoundOrUndone) {

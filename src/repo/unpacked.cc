@@ -57,6 +57,13 @@ size_t unpacked_limit(FileType type) {
   }
 }
 
+size_t unpacked_limit(FileType type, size_t sealed) {
+  constexpr size_t kFactor = 16, kFree = size_t{1} << 20;
+  const size_t most = unpacked_limit(type);
+  if (type != FileType::kIndex || sealed > most / kFactor) return most;
+  return std::max(kFree, kFactor * sealed);
+}
+
 Result<Bytes> encode_unpacked(const codec::SealKey& key, unsigned version, std::string_view json) {
   Bytes plain;
   if (version == 1) {
@@ -102,7 +109,7 @@ Result<Bytes> load_unpacked_bytes(Repository& repository, FileType type, const I
   if (!sealed && sealed.error().kind() == ErrorKind::kCorrupt) return damaged(type, id, sealed.error().message());
   if (!sealed) return fail(sealed.error());
   if (codec::sha256(*sealed) != id) return damaged(type, id, "its content does not match its name");
-  auto json = open_unpacked(repository.key(), *sealed, unpacked_limit(type));
+  auto json = open_unpacked(repository.key(), *sealed, unpacked_limit(type, sealed->size()));
   if (!json) return damaged(type, id, json.error().message());
   return json;
 }

@@ -11,6 +11,9 @@ Result<std::string> decode_unpacked(const codec::SealKey& key, ByteView sealed, 
 
 /// The most plain bytes that a file of this type may have.
 size_t unpacked_limit(storage::FileType type);
+/// The same for one of `sealed` bytes. Most of an index is ids, which do not compress: those that programs write take
+/// two to five times their stored size. What takes more than sixteen is made to fill the memory.
+size_t unpacked_limit(storage::FileType type, size_t sealed);
 
 /// "snapshot", "index file", ... for messages.
 std::string_view type_noun(storage::FileType type);
