@@ -94,6 +94,7 @@ LOOKING = [listed, counted, found, dumped, restored, ls, checked, repaired]
 CHANGING = [forgotten, removed_by_id, tagged, tag_of_latest, rewritten]
 
 
+@pytest.mark.all
 def test_the_host_of_the_environment_means_what_it_means_to_restic(repository):
     """RESTIC_HOST is the default of --host, an empty host means all, and beside ids it means nothing."""
     kept = repository.path.parent / "kept"
