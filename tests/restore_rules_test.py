@@ -3,11 +3,12 @@ import datetime
 
 import pymongo
 import pytest
+from bson import Code
 
 from harness.servers import PASSWORD, Mongod
 from harness.tools import Varve
 from support.hold import HOLDABLE, commands_held, finish
-from support.runs import at, back_up, restore, state_of
+from support.runs import at, back_up, restore, state_of, verify
 from support.state import differences
 
 DAY = datetime.timedelta(days=1)
@@ -147,6 +148,26 @@ def test_no_verify_says_so(saved, target):
 def users_of(server):
     with server.client() as client:
         return {u["_id"]: u for u in client.admin.system.users.find()}
+
+
+@pytest.mark.all
+def test_what_users_keep_in_admin_comes_back(varve, mongod):
+    """RULES 7: stored functions too; a time-series, whose buckets no server takes there, is named and can go elsewhere."""
+    server, target = mongod(replica_set="rs0"), mongod()
+    with server.client() as client:
+        client.admin["system.js"].insert_one({"_id": "one", "value": Code("function() { return 1 }")})
+        client.admin["notes"].insert_one({"_id": 1})
+        client.admin.create_collection("metrics", timeseries={"timeField": "at"})
+        client.admin["metrics"].insert_many([{"at": datetime.datetime(2026, 1, 1, 0, i), "n": i} for i in range(60)])
+    back_up(varve, server)
+    told = restore(varve, target, code=3)
+    assert [skipped["reason"] for skipped in told["skipped"] if "admin.metrics was left out" in skipped["reason"]]
+    found = state_of(target)
+    assert {"admin.notes", "admin.system.js"} == found.keys() and found["admin.system.js"].documents
+    assert "admin.metrics" in str(verify(varve, target, code=3)["differences"])
+    restore(varve, target, "--ns-include", "admin.metrics", "--ns-from", "admin.metrics", "--ns-to", "shop.metrics")
+    with target.client() as client:
+        assert client.shop.metrics.count_documents({}) == 60
 
 
 def test_users_come_back_without_touching_those_that_are_there(varve, mongod):

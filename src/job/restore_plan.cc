@@ -66,15 +66,29 @@ bool is_orphaned(const bson::Namespace& ns, const BackupMoment& moment) {
   return std::ranges::none_of(moment.collections(), is_it);
 }
 
+/// Why an entry is no item of the plan.
+std::optional<std::string> cannot_come_back(const collection::CollectionEntry& entry, const BackupMoment& moment,
+                                            const RestoreOptions& options) {
+  const auto logical = bson::logical(entry.ns);
+  if (is_orphaned(entry.ns, moment)) {
+    return "the backup has not the time-series " + logical.text() + " whose buckets these are";
+  }
+  const bool timeseries = entry.type == "timeseries" || entry.ns != logical;
+  if (timeseries && options.rename(logical).db == "admin") {
+    return "servers take no buckets of a time-series in admin; --ns-from " + logical.text() +
+           " --ns-to DB.COLLECTION restores it elsewhere";
+  }
+  return std::nullopt;
+}
+
 Status add_items(const BackupMoment& moment, const RestoreOptions& options, const mongo::Names& present,
                  RestorePlan& plan) {
   std::map<bson::Namespace, bson::Namespace> taken;
   for (size_t i = 0; i < moment.collections().size(); ++i) {
     const auto& entry = moment.collections()[i].entry;
     if (is_of_the_server(entry.ns)) continue;
-    if (is_orphaned(entry.ns, moment)) {
-      plan.shortfalls.push_back(entry.ns.text() + " was left out: the backup has not the time-series " +
-                                bson::logical(entry.ns).text() + " whose buckets these are");
+    if (auto reason = cannot_come_back(entry, moment, options)) {
+      plan.shortfalls.push_back(entry.ns.text() + " was left out: " + std::move(*reason));
       continue;
     }
     TRY_ASSIGN(auto item, make_item(entry, options, present));

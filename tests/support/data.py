@@ -24,15 +24,12 @@ def fill(client, version, replica_set=False):
     catalog(shop, version)
     if version >= (5, 0):
         time_series(shop)
-        client.admin.create_collection("metrics", timeseries={"timeField": "at"})
-        client.admin["metrics"].insert_many([{"at": datetime.datetime(2026, 1, 1, 0, i), "n": i} for i in range(60)])
     if version >= (5, 3):
         clustered(shop)
     if version >= (6, 0) and replica_set:
         shop.create_collection("with pre-images", changeStreamPreAndPostImages={"enabled": True})
     names(client, 255 if version >= (4, 4) else 120)
     client.admin["user notes"].insert_many([{"_id": i, "text": "a user's collection in admin"} for i in range(3)])
-    client.admin["system.js"].insert_one({"_id": "of all", "value": Code("function() { return 1 }")})
     shop["system.js"].insert_one({"_id": "twice", "value": Code("function(x) { return 2 * x }")})
     users(client)
 
