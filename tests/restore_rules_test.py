@@ -165,6 +165,8 @@ def test_what_users_keep_in_admin_comes_back(varve, mongod):
     found = state_of(target)
     assert {"admin.notes", "admin.system.js"} == found.keys() and found["admin.system.js"].documents
     assert "admin.metrics" in str(verify(varve, target, code=3)["differences"])
+    told = restore(varve, target, "--ns-include", "admin.metrics", "--drop", code=3)
+    assert "admin.metrics was left out" in str(told["skipped"])
     restore(varve, target, "--ns-include", "admin.metrics", "--ns-from", "admin.metrics", "--ns-to", "shop.metrics")
     with target.client() as client:
         assert client.shop.metrics.count_documents({}) == 60

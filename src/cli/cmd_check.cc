@@ -93,7 +93,12 @@ Result<int> check(Context& context, const CheckArguments& arguments) {
              context.open_early(context.global.no_lock ? Access::kNoLock : Access::kExclusive, begin));
   options.hashed = hasher.stop();
   auto& output = context.output();
-  if (!options.filter.empty()) output.note("only for the snapshots" + repo::describe(options.filter));
+  if (arguments.selection.hosts.empty() && !options.filter.hosts.empty()) {
+    output.warning("RESTIC_HOST leaves only the snapshots" + repo::describe(options.filter) +
+                   ", no others are looked at");
+  } else if (!options.filter.empty()) {
+    output.note("only for the snapshots" + repo::describe(options.filter));
+  }
   const auto progress = [&](std::string_view kind, uint64_t done, uint64_t total) {
     output.progress({.action = "check", .item = std::string(kind), .items = done, .items_total = total});
   };

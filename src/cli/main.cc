@@ -70,32 +70,16 @@ constexpr void (*kCommands[])(varve::cli::Command&, Context&) = {
     varve::cli::add_generate,
 };
 
-/// Whether `name` takes a value in this command, where the options of those above it count too.
-bool takes_value(const CLI::App* command, const std::string& name) {
-  for (; command != nullptr; command = command->get_parent()) {
-    if (const auto* option = command->get_option_no_throw(name)) return option->get_items_expected_min() > 0;
-  }
-  return false;
-}
-
-/// "--host=" becomes "--host" and an empty word: CLI11 takes it for one that misses its value.
-std::vector<std::string> separate_empty_values(CLI::App& app, const std::vector<std::string>& arguments) {
+/// "--host=" becomes "--host" and an empty word, which CLI11 takes for one that misses its value: an empty host is any
+/// (restic). Other options have no use for an empty value: one comes of a variable that is not set.
+std::vector<std::string> with_empty_hosts(const std::vector<std::string>& arguments) {
   std::vector<std::string> out;
-  CLI::App* command = &app;
   bool options = true;
   for (const auto& argument : arguments) {
-    out.push_back(argument);
     options = options && argument != "--";
-    if (options && argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
-      const auto name = argument.substr(0, argument.size() - 1);
-      if (takes_value(command, name)) {
-        out.back() = name;
-        out.emplace_back();
-      }
-      continue;
-    }
-    const auto named = command->get_subcommands([&](const CLI::App* next) { return next->check_name(argument); });
-    if (!named.empty()) command = named.front();
+    const bool empty_host = options && argument == "--host=";
+    out.push_back(empty_host ? "--host" : argument);
+    if (empty_host) out.emplace_back();
   }
   return out;
 }
@@ -161,7 +145,7 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
   for (const auto add : kCommands) add(program, context);
   output.set_json(std::ranges::find(arguments, "--json") != arguments.end());  // for what is wrong with the others
   try {
-    arguments = separate_empty_values(app, arguments);
+    arguments = with_empty_hosts(arguments);
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {

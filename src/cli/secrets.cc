@@ -7,10 +7,12 @@
 #include <memory>
 #include <string_view>
 
+#include <poll.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "cli/signals.h"
 #include "cli/text_file.h"
 #include "codec/utf8.h"
 
@@ -100,15 +102,27 @@ Error no_password() {
   return Error(ErrorKind::kInvalidInput, "no password was given and there is no terminal to ask on");
 }
 
-/// Without its end. Nothing if standard input has ended, or its line is longer than any password.
-std::optional<std::string> next_line() {
+/// Waits for standard input, which may never come, for as long as nobody wants the program to stop.
+Status await_input() {
+  constexpr int kLookMs = 100;
+  const auto stop = stop_by_signal();
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (poll(&input, 1, kLookMs) == 0) TRY(stop.check());
+  return {};
+}
+
+/// Without its end, and nothing of what follows it. Nothing if standard input has ended, or its line is longer than any
+/// password.
+Result<std::optional<std::string>> next_line() {
   constexpr size_t kLongest = 64u << 10;
   std::string line;
-  int c = std::getchar();
-  if (c == EOF) return std::nullopt;
-  for (; c != EOF && c != '\n'; c = std::getchar()) {
+  for (char c = 0; c != '\n';) {
+    TRY(await_input());
+    const auto got = ::read(STDIN_FILENO, &c, 1);
+    if (got <= 0 && line.empty()) return std::nullopt;
+    if (got <= 0) break;
     if (line.size() == kLongest) return std::nullopt;
-    line.push_back(static_cast<char>(c));
+    if (c != '\n') line.push_back(c);
   }
   return line;
 }
@@ -117,20 +131,22 @@ std::optional<std::string> next_line() {
 
 Result<std::string> ask(const std::string& prompt) {
   if (isatty(STDIN_FILENO) == 0) {
-    auto line = next_line();
+    std::fputs((prompt + ", from standard input\n").c_str(), stderr);
+    TRY_ASSIGN(auto line, next_line());
     if (!line) return fail(no_password());
     if (line->ends_with('\r')) line->pop_back();
     return *line;
   }
-  std::string line;
+  Result<std::optional<std::string>> line;
   {
     EchoOff quiet;  // before the prompt, since it throws away what was typed so far
     std::fputs((prompt + ": ").c_str(), stderr);
     std::fflush(stderr);
-    line = next_line().value_or("");
+    line = next_line();
   }
   std::fputc('\n', stderr);
-  return line;
+  if (!line) return fail(line.error());
+  return line->value_or("");
 }
 
 Result<std::string> ask_for_new(const std::string& prompt) {

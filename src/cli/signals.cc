@@ -1,7 +1,9 @@
 #include "cli/signals.h"
 
 #include <csignal>
+#include <initializer_list>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include <pthread.h>
@@ -13,7 +15,7 @@ namespace {
 
 bool broken_pipes_ignored = false;  // before us
 
-/// Who shows the status. Never destroyed: the thread of the signals lives to the very end.
+/// Who shows the status. Never destroyed: the threads of the signals live to the very end.
 struct StatusTeller {
   std::mutex mutex;
   std::function<void()> show;
@@ -28,12 +30,21 @@ void show_status() {
   if (status_teller().show) status_teller().show();
 }
 
-/// The next signal that is to end the program; what asks for the status is answered meanwhile.
-void await_stop(const sigset_t& signals) {
-  for (int signal = SIGUSR1; signal == SIGUSR1;) {
-    sigwait(&signals, &signal);
-    if (signal == SIGUSR1) show_status();
-  }
+sigset_t set_of(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  return set;
+}
+
+void await(const sigset_t& signals) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+}
+
+std::stop_source& stop_source() {
+  static auto& source = *new std::stop_source;
+  return source;
 }
 
 }  // namespace
@@ -44,24 +55,31 @@ void on_status_signal(std::function<void()> show) {
 }
 
 Cancel cancel_on_signals() {
-  static std::stop_source source;
   broken_pipes_ignored = std::signal(SIGPIPE, SIG_IGN) == SIG_IGN;
   std::signal(SIGCHLD, SIG_DFL);  // where it was ignored nobody could tell how our children end
-  static sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGUSR1);
-  // Blocked everywhere, taken by one thread that lives as long as the process: no handler runs in the middle of
-  // anything.
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  // Blocked everywhere, taken by threads that live as long as the process: no handler runs in the middle of anything.
+  // Who shows the status may have to wait, so it is not the one that stops.
+  static const sigset_t stops = set_of({SIGINT, SIGTERM});
+  static const sigset_t asks = set_of({SIGUSR1});
+  pthread_sigmask(SIG_BLOCK, &stops, nullptr);
+  pthread_sigmask(SIG_BLOCK, &asks, nullptr);
   std::thread([] {
-    await_stop(signals);
-    source.request_stop();
-    await_stop(signals);
+    await(stops);
+    stop_source().request_stop();
+    await(stops);
     _exit(130);
   }).detach();
-  return Cancel(source.get_token());
+  std::thread([] {
+    for (;;) {
+      await(asks);
+      show_status();
+    }
+  }).detach();
+  return Cancel(stop_source().get_token());
+}
+
+Cancel stop_by_signal() {
+  return Cancel(stop_source().get_token());
 }
 
 void end_by_broken_pipe() {

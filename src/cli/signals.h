@@ -11,7 +11,10 @@ namespace varve::cli {
 /// started.
 Cancel cancel_on_signals();
 
-/// What SIGUSR1, which ends nothing from there on, is answered with on the signals' thread; empty for nothing.
+/// The same Cancel, for what waits where none is handed down.
+Cancel stop_by_signal();
+
+/// What SIGUSR1, which ends nothing from there on, is answered with, on a thread of its own; empty for nothing.
 void on_status_signal(std::function<void()> show);
 
 /// Ends the program as SIGPIPE would have ended it, without a word. Returns if whoever started it had that ignored.

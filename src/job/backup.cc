@@ -299,8 +299,8 @@ class Backup {
     const auto& made = oplog_->filter().made_indexes();
     const auto its = made.find(std::string(as_text(info.uuid)));
     for (const auto& name : info.unfinished) {
-      entry.unfinished_indexes.push_back(name);
       if (its != made.end() && its->second.contains(name)) continue;
+      entry.unfinished_indexes.push_back(name);
       result_.remarks.push_back(
           fmt::format("{}: index {} was still being built and is not in the backup", info.ns.text(), name));
     }

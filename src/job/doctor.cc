@@ -72,6 +72,7 @@ class Examination {
                      replica_set() ? "replica set " + found.set_name : "a standalone"));
     note(State::kGood, "member", fmt::format("{} would be read: {}", found.member, found.reason));
     for (const auto& why : found.notes) note(State::kWarning, "member", why);
+    for (const auto& why : found.lacks) note(State::kWarning, "member", why);
     return true;
   }
 

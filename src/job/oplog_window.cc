@@ -1,5 +1,7 @@
 #include "job/oplog_window.h"
 
+#include <fmt/format.h>
+
 namespace varve::job {
 
 namespace {
@@ -150,12 +152,23 @@ bson::Timestamp OplogWindow::end_at_time() {
 }
 
 Status OplogWindow::check_kept(mongo::Connection& connection, const Cancel& cancel) const {
-  const auto last = end_ == time_ ? newest_at_time_ : newest_;
+  mongo::OplogPosition last;
+  {
+    std::lock_guard lock(mutex_);
+    last = end_ ? newest_ : newest_at_time_;
+  }
+  if (last.ts == bson::Timestamp{}) return {};  // nothing came after the start, which was majority-committed
   TRY_ASSIGN(const bool holds, mongo::oplog_holds(connection, last, cancel));
   if (holds) return {};
-  return fail(Error(ErrorKind::kInconsistent, connection.host() + ": its oplog has another entry at " + last.ts.text() +
-                                                  " now: it rolled writes back while it was read; nothing was saved")
-                  .hint("run the backup again"));
+  TRY_ASSIGN(const auto extent, mongo::oplog_extent(connection, cancel));
+  const bool rolled_over = extent.oldest > last.ts;
+  return fail(Error(ErrorKind::kInconsistent,
+                    fmt::format("{}: its oplog has {} at {} any more: {}; nothing was saved", connection.host(),
+                                rolled_over ? "no entry" : "not the entry that was read", last.ts.text(),
+                                rolled_over ? "it rolled over" : "it rolled writes back while it was read"))
+                  .hint(rolled_over
+                            ? "a larger oplog keeps more: db.adminCommand({replSetResizeOplog: 1, size: MEGABYTES})"
+                            : "run the backup again"));
 }
 
 }  // namespace varve::job

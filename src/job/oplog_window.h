@@ -49,7 +49,8 @@ class OplogWindow {
   bson::Timestamp end(bson::Timestamp at_least);
   /// Ends the window at the time that choose_time gave: what came after it is not kept.
   bson::Timestamp end_at_time();
-  /// Once it has been followed to its end: kInconsistent if the member has rolled something of it back since.
+  /// Once everything taken up to the time chosen, or, after end(), up to the end, has become majority-committed on the
+  /// member: kInconsistent if that is not what was taken, as the member has rolled it back meanwhile.
   Status check_kept(mongo::Connection& connection, const Cancel& cancel) const;
 
  private:

@@ -58,7 +58,8 @@ class SetReader {
     TRY_ASSIGN(const auto position, mongo::position(set_.connection, cancel));
     TRY_ASSIGN(reading_.read_at,
                window_.choose_time(std::max({position.majority, position.applied, set_.listed}), cancel));
-    return mongo::wait_for_majority(set_.connection, reading_.read_at, kMajorityPatience, cancel);
+    TRY(mongo::wait_for_majority(set_.connection, reading_.read_at, kMajorityPatience, cancel));
+    return window_.check_kept(set_.connection, cancel);
   }
 
   /// An empty answer counts only while the collection is still in the catalog (RULES 1).
@@ -111,7 +112,7 @@ Result<SetReading> read_set(const SetToRead& set, OplogWindow& window, Collectio
     return {};
   });
   TRY(group.wait());
-  TRY(window.check_kept(set.connection, cancel));
+  if (reading->moment != reading->read_at) TRY(window.check_kept(set.connection, cancel));
   return reading;
 }
 

@@ -233,7 +233,7 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));
   TRY(add_items(moment, options, present, plan));
   TRY(plan_resume(connection, moment, options, present, plan, cancel));
-  if (plan.items.empty() && !options.filter.takes_all()) {
+  if (plan.items.empty() && plan.shortfalls.empty() && !options.filter.takes_all()) {
     return fail(Error(ErrorKind::kInvalidInput, "the filters take nothing of this backup; nothing was written")
                     .hint("`varve show SNAPSHOT` lists its collections"));
   }
