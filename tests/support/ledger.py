@@ -62,21 +62,31 @@ class Ledger:
     def _side(self):
         return self.noise.choice(SIDES)
 
+    def _in_a_transaction(self, work):
+        """Again where the server asks for that, as it does while the catalog changes."""
+        with self.client.start_session() as session:
+            session.with_transaction(work)
+
     def _move(self):
-        coins = self.noise.sample(range(COINS), 3)
-        with self.client.start_session() as session, session.start_transaction():
-            for coin in coins:
-                there = SIDES[self.where[coin] == SIDES[0]]
+        to = {coin: SIDES[self.where[coin] == SIDES[0]] for coin in self.noise.sample(range(COINS), 3)}
+
+        def move(session):
+            for coin, there in to.items():
                 document = self._of(self.where[coin]).find_one_and_delete({"_id": coin}, session=session)
                 self._of(there).insert_one(document, session=session)
-                self.where[coin] = there
+
+        self._in_a_transaction(move)
+        self.where.update(to)
 
     def _pay(self):
         giver, taker = self.noise.sample(range(COINS), 2)
         amount = self.noise.randrange(50)
-        with self.client.start_session() as session, session.start_transaction():
+
+        def pay(session):
             for coin, change in ((giver, -amount), (taker, amount)):
                 self._of(self.where[coin]).update_one({"_id": coin}, {"$inc": {"value": change}}, session=session)
+
+        self._in_a_transaction(pay)
 
     def _touch(self):
         low = self.noise.randrange(COINS)
