@@ -182,7 +182,7 @@ class Backup {
 
   Status read_replica_set(CollectionReaders& readers, const Cancel& cancel) {
     TRY(window_->start(*oplog_));
-    const SetToRead set{*source_, *connection_, catalog_.operation_time, at_one_time(readers.bytes_total(), cancel)};
+    const SetToRead set{*connection_, catalog_.operation_time, at_one_time(readers.bytes_total(), cancel)};
     TRY_ASSIGN(const auto reading, read_set(set, *window_, readers, cancel));
     manifest().t1 = reading.moment;
     manifest().read_at = reading.read_at;

@@ -1,7 +1,5 @@
 #include "job/oplog_window.h"
 
-#include <fmt/format.h>
-
 namespace varve::job {
 
 namespace {
@@ -158,17 +156,7 @@ Status OplogWindow::check_kept(mongo::Connection& connection, const Cancel& canc
     last = end_ ? newest_ : newest_at_time_;
   }
   if (last.ts == bson::Timestamp{}) return {};  // nothing came after the start, which was majority-committed
-  TRY_ASSIGN(const bool holds, mongo::oplog_holds(connection, last, cancel));
-  if (holds) return {};
-  TRY_ASSIGN(const auto extent, mongo::oplog_extent(connection, cancel));
-  const bool rolled_over = extent.oldest > last.ts;
-  return fail(Error(ErrorKind::kInconsistent,
-                    fmt::format("{}: its oplog has {} at {} any more: {}; nothing was saved", connection.host(),
-                                rolled_over ? "no entry" : "not the entry that was read", last.ts.text(),
-                                rolled_over ? "it rolled over" : "it rolled writes back while it was read"))
-                  .hint(rolled_over
-                            ? "a larger oplog keeps more: db.adminCommand({replSetResizeOplog: 1, size: MEGABYTES})"
-                            : "run the backup again"));
+  return mongo::check_held(connection, last, cancel);
 }
 
 }  // namespace varve::job

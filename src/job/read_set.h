@@ -15,7 +15,6 @@ struct SetReading {
 
 /// How a member is read whose catalog was listed at `listed` after the window had been opened.
 struct SetToRead {
-  const mongo::Source& source;
   mongo::Connection& connection;
   bson::Timestamp listed;
   bool at_one_time = false;

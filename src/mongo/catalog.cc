@@ -185,11 +185,13 @@ class Lister {
     stats.add("collStats", info.ns.collection);
     const auto reply = connection_.command(info.ns.db, stats.finish(), cancel_);
     if (!reply) return reply.error().kind() == ErrorKind::kDenied ? Status{} : fail_unless_gone(reply.error());
-    const auto builds = reply->view().array("indexBuilds").value_or(bson::View());
-    auto names = builds.elements();
-    while (const auto name = names.next()) {
-      const auto is_it = [&](const bson::Document& index) { return index.view().string("name") == name->as_string(); };
-      if (std::erase_if(info.indexes, is_it) > 0) info.unfinished.emplace_back(*name->as_string());
+    const auto builds = reply->view().array("indexBuilds");
+    if (!builds) return {};
+    auto elements = builds->elements();
+    while (const auto element = elements.next()) {
+      const auto name = element->as_string();
+      const auto is_it = [&](const bson::Document& index) { return index.view().string("name") == name; };
+      if (name && std::erase_if(info.indexes, is_it) > 0) info.unfinished.emplace_back(*name);
     }
     return {};
   }

@@ -71,17 +71,6 @@ OplogPosition position_of(bson::View entry) {
   return {entry.timestamp("ts").value_or(bson::Timestamp{}), entry.int64("t").value_or(-1)};
 }
 
-Result<bool> oplog_holds(Connection& connection, OplogPosition position, const Cancel& cancel) {
-  bson::Builder find;
-  find.add("find", "oplog.rs").open("filter").open("ts").add("$gte", position.ts).add("$lte", position.ts).end().end();
-  find.open("projection").add("ts", int32_t{1}).add("t", int32_t{1}).end();
-  find.open("readConcern").add("level", "local").end();
-  if (connection.wire_version() < kWireOf44) find.add("oplogReplay", true);
-  TRY_ASSIGN(const auto found, all_results(connection, "local", find.finish(), cancel));
-  return std::ranges::any_of(found.documents,
-                             [&](const auto& entry) { return position_of(entry).term == position.term; });
-}
-
 Result<OplogExtent> oplog_extent(Connection& connection, const Cancel& cancel) {
   OplogExtent extent;
   TRY_ASSIGN(extent.oldest, entry_at_end(connection, 1, cancel));
@@ -93,6 +82,23 @@ Result<OplogExtent> oplog_extent(Connection& connection, const Cancel& cancel) {
     extent.limit = static_cast<uint64_t>(reply->view().int64("maxSize").value_or(0));
   }
   return extent;
+}
+
+Status check_held(Connection& connection, OplogPosition position, const Cancel& cancel) {
+  bson::Builder find;
+  find.add("find", "oplog.rs").open("filter").open("ts").add("$gte", position.ts).add("$lte", position.ts).end().end();
+  find.open("projection").add("ts", int32_t{1}).add("t", int32_t{1}).end();
+  find.open("readConcern").add("level", "local").end();
+  if (connection.wire_version() < kWireOf44) find.add("oplogReplay", true);
+  TRY_ASSIGN(const auto found, all_results(connection, "local", find.finish(), cancel));
+  const auto is_it = [&](const bson::Document& entry) { return position_of(entry).term == position.term; };
+  if (std::ranges::any_of(found.documents, is_it)) return {};
+  TRY_ASSIGN(const auto extent, oplog_extent(connection, cancel));
+  if (extent.oldest > position.ts) return fail(rolled_over(connection.host(), position.ts));
+  return fail(Error(ErrorKind::kInconsistent,
+                    connection.host() + " rolled writes back while it was read: its oplog has " +
+                        "not the entry any more that was read at " + position.ts.text() + "; nothing was saved")
+                  .hint("run the backup again"));
 }
 
 struct OplogTail::State {

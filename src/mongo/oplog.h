@@ -20,7 +20,8 @@ struct OplogPosition {
   int64_t term = -1;
 };
 OplogPosition position_of(bson::View entry);
-Result<bool> oplog_holds(Connection& connection, OplogPosition position, const Cancel& cancel);
+/// kInconsistent if the member's oplog does not hold that very entry any more: it was rolled back, or rolled over.
+Status check_held(Connection& connection, OplogPosition position, const Cancel& cancel);
 
 /// What a member's oplog holds.
 struct OplogExtent {

@@ -69,7 +69,8 @@ def finish(process, code=0, seconds=120):
 def backup_held_at(varve, server, ns, *args, held=None):
     """A backup that has listed the catalog and now waits in its first read of `ns`; ends it if the test does not.
 
-    Yields (process, release). `held`: the member that is read, if `server` is a set. With one reader and `ns` the largest collection nothing else has been read.
+    Yields (process, release). With one reader and `ns` the largest collection nothing else has been read. `held` is the member
+    that is read, where `server` is a set.
     """
     if not varve.path.exists():
         new_repository(varve)
