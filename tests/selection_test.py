@@ -1,5 +1,6 @@
 """Which snapshots a command means by RESTIC_HOST, --host and --path: what stock restic means."""
 import json
+import re
 import shutil
 
 import pytest
@@ -78,7 +79,9 @@ def ls(repository, run, args, env):
 
 
 def checked(repository, run, args, env):
-    return run("check", *args, env=env).code
+    """How many snapshots it looked at: restic says "2 / 2 snapshots", varve "2 snapshots"."""
+    told = run("check", *args, env=env).stdout
+    return int(re.findall(r"(\d+) (?:/ \d+ )?snapshots?\b", told)[-1])
 
 
 def tag_of_latest(repository, run, args, env):
@@ -87,6 +90,7 @@ def tag_of_latest(repository, run, args, env):
 
 
 def repaired(repository, run, args, env):
+    """Only that it takes the words: what is sound is not told of."""
     return run("repair", "snapshots", "--dry-run", *args, env=env).code
 
 
