@@ -99,3 +99,21 @@ def test_peers_run(varve, database, rs6, tmp_path):
     database.orders.drop()
     tools.mongorestore("--uri", rs6.uri, tmp_path / "dump")
     assert database.orders.find_one() == {"_id": 1, "name": "chair"}
+
+
+CTEST_REPORT = """<testsuite><testcase classname="base" name="Bytes.Join" status="run"/>
+<testcase classname="base" name="Bytes.Cut" status="fail"><failure/><system-out>expected 3
+got 4</system-out></testcase><testcase classname="mongo" name="Server.Stops" status="notrun"><skipped/></testcase></testsuite>"""
+PYTEST_REPORT = """<testsuites><testsuite><testcase classname="a_test" name="test_b"><failure message="m">E  assert 1 == 2</failure>
+</testcase><testcase classname="a_test" name="test_c"/></testsuite></testsuites>"""
+
+
+def test_failed_tests_are_named_at_the_end(tmp_path):
+    (tmp_path / "ctest.xml").write_text(CTEST_REPORT)
+    (tmp_path / "pytest.xml").write_text(PYTEST_REPORT)
+    tally = [sys.executable, Path(__file__).parent.parent / "tools/tally.py"]
+    told = subprocess.run([*tally, "--broken", "1", tmp_path / "ctest.xml", tmp_path / "pytest.xml", tmp_path / "none.xml"],
+                          capture_output=True, text=True)
+    assert told.returncode == 1
+    assert told.stdout.splitlines() == ["== FAILED: base Bytes.Cut", "expected 3", "got 4", "",
+                                        "== FAILED: a_test test_b", "E  assert 1 == 2", "", "2 passed, 3 failed, 1 skipped"]
