@@ -10,9 +10,10 @@ import pytest
 
 from harness.process import free_port
 from harness.servers import PASSWORD, USER, Mongod
-from harness.tools import Varve, varve_binary
+from harness.tools import Varve, restic19, varve_binary
 from support.hold import HOLDABLE, finish, reads_held
 from support.mongos import Mongos
+from support.repositories import lock_held_by
 from support.runs import at, back_up, export, new_repository
 from support.sealed import Sealer
 
@@ -285,23 +286,13 @@ def test_an_export_says_that_it_holds_credentials(varve, locked):
 
 def test_an_exclusive_lock_is_waited_for_by_nobody(saved, server):
     """DESIGN 8: exit 11 while another program holds the repository alone; its lock stays."""
-    check = subprocess.Popen([*map(str, [os.environ["VARVE_PEERS"] + "/restic", "check", "--read-data"])], env=saved.env,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while not any(len(path.name) == 64 for path in (saved.path / "locks").iterdir()):
-            assert check.poll() is None
-        check.send_signal(19)
+    with lock_held_by(saved, restic19(), "check", "--read-data") as check:
         said = fails(saved, "backup", server.uri, "--source", "shop", code=11)
         assert str(check.pid) in said
-        check.kill()
-        check.wait()
-        said = fails(saved, "backup", server.uri, "--source", "shop", code=11)  # whoever it was may live in another container
-        assert "unlock" in said
-        saved("unlock")
-        back_up(saved, server)
-    finally:
-        check.kill()
-        check.wait()
+    said = fails(saved, "backup", server.uri, "--source", "shop", code=11)  # whoever it was may live in another container
+    assert "unlock" in said
+    saved("unlock")
+    back_up(saved, server)
 
 
 @pytest.mark.all

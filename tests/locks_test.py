@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness.tools import Varve, restic19, varve_binary
+from support.repositories import lock_held_by
 from support.runs import new_repository
 
 LOCKED = 11
@@ -55,25 +56,6 @@ def saved(tmp_path_factory):
     return varve, words
 
 
-class Holder:
-    """A program that holds a lock and is stopped until the end of the test."""
-
-    def __init__(self, varve, program, *args):
-        self.process = subprocess.Popen([program, *args], env=varve.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
-        while not any(len(path.name) == 64 for path in (varve.path / "locks").iterdir()):
-            assert self.process.poll() is None and time.monotonic() < deadline, "it took no lock"
-        os.kill(self.process.pid, signal.SIGSTOP)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture
 def locks_cleared(saved):
     yield
@@ -87,17 +69,17 @@ def call(saved, words, code):
 
 @pytest.mark.parametrize("name", EXCLUSIVE)
 def test_a_shared_lock_keeps_out_who_wants_it_alone(saved, name, locks_cleared):
-    with Holder(saved[0], restic19(), "backup", "--stdin") as holder:
+    with lock_held_by(saved[0], restic19(), "backup", "--stdin") as holder:
         before = sorted((saved[0].path / "snapshots").iterdir())
         refused = call(saved, EXCLUSIVE[name], LOCKED)
-        assert "locked" in refused.stderr and str(holder.process.pid) in refused.stderr, refused
+        assert "locked" in refused.stderr and str(holder.pid) in refused.stderr, refused
         assert sorted((saved[0].path / "snapshots").iterdir()) == before
         assert len(list((saved[0].path / "locks").iterdir())) == 1  # nothing of ours is left
 
 
 @pytest.mark.parametrize("name", SHARED)
 def test_a_shared_lock_lets_others_share(saved, name, locks_cleared):
-    with Holder(saved[0], restic19(), "backup", "--stdin"):
+    with lock_held_by(saved[0], restic19(), "backup", "--stdin"):
         call(saved, SHARED[name], 0)
         assert len(list((saved[0].path / "locks").iterdir())) == 1
 
@@ -107,7 +89,7 @@ def test_who_only_says_what_it_would_do_asks_for_no_lock(saved, words, locks_cle
     """As in restic."""
     varve, values = saved
     words = [*(word.format(**values) for word in words), "--dry-run"]
-    with Holder(varve, restic19(), "check", "--read-data"):
+    with lock_held_by(varve, restic19(), "check", "--read-data"):
         for program in (varve.restic, varve):
             program(*words)
         assert len(list((varve.path / "locks").iterdir())) == 1
@@ -115,23 +97,23 @@ def test_who_only_says_what_it_would_do_asks_for_no_lock(saved, words, locks_cle
 
 @pytest.mark.parametrize("name", [*SHARED, *EXCLUSIVE])
 def test_an_exclusive_lock_keeps_everybody_out(saved, name, locks_cleared):
-    with Holder(saved[0], restic19(), "check", "--read-data"):
+    with lock_held_by(saved[0], restic19(), "check", "--read-data"):
         call(saved, {**SHARED, **EXCLUSIVE}[name], LOCKED)
 
 
 @pytest.mark.parametrize("name", WRITES_NOT)
 def test_readers_can_go_without(saved, name, locks_cleared):
-    with Holder(saved[0], restic19(), "check", "--read-data"):
+    with lock_held_by(saved[0], restic19(), "check", "--read-data"):
         call(saved, [*{**SHARED, **EXCLUSIVE}[name], "--no-lock"], 0)
 
 
 def test_a_lock_can_be_waited_for(saved, locks_cleared):
     varve, _ = saved
-    with Holder(varve, restic19(), "check", "--read-data") as holder:
+    with lock_held_by(varve, restic19(), "check", "--read-data") as holder:
         waiting = varve.start("snapshots", "--retry-lock", "1m")
         time.sleep(1)
         assert waiting.poll() is None
-        os.kill(holder.process.pid, signal.SIGCONT)  # it ends and takes its lock away
+        os.kill(holder.pid, signal.SIGCONT)  # it ends and takes its lock away
         assert waiting.wait(timeout=90) == 0
 
 
@@ -142,7 +124,7 @@ def test_a_lock_can_be_waited_for(saved, locks_cleared):
 ])
 def test_restic_is_kept_out_by_varve(saved, held, refused, locks_cleared):
     varve, values = saved
-    with Holder(varve, varve_binary(), *held):
+    with lock_held_by(varve, varve_binary(), *held):
         varve.restic(*(word.format(**values) for word in refused), code=LOCKED)
 
 

@@ -105,8 +105,13 @@ TEST_F(BackUp, StoresEveryFileAndCountsAsResticDoes) {
 TEST_F(BackUp, ReadsNothingThatHasNotChanged) {
   write("a", "one");
   write("b/c", sample_noise(2'000'000, 3));
-  const auto first = back_up();
-  const auto second = back_up();
+  // The folders above are part of the tree, and other tests make theirs in them meanwhile: some attempt meets none of
+  // that.
+  auto first = back_up();
+  auto second = back_up();
+  for (int attempt = 0; attempt < 100 && second.summary.data_added > 0; ++attempt) {
+    first = std::exchange(second, back_up());
+  }
   EXPECT_EQ(second.parent, first.snapshot);
   EXPECT_EQ(second.summary.files_unmodified, 2u);
   EXPECT_EQ(second.summary.files_new + second.summary.files_changed, 0u);
@@ -116,7 +121,8 @@ TEST_F(BackUp, ReadsNothingThatHasNotChanged) {
 
   auto force = options();
   force.without_parent = true;
-  const auto third = back_up(force);
+  auto third = back_up(force);
+  for (int attempt = 0; attempt < 100 && third.summary.data_added > 0; ++attempt) third = back_up(force);
   EXPECT_FALSE(third.parent);
   EXPECT_EQ(third.summary.files_new, 2u);
   EXPECT_EQ(third.summary.data_added, 0u);
@@ -251,9 +257,7 @@ TEST_F(BackUp, SkipsASnapshotThatWouldEqualItsParent) {
   auto skipping = options();
   skipping.skip_if_unchanged = true;
   EXPECT_TRUE(back_up(skipping).snapshot);
-  // The folders above are part of the tree, and other tests make theirs in them meanwhile: some attempt meets none of
-  // that.
-  bool skipped = false;
+  bool skipped = false;  // by an attempt that meets no change above, as there
   for (int attempt = 0; attempt < 100 && !skipped; ++attempt) {
     const size_t before = repository_->snapshots({})->size();
     skipped = !back_up(skipping).snapshot;

@@ -76,7 +76,7 @@ class TestClock final : public Clock {
 class SettlingClock final : public Clock {
  public:
   explicit SettlingClock(std::function<void()> meanwhile) : meanwhile_(std::move(meanwhile)) {}
-  Time now() const override { return system_clock().now(); }
+  Time now() const override { return now_; }
   std::chrono::nanoseconds ticks() const override { return ticks_.load(); }
   bool sleep(std::chrono::nanoseconds duration, const Cancel& cancel) const override {
     if (duration == 200ms) meanwhile_();
@@ -86,6 +86,7 @@ class SettlingClock final : public Clock {
 
  private:
   std::function<void()> meanwhile_;
+  const Time now_ = system_clock().now();
   std::atomic<std::chrono::nanoseconds> ticks_{std::chrono::nanoseconds(1h)};
 };
 

@@ -101,8 +101,7 @@ class Mongod(Server):
     def _start_on_free_port(self):
         for _ in range(5):
             self.port = free_port()
-            self.start_again()
-            if self.running:
+            if self._starts():
                 return
             if "Address already in use" not in self.log():
                 break
@@ -110,8 +109,18 @@ class Mongod(Server):
 
     def start_again(self):
         """Starts it on its port and its data, also after kill() or shut_down()."""
+        wait_until(self._starts, f"mongod at port {self.port}", every=1)  # until who has its port meanwhile lets go
+
+    def _starts(self):
+        """False if it ends at once."""
+        begin = self.log_path.stat().st_size if self.log_path.exists() else 0
         self.start([self._binary, "--dbpath", self.folder / "data", "--port", self.port, *self._args], self._env)
-        wait_until(lambda: not self.running or self._ping(), f"mongod at port {self.port}")
+
+        def listens():
+            return "aiting for connections" in self.log_path.read_bytes()[begin:].decode(errors="replace")
+        # Its own word first: somebody else may listen on the port, and answer.
+        wait_until(lambda: not self.running or listens() and self._ping(), f"mongod at port {self.port}")
+        return self.running
 
     def _ping(self):
         with self.client(login=False, serverSelectionTimeoutMS=500) as client:

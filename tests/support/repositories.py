@@ -61,20 +61,46 @@ def largest_pack(repository):
     return max((path for path in (repository.path / "data").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
 
 
+def holds_lock(repository):
+    """Whether a lock is there; one that is being written does not count."""
+    return any(len(path.name) == 64 for path in (repository.path / "locks").iterdir())
+
+
+def _stopped_with_lock(repository, command):
+    """A program that holds a lock and stands still; None if it was faster than we are."""
+    process = subprocess.Popen(list(map(str, command)), env=repository.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not holds_lock(repository) and process.poll() is None:
+        assert time.monotonic() < deadline, "it took no lock"
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    if process.poll() is None and holds_lock(repository):
+        return process
+    process.kill()
+    process.wait()
+    return None
+
+
+@contextmanager
+def lock_held_by(repository, *command):
+    """While a program, which stands still meanwhile, holds a lock. The lock stays behind."""
+    found = (_stopped_with_lock(repository, command) for _ in range(10))
+    process = next((process for process in found if process), None)
+    assert process, "it had finished each time"
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 @contextmanager
 def locked(repository):
     """While another program, which stands still, holds an exclusive lock."""
-    holder = subprocess.Popen([str(restic19()), "check", "--read-data"], env=repository.env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
-        while not any(len(path.name) == 64 for path in (repository.path / "locks").iterdir()):
-            assert holder.poll() is None and time.monotonic() < deadline, "it took no lock"
-        os.kill(holder.pid, signal.SIGSTOP)
-        assert any(len(path.name) == 64 for path in (repository.path / "locks").iterdir()), "it had finished already"
-        yield
+        with lock_held_by(repository, restic19(), "check", "--read-data") as holder:
+            yield holder
     finally:
-        holder.kill()
-        holder.wait()
         for path in (repository.path / "locks").iterdir():
             path.unlink()
