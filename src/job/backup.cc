@@ -20,6 +20,7 @@ namespace varve::job {
 namespace {
 
 constexpr int kListingAttempts = 5;
+constexpr int kMostListingAttempts = 20;  // where a listing cannot be used at all
 constexpr int kFirstWithSnapshotReads = 5;
 constexpr uint64_t kBytesASecond = 100'000'000;  // that are surely read where nothing is slow
 
@@ -122,7 +123,10 @@ class Backup {
       return check_names();
     }
     bool quiet = false;
-    for (int attempt = 0; attempt < kListingAttempts && !quiet; ++attempt) {
+    const auto again = [&](int attempt) {
+      return !quiet && (attempt < kListingAttempts || (named_twice() && attempt < kMostListingAttempts));
+    };
+    for (int attempt = 0; again(attempt); ++attempt) {
       // A change that is not yet majority-committed would be met again.
       if (attempt > 0) TRY(mongo::wait_for_majority(*connection_, catalog_.operation_time, kMajorityPatience, cancel));
       TRY_ASSIGN(window_, OplogWindow::open(*source_, cancel));
@@ -136,10 +140,16 @@ class Backup {
     return {};
   }
 
+  /// One of two collections of one name, where a listing met both: an old one and what was renamed in its place.
+  const mongo::CollectionInfo* named_twice() const {
+    const auto twice = std::ranges::adjacent_find(catalog_.collections, {}, &mongo::CollectionInfo::ns);
+    return twice == catalog_.collections.end() ? nullptr : &*twice;
+  }
+
   /// A backup holds one file for each name.
   Status check_names() const {
-    const auto twice = std::ranges::adjacent_find(catalog_.collections, {}, &mongo::CollectionInfo::ns);
-    if (twice == catalog_.collections.end()) return {};
+    const auto* twice = named_twice();
+    if (twice == nullptr) return {};
     return fail(Error(ErrorKind::kInconsistent, "while the collections were listed two of them had the name " +
                                                     twice->ns.text() + ", one after the other; nothing was saved")
                     .hint("run the backup again"));
