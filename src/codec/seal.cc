@@ -70,6 +70,20 @@ class Aes256Ctr {
   openssl::CipherContext context_;
 };
 
+/// The ciphertext of a unit that is as it was sealed.
+Result<ByteView> text_of(const SealKey& key, ByteView unit) {
+  if (unit.size() < kSealOverhead) return fail(ErrorKind::kCorrupt, "sealed data is too short");
+  const ByteView text = unit.subspan(kIvSize, unit.size() - kSealOverhead);
+  Mac expected;
+  Poly1305Aes mac(key, unit.data());
+  mac.update(text);
+  mac.finish(expected.data());
+  if (CRYPTO_memcmp(expected.data(), unit.last(expected.size()).data(), expected.size()) != 0) {
+    return fail(ErrorKind::kCorrupt, "sealed data was changed or belongs to another key: its MAC is wrong");
+  }
+  return text;
+}
+
 }  // namespace
 
 Iv random_iv() {
@@ -80,34 +94,33 @@ Iv random_iv() {
 
 void seal(const SealKey& key, const Iv& iv, ByteView plain, Bytes& out) {
   const size_t start = out.size();
-  out.resize(start + plain.size() + kSealOverhead);
-  uint8_t* to = out.data() + start;
-  to = std::ranges::copy(iv, to).out;
+  out.reserve(start + plain.size() + kSealOverhead);
+  out.resize(start + kIvSize);
+  append(out, plain);
+  seal_in_place(key, iv, out, start);
+}
+
+void seal_in_place(const SealKey& key, const Iv& iv, Bytes& out, size_t start) {
+  size_t left = out.size() - start - kIvSize;
+  out.resize(out.size() + sizeof(Mac));
+  uint8_t* at = out.data() + start;
+  at = std::ranges::copy(iv, at).out;
   Aes256Ctr cipher(key, iv.data());
   Poly1305Aes mac(key, iv.data());
-  while (!plain.empty()) {
-    const ByteView piece = plain.first(std::min(plain.size(), kPiece));
-    cipher.apply(piece, to);
-    mac.update({to, piece.size()});
-    to += piece.size();
-    plain = plain.subspan(piece.size());
+  while (left > 0) {
+    const ByteView piece(at, std::min(left, kPiece));
+    cipher.apply(piece, at);
+    mac.update(piece);
+    at += piece.size();
+    left -= piece.size();
   }
-  mac.finish(to);
+  mac.finish(at);
 }
 
 Result<Bytes> unseal(const SealKey& key, ByteView unit) {
-  if (unit.size() < kSealOverhead) return fail(ErrorKind::kCorrupt, "sealed data is too short");
-  const ByteView iv = unit.first(16);
-  ByteView text = unit.subspan(16, unit.size() - kSealOverhead);
-  Mac expected;
-  Poly1305Aes mac(key, iv.data());
-  mac.update(text);
-  mac.finish(expected.data());
-  if (CRYPTO_memcmp(expected.data(), unit.last(16).data(), expected.size()) != 0) {
-    return fail(ErrorKind::kCorrupt, "sealed data was changed or belongs to another key: its MAC is wrong");
-  }
+  TRY_ASSIGN(ByteView text, text_of(key, unit));
+  Aes256Ctr cipher(key, unit.data());
   Bytes plain(text.size());
-  Aes256Ctr cipher(key, iv.data());
   for (uint8_t* to = plain.data(); !text.empty();) {
     const ByteView piece = text.first(std::min(text.size(), kPiece));
     cipher.apply(piece, to);
@@ -115,6 +128,19 @@ Result<Bytes> unseal(const SealKey& key, ByteView unit) {
     text = text.subspan(piece.size());
   }
   return plain;
+}
+
+Status unseal(const SealKey& key, ByteView unit, const std::function<Status(ByteView)>& take) {
+  TRY_ASSIGN(ByteView text, text_of(key, unit));
+  Aes256Ctr cipher(key, unit.data());
+  Bytes piece(std::min(text.size(), kPiece));
+  while (!text.empty()) {
+    piece.resize(std::min(text.size(), kPiece));
+    cipher.apply(text.first(piece.size()), piece.data());
+    TRY(take(piece));
+    text = text.subspan(piece.size());
+  }
+  return {};
 }
 
 }  // namespace varve::codec

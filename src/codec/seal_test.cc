@@ -41,6 +41,18 @@ TEST(Seal, Appends) {
   EXPECT_EQ(to_bytes(ByteView(out).subspan(6)), sealed(as_bytes("x")));
 }
 
+TEST(Seal, InPlaceMakesTheSame) {
+  for (const size_t size : {0, 1, 65536, 200'000}) {
+    Bytes plain(size);
+    random_bytes(plain);
+    Bytes out = to_bytes(as_bytes("before"));
+    out.resize(out.size() + kIvSize);
+    append(out, plain);
+    seal_in_place(golden_key(), golden_iv(), out, 6);
+    EXPECT_EQ(to_bytes(ByteView(out).subspan(6)), sealed(plain)) << size;
+  }
+}
+
 TEST(Seal, OpensAgainAtEverySize) {
   for (size_t size : {0, 1, 15, 16, 17, 65535, 65536, 65537, 200000, 3000000}) {
     Bytes plain(size);
@@ -48,6 +60,12 @@ TEST(Seal, OpensAgainAtEverySize) {
     const auto opened = unseal(golden_key(), sealed(plain));
     ASSERT_TRUE(opened) << size;
     EXPECT_EQ(*opened, plain) << size;
+    Bytes joined;
+    EXPECT_TRUE(unseal(golden_key(), sealed(plain), [&](ByteView piece) -> Status {
+      append(joined, piece);
+      return {};
+    }));
+    EXPECT_EQ(joined, plain) << size;
   }
 }
 
@@ -71,6 +89,26 @@ TEST(Unseal, RefusesEveryFlippedBit) {
     unit[bit / 8] ^= mask;
   }
   EXPECT_TRUE(unseal(golden_key(), unit));
+}
+
+TEST(Unseal, GivesNoPieceOfWhatWasChanged) {
+  Bytes unit = sealed(Bytes(200'000, 7));
+  unit.back() ^= 1;
+  EXPECT_FALSE(unseal(golden_key(), unit, [](ByteView) -> Status {
+    ADD_FAILURE() << "it gave a piece";
+    return {};
+  }));
+}
+
+TEST(Unseal, StopsWhereItsTakerFails) {
+  int pieces = 0;
+  const auto status = unseal(golden_key(), sealed(Bytes(200'000, 7)), [&](ByteView) -> Status {
+    ++pieces;
+    return fail(ErrorKind::kInternal, "enough");
+  });
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message(), "enough");
+  EXPECT_EQ(pieces, 1);
 }
 
 TEST(Unseal, RefusesEveryOtherLength) {

@@ -82,6 +82,9 @@ void Compressor::compress(ByteView data, Bytes& out) {
 struct Decompressor::State {
   std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context{ZSTD_createDCtx(), &ZSTD_freeDCtx};
 
+  Bytes window;       // what a stream gives at once
+  size_t wanted = 0;  // by a stream, before its frame ends
+
   size_t run(ByteView frame, Bytes& out) {
     return ZSTD_decompressDCtx(context.get(), out.data(), out.size(), frame.data(), frame.size());
   }
@@ -103,6 +106,30 @@ Result<Bytes> Decompressor::decompress_exactly(ByteView frame, size_t plain_size
   if (ZSTD_isError(size) != 0) return corrupt(ZSTD_getErrorName(size));
   if (size != plain_size) return corrupt("its content has another length than recorded");
   return plain;
+}
+
+void Decompressor::begin() {
+  must(ZSTD_DCtx_reset(state_->context.get(), ZSTD_reset_session_only));
+  state_->window.resize(ZSTD_DStreamOutSize());
+  state_->wanted = 1;
+}
+
+Status Decompressor::feed(ByteView piece, const std::function<void(ByteView)>& take) {
+  ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+  bool more = true;  // may be waiting inside, though all of the piece is
+  while (in.pos < in.size || more) {
+    if (state_->wanted == 0) return in.pos < in.size ? Status(corrupt("something follows the frame")) : Status();
+    ZSTD_outBuffer out{state_->window.data(), state_->window.size(), 0};
+    state_->wanted = ZSTD_decompressStream(state_->context.get(), &out, &in);
+    if (ZSTD_isError(state_->wanted) != 0) return corrupt(ZSTD_getErrorName(state_->wanted));
+    if (out.pos > 0) take(ByteView(state_->window).first(out.pos));
+    more = out.pos == out.size;
+  }
+  return {};
+}
+
+Status Decompressor::end() const {
+  return state_->wanted == 0 ? Status() : corrupt("it ends too early");
 }
 
 Result<Bytes> Decompressor::decompress_up_to(ByteView frame, size_t limit) {

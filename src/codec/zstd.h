@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/bytes.h"
@@ -39,6 +40,13 @@ class Decompressor {
   Result<Bytes> decompress_exactly(ByteView frame, size_t plain_size);
   /// The content of one frame of unknown length; kCorrupt once it would pass `limit` bytes, before the memory is taken.
   Result<Bytes> decompress_up_to(ByteView frame, size_t limit);
+
+  /// For one frame that comes in pieces and whose content is taken in pieces: begin, feed, end. It takes the window's
+  /// size in memory, whatever the frame says, so only for frames of our own.
+  void begin();
+  Status feed(ByteView piece, const std::function<void(ByteView)>& take);
+  /// kCorrupt unless the frame ended with the last piece.
+  Status end() const;
 
  private:
   struct State;

@@ -75,6 +75,42 @@ TEST(Zstd, KeepsTheWindowWithin8MiB) {
   EXPECT_LE(10 + (frame[5] >> 3), 23);
 }
 
+/// What a frame holds that comes in pieces of `step` bytes.
+Result<Bytes> in_pieces(Decompressor& decompressor, ByteView frame, size_t step) {
+  Bytes plain;
+  decompressor.begin();
+  for (; !frame.empty(); frame = frame.subspan(std::min(step, frame.size()))) {
+    TRY(decompressor.feed(frame.first(std::min(step, frame.size())), [&](ByteView piece) { append(plain, piece); }));
+  }
+  TRY(decompressor.end());
+  return plain;
+}
+
+TEST(Decompress, InPiecesGivesTheSame) {
+  Decompressor decompressor;
+  for (const size_t size : {size_t{0}, size_t{1}, 100'000 + kMiB, 8 * kMiB}) {
+    const Bytes data = compressible(size);
+    for (const size_t step : {size_t{777}, size_t{64} << 10, 16 * kMiB}) {
+      const auto plain = in_pieces(decompressor, compressed(data), step);
+      ASSERT_TRUE(plain) << size << " in pieces of " << step;
+      EXPECT_EQ(*plain, data) << size << " in pieces of " << step;
+    }
+  }
+}
+
+TEST(Decompress, InPiecesRefusesAFrameCutShortAndWhatFollowsOne) {
+  Decompressor decompressor;
+  const Bytes frame = compressed(compressible(kMiB));
+  for (const size_t size : {size_t{0}, size_t{3}, frame.size() / 2, frame.size() - 1}) {
+    EXPECT_FALSE(in_pieces(decompressor, ByteView(frame).first(size), 1000)) << size;
+  }
+  Bytes longer = frame;
+  longer.push_back(0);
+  for (const size_t step : {frame.size(), frame.size() + 1}) EXPECT_FALSE(in_pieces(decompressor, longer, step));
+  EXPECT_FALSE(in_pieces(decompressor, Bytes(1000, 7), 1000));
+  EXPECT_TRUE(in_pieces(decompressor, frame, 1000));
+}
+
 TEST(Decompress, TakesFramesOfUnknownLength) {
   Decompressor reader;
   for (size_t size : {0, 1, 100, 5000, 3000000}) {

@@ -156,7 +156,7 @@ class Salvage {
     }
     salvaged_.insert(key);
     ++outcome.salvaged;
-    auto full = packer_.add(blob.type, blob.id, *unit, blob.location.plain_length);
+    TRY_ASSIGN(auto full, packer_.add(blob.type, blob.id, *unit, blob.location.plain_length, cancel_));
     return full ? store(std::move(*full)) : Status();
   }
 

@@ -162,6 +162,28 @@ Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain
   return plain;
 }
 
+Status prove_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,
+                  codec::Decompressor& decompressor) {
+  codec::Sha256 hash;
+  size_t size = 0;
+  const auto take = [&](ByteView plain) {
+    hash.update(plain);
+    size += plain.size();
+  };
+  const bool compressed = plain_length != 0;
+  if (compressed) decompressor.begin();
+  TRY(codec::unseal(key, unit, [&](ByteView piece) -> Status {
+    if (compressed) return decompressor.feed(piece, take);
+    take(piece);
+    return {};
+  }));
+  if (compressed) {
+    TRY(decompressor.end());
+    if (size != plain_length) return fail(ErrorKind::kCorrupt, "its content has another length than recorded");
+  }
+  return hash.finish() == id ? Status() : fail(ErrorKind::kCorrupt, "its content does not match its id");
+}
+
 void PackBuilder::add(BlobType type, const Id& id, ByteView unit, uint32_t plain_length) {
   blobs_.push_back(
       {type, id, {Id{}, static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(unit.size()), plain_length}});

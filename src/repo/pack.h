@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "codec/seal.h"
@@ -58,11 +59,18 @@ Status read_back_pack(storage::Storage& storage, const storage::FileInfo& pack, 
 Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,
                         codec::Decompressor& decompressor);
 
+/// Opens a blob that was just sealed, in pieces and for nothing but to see that it opens; kCorrupt unless it does and
+/// hashes to `id`.
+Status prove_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,
+                  codec::Decompressor& decompressor);
+
 /// A pack that is being filled, in memory. One thread at a time.
 class PackBuilder {
  public:
-  /// `capacity`: how many bytes it will about hold; in `room`, whose content is gone.
-  explicit PackBuilder(uint64_t capacity, Bytes room = {}) : bytes_(std::move(room)) {
+  /// `capacity`: how many bytes it will about hold; in `room`, whose content is gone. Keeps `place` as long as it
+  /// lives.
+  explicit PackBuilder(uint64_t capacity, Bytes room = {}, std::shared_ptr<void> place = {})
+      : place_(std::move(place)), bytes_(std::move(room)) {
     bytes_.clear();
     bytes_.reserve(capacity);
   }
@@ -87,6 +95,7 @@ class PackBuilder {
  private:
   static constexpr size_t kMaxBlobs = 100'000;
 
+  std::shared_ptr<void> place_;
   Bytes bytes_;
   std::vector<PackedBlob> blobs_;
 };

@@ -124,6 +124,28 @@ TEST(Pack, MergedPacksKeepTheirBlobs) {
   }
 }
 
+TEST(Pack, ABlobIsProvenByItsLengthAndItsHash) {
+  const Bytes plain(300'000, 'x');
+  codec::Decompressor decompressor;
+  for (const bool compress : {true, false}) {
+    Bytes content = compress ? Bytes() : plain;
+    if (compress) codec::Compressor().compress(plain, content);
+    Bytes unit;
+    codec::seal(counting_key(), counting_iv(0x40), content, unit);
+    const uint32_t length = compress ? 300'000 : 0;
+    const auto proven = [&](ByteView bytes, uint32_t says, const Id& id) {
+      return prove_blob(counting_key(), bytes, says, id, decompressor).has_value();
+    };
+    const Id id = codec::sha256(plain);
+    EXPECT_TRUE(proven(unit, length, id));
+    EXPECT_FALSE(proven(unit, length, codec::sha256(as_bytes("other"))));
+    EXPECT_FALSE(proven(unit, compress ? length - 1 : 5, id));
+    EXPECT_FALSE(proven(ByteView(unit).first(unit.size() - 1), length, id));
+    unit.back() ^= 1;
+    EXPECT_FALSE(proven(unit, length, id));
+  }
+}
+
 TEST(Pack, ABlobHasOnePlainLengthOrNone) {
   const auto length = [](uint64_t sealed, uint64_t plain) {
     return plain_length({Id{}, 0, static_cast<uint32_t>(sealed), static_cast<uint32_t>(plain)});

@@ -1,5 +1,7 @@
 #include "repo/packer.h"
 
+#include <utility>
+
 namespace varve::repo {
 
 PackBuilder Packer::finished(PackBuilder pack) const {
@@ -7,7 +9,26 @@ PackBuilder Packer::finished(PackBuilder pack) const {
   return pack;
 }
 
-std::optional<PackBuilder> Packer::add(BlobType type, const Id& id, ByteView unit, uint32_t plain_length) {
+/// With the mutex held.
+PackBuilder Packer::fresh() {
+  ++packs_;
+  changed_.notify_all();  // who waits for a pack of this type can go on
+  const auto let_go = [](Packer* packer) {
+    std::lock_guard lock(packer->mutex_);
+    --packer->packs_;
+    packer->changed_.notify_all();
+  };
+  return PackBuilder(capacity(), rooms_.take(), std::shared_ptr<void>(this, let_go));
+}
+
+Packer::Slot* Packer::slot_to_fill(Slot& first, Slot& second) {
+  if (!first && packs_ < most_) first = fresh();
+  if (first) return &first;
+  return second ? &second : nullptr;
+}
+
+Result<std::optional<PackBuilder>> Packer::add(BlobType type, const Id& id, ByteView unit, uint32_t plain_length,
+                                               const Cancel& cancel) {
   if (unit.size() >= pack_size_) {
     PackBuilder own(unit.size() + 128);
     own.add(type, id, unit, plain_length);
@@ -15,31 +36,35 @@ std::optional<PackBuilder> Packer::add(BlobType type, const Id& id, ByteView uni
   }
   uint8_t coin[1];
   random_bytes(coin);
-  Slot& slot = slots_[static_cast<size_t>(type)][coin[0] & 1];
+  auto& pair = slots_[static_cast<size_t>(type)];
   std::optional<PackBuilder> full;
   {
-    std::lock_guard lock(slot.mutex);
-    if (!slot.pack) slot.pack.emplace(fresh());
-    slot.pack->add(type, id, unit, plain_length);
-    if (slot.pack->size() < pack_size_ && !slot.pack->is_full()) return std::nullopt;
-    full.swap(slot.pack);
+    std::unique_lock lock(mutex_);
+    Slot* slot = nullptr;
+    const auto ready = [&] { return (slot = slot_to_fill(pair[coin[0] & 1], pair[~coin[0] & 1])) != nullptr; };
+    if (!changed_.wait(lock, cancel.token(), ready)) return fail(cancel.check().error());
+    (*slot)->add(type, id, unit, plain_length);
+    if ((*slot)->size() < pack_size_ && !(*slot)->is_full()) return std::nullopt;
+    full = std::exchange(*slot, std::nullopt);
   }
-  return finished(std::move(*full));
+  return full ? Slot(finished(std::move(*full))) : std::nullopt;
 }
 
 std::vector<PackBuilder> Packer::flush() {
   std::vector<PackBuilder> left;
   for (auto& pair : slots_) {
-    std::scoped_lock lock(pair[0].mutex, pair[1].mutex);
-    auto& first = pair[0].pack;
-    auto& second = pair[1].pack;
+    Slot first, second;
+    {
+      std::lock_guard lock(mutex_);
+      first.swap(pair[0]);
+      second.swap(pair[1]);
+    }
     if (first && second && first->size() + second->size() <= pack_size_) {
       first->merge(*second);
       second.reset();
     }
     for (auto* pack : {&first, &second}) {
       if (*pack) left.push_back(finished(std::move(**pack)));
-      pack->reset();
     }
   }
   return left;

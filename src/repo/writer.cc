@@ -21,10 +21,11 @@ constexpr uint64_t kMinPack = 4u << 20;
 constexpr uint64_t kMaxPack = 128u << 20;
 constexpr unsigned kMaxUploads = 5;
 constexpr size_t kQueuedPacks = 1;
-constexpr size_t kOpenPacks = 4;
+constexpr size_t kFilledPacks = 1;  // while others are uploaded
 // Of buffers for blobs, those that are kept: smaller ones cost little, larger ones are rare.
 constexpr size_t kSmallestRoom = 256u << 10;
 constexpr size_t kLargestRoom = 8u << 20;
+constexpr size_t kLargestUnit = 3u << 20;  // of what a worker keeps: a rare large one would stay for all the others
 
 struct Job {
   BlobType type;
@@ -45,6 +46,10 @@ unsigned upload_count(const WriterOptions& options, unsigned connections) {
   return options.uploads != 0 ? options.uploads : std::clamp(connections, 1u, kMaxUploads);
 }
 
+size_t pack_count(unsigned uploads) {
+  return std::max<size_t>(kFilledPacks + uploads, Packer::kLeastPacks);
+}
+
 /// Trees are compressed whatever the level.
 Compression level_for(Compression level) {
   return level == Compression::kOff ? Compression::kAuto : level;
@@ -55,7 +60,7 @@ struct Tools {
   explicit Tools(Compression level) : compressor(level_for(level)) {}
   codec::Compressor compressor;
   codec::Decompressor decompressor;
-  Bytes frame, unit;
+  Bytes unit;
 };
 
 }  // namespace
@@ -64,19 +69,21 @@ struct Writer::State {
   State(Repository& its_repository, const WriterOptions& its_options, const Cancel& parent)
       : repository(its_repository),
         options(its_options),
+        uploads(upload_count(options, repository.storage().connections())),
         jobs(worker_count(options)),
-        packs(kQueuedPacks),
         buffers(kSmallestRoom, kLargestRoom),
-        packer(repository.key(), clamped_pack_size(options)),
+        packer(repository.key(), clamped_pack_size(options), pack_count(uploads)),
+        packs(kQueuedPacks),
         index_writer(repository),
         group(parent) {}
 
   Repository& repository;
   const WriterOptions options;
+  const unsigned uploads;
   Channel<Job> jobs;
-  Channel<PackBuilder> packs;
   BufferPool buffers;
   Packer packer;
+  Channel<PackBuilder> packs;
   IndexWriter index_writer;
 
   mutable std::mutex mutex;
@@ -122,7 +129,6 @@ void Writer::State::start() {
   for (unsigned i = 0; i < worker_count(options); ++i) {
     spawn([this](const Cancel& cancel) { return work(cancel); });
   }
-  const unsigned uploads = upload_count(options, repository.storage().connections());
   for (unsigned i = 0; i < uploads; ++i) {
     spawn([this](const Cancel& cancel) { return upload_all(cancel); });
   }
@@ -157,36 +163,38 @@ Status Writer::State::process(Job& job, Tools& tools, const Cancel& cancel) {
   return {};
 }
 
-/// compress -> seal -> verify -> pack
+/// compress -> seal -> prove -> pack
 Status Writer::State::store(const Job& job, const Id& id, Tools& tools, const Cancel& cancel) {
   const ByteView plain = job.plain;
   const bool always = job.type == BlobType::kTree || job.again;
   const bool wanted = repository.config().version != 1 && (always || options.compression != Compression::kOff);
-  ByteView content = plain;
+  Bytes& unit = tools.unit;
+  unit.resize(codec::kIvSize);
+  if (wanted && !plain.empty()) tools.compressor.compress(plain, unit);
+  const size_t compressed = unit.size() - codec::kIvSize;
   uint32_t plain_length = 0;
-  if (wanted && !plain.empty()) {
-    tools.frame.clear();
-    tools.compressor.compress(plain, tools.frame);
-    if (always || tools.frame.size() < plain.size()) {
-      content = tools.frame;
-      plain_length = static_cast<uint32_t>(plain.size());
-    }
+  if (compressed > 0 && (always || compressed < plain.size())) {
+    plain_length = static_cast<uint32_t>(plain.size());
+  } else {
+    unit.resize(codec::kIvSize);
+    append(unit, plain);
   }
-  tools.unit.clear();
-  tools.unit.reserve(content.size() + codec::kSealOverhead);
   const auto& key = repository.key();
-  codec::seal(key, codec::random_iv(), content, tools.unit);
-  if (const auto again = open_blob(key, tools.unit, plain_length, id, tools.decompressor); !again) {
+  codec::seal_in_place(key, codec::random_iv(), unit);
+  if (const auto proved = prove_blob(key, unit, plain_length, id, tools.decompressor); !proved) {
     return fail(
-        Error(ErrorKind::kInternal, "a blob could not be read back before it was stored: " + again.error().message())
+        Error(ErrorKind::kInternal, "a blob could not be read back before it was stored: " + proved.error().message())
             .hint("this points to a fault of memory or processor"));
   }
-  return put_into_pack(job.type, id, tools.unit, plain_length, cancel);
+  TRY(put_into_pack(job.type, id, unit, plain_length, cancel));
+  unit.clear();
+  if (unit.capacity() > kLargestUnit) Bytes().swap(unit);
+  return {};
 }
 
 Status Writer::State::put_into_pack(BlobType type, const Id& id, ByteView unit, uint32_t plain_length,
                                     const Cancel& cancel) {
-  auto full = packer.add(type, id, unit, plain_length);
+  TRY_ASSIGN(auto full, packer.add(type, id, unit, plain_length, cancel));
   {
     std::lock_guard lock(mutex);
     ++(type == BlobType::kTree ? stats.tree_blobs_new : stats.data_blobs_new);
@@ -344,11 +352,12 @@ uint64_t Writer::memory_bound(const WriterOptions& options, uint64_t largest_blo
   const uint64_t workers = worker_count(options);
   const uint64_t blob = largest_blob + largest_blob / 128 + (64u << 10);
   const uint64_t pack = clamped_pack_size(options) + blob + (4u << 20);
-  // Queued; and in each worker: plain, compressed, sealed, opened, decompressed.
-  const uint64_t blobs = workers * blob + workers * 5 * blob;
-  // A worker may hold a full pack until there is room in the queue.
-  const uint64_t packs = kOpenPacks + workers + kQueuedPacks + upload_count(options, kMaxUploads);
-  return blobs + packs * pack + workers * context_size(options.compression) + kIndexFile;
+  // Queued; and in each worker: plain, and compressed and sealed.
+  const uint64_t blobs = workers * blob + workers * 2 * blob;
+  const uint64_t packs = pack_count(upload_count(options, kMaxUploads)) * pack;
+  // Those of blobs as large as a pack: in each worker, queued, and uploaded.
+  const uint64_t single = blob < clamped_pack_size(options) ? 0 : (workers + kQueuedPacks + kMaxUploads) * blob;
+  return blobs + packs + single + workers * context_size(options.compression) + kIndexFile;
 }
 
 }  // namespace varve::repo
