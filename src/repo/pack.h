@@ -64,17 +64,23 @@ Result<Bytes> open_blob(const codec::SealKey& key, ByteView unit, uint32_t plain
 Status prove_blob(const codec::SealKey& key, ByteView unit, uint32_t plain_length, const Id& id,
                   codec::Decompressor& decompressor);
 
+/// Stands for a pack among those that there may be at once, and tells whoever counts them when it goes.
+using PackPlace = std::unique_ptr<void, void (*)(void*)>;
+inline PackPlace no_place() {
+  return {nullptr, [](void*) {}};
+}
+
 /// A pack that is being filled, in memory. One thread at a time.
 class PackBuilder {
  public:
-  /// `capacity`: how many bytes it will about hold; in `room`, whose content is gone. Keeps `place` as long as it
-  /// lives.
-  explicit PackBuilder(uint64_t capacity, Bytes room = {}, std::shared_ptr<void> place = {})
-      : place_(std::move(place)), bytes_(std::move(room)) {
+  /// `capacity`: how many bytes it will about hold; in `room`, whose content is gone.
+  explicit PackBuilder(uint64_t capacity, Bytes room = {}) : bytes_(std::move(room)) {
     bytes_.clear();
     bytes_.reserve(capacity);
   }
 
+  /// As long as it lives.
+  void keep(PackPlace place) { place_ = std::move(place); }
   void add(BlobType type, const Id& id, ByteView unit, uint32_t plain_length);
   /// Takes over the blobs of another pack.
   void merge(const PackBuilder& other);
@@ -95,7 +101,7 @@ class PackBuilder {
  private:
   static constexpr size_t kMaxBlobs = 100'000;
 
-  std::shared_ptr<void> place_;
+  PackPlace place_ = no_place();
   Bytes bytes_;
   std::vector<PackedBlob> blobs_;
 };

@@ -9,20 +9,24 @@ PackBuilder Packer::finished(PackBuilder pack) const {
   return pack;
 }
 
-/// With the mutex held.
-PackBuilder Packer::fresh() {
-  ++packs_;
+/// With the mutex held. The pack is counted last: where there is no memory for it, none is.
+PackBuilder Packer::fresh(Packs& packs) {
+  PackBuilder pack(capacity(), rooms_.take());
+  pack.keep(PackPlace(&packs, [](void* counted) {
+    auto& its = *static_cast<Packs*>(counted);
+    std::lock_guard lock(its.packer->mutex_);
+    --its.number;
+    its.packer->changed_.notify_all();
+  }));
+  ++packs.number;
   changed_.notify_all();  // who waits for a pack of this type can go on
-  const auto let_go = [](Packer* packer) {
-    std::lock_guard lock(packer->mutex_);
-    --packer->packs_;
-    packer->changed_.notify_all();
-  };
-  return PackBuilder(capacity(), rooms_.take(), std::shared_ptr<void>(this, let_go));
+  return pack;
 }
 
-Packer::Slot* Packer::slot_to_fill(Slot& first, Slot& second) {
-  if (!first && packs_ < most_) first = fresh();
+Packer::Slot* Packer::slot_to_fill(Packs& packs, size_t chosen) {
+  Slot& first = packs.slots[chosen];
+  Slot& second = packs.slots[1 - chosen];
+  if (!first && packs.number < most_) first = fresh(packs);
   if (first) return &first;
   return second ? &second : nullptr;
 }
@@ -36,12 +40,12 @@ Result<std::optional<PackBuilder>> Packer::add(BlobType type, const Id& id, Byte
   }
   uint8_t coin[1];
   random_bytes(coin);
-  auto& pair = slots_[static_cast<size_t>(type)];
+  auto& packs = packs_[static_cast<size_t>(type)];
   std::optional<PackBuilder> full;
   {
     std::unique_lock lock(mutex_);
     Slot* slot = nullptr;
-    const auto ready = [&] { return (slot = slot_to_fill(pair[coin[0] & 1], pair[~coin[0] & 1])) != nullptr; };
+    const auto ready = [&] { return (slot = slot_to_fill(packs, coin[0] & 1)) != nullptr; };
     if (!changed_.wait(lock, cancel.token(), ready)) return fail(cancel.check().error());
     (*slot)->add(type, id, unit, plain_length);
     if ((*slot)->size() < pack_size_ && !(*slot)->is_full()) return std::nullopt;
@@ -52,12 +56,12 @@ Result<std::optional<PackBuilder>> Packer::add(BlobType type, const Id& id, Byte
 
 std::vector<PackBuilder> Packer::flush() {
   std::vector<PackBuilder> left;
-  for (auto& pair : slots_) {
+  for (auto& packs : packs_) {
     Slot first, second;
     {
       std::lock_guard lock(mutex_);
-      first.swap(pair[0]);
-      second.swap(pair[1]);
+      first.swap(packs.slots[0]);
+      second.swap(packs.slots[1]);
     }
     if (first && second && first->size() + second->size() <= pack_size_) {
       first->merge(*second);

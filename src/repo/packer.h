@@ -14,11 +14,9 @@ namespace varve::repo {
 /// outlive its packs.
 class Packer {
  public:
-  /// One of each type to be filled, and one to be uploaded.
-  static constexpr size_t kLeastPacks = 3;
-
-  /// `packs`: how many there may be at once, at least kLeastPacks; those count that are full, until they are let go.
-  Packer(const codec::SealKey& key, uint64_t pack_size, size_t packs = kLeastPacks)
+  /// `packs`: how many of each type there may be at once, at least one; those count that are full, until they are let
+  /// go.
+  Packer(const codec::SealKey& key, uint64_t pack_size, size_t packs = 2)
       : key_(key), pack_size_(pack_size), most_(packs), rooms_(capacity(), capacity() + capacity() / 2) {}
 
   /// A pack that became full by it, finished, is the caller's to upload. Waits while there is none to be filled and may
@@ -32,10 +30,15 @@ class Packer {
 
  private:
   using Slot = std::optional<PackBuilder>;
+  struct Packs {
+    Packer* packer;
+    Slot slots[2]{};
+    size_t number = 0;  ///< that are not let go
+  };
 
-  /// Of the pair, the first if it can be; none while there is no pack and may be no more.
-  Slot* slot_to_fill(Slot& first, Slot& second);
-  PackBuilder fresh();
+  /// The slot that was chosen, if it can be; none while there is no pack and may be no more.
+  Slot* slot_to_fill(Packs& packs, size_t chosen);
+  PackBuilder fresh(Packs& packs);
   PackBuilder finished(PackBuilder pack) const;
   /// Twice the target, so that a pack never moves: what is not used is not touched.
   uint64_t capacity() const { return 2 * pack_size_; }
@@ -46,8 +49,7 @@ class Packer {
   BufferPool rooms_;
   std::mutex mutex_;  ///< of what follows
   std::condition_variable_any changed_;
-  size_t packs_ = 0;  ///< that are not let go
-  Slot slots_[2][2];
+  Packs packs_[2]{{.packer = this}, {.packer = this}};  ///< by type
 };
 
 }  // namespace varve::repo

@@ -30,51 +30,59 @@ class PackerTest : public testing::Test {
     }
   }
 
+  std::vector<PackBuilder> fill(BlobType type, size_t packs) {
+    std::vector<PackBuilder> full;
+    while (full.size() < packs) full.push_back(fill(type));
+    return full;
+  }
+
+  static constexpr size_t kPacks = 3;
   const codec::SealKey key_;
-  Packer packer_{key_, kPack, Packer::kLeastPacks};
+  Packer packer_{key_, kPack, kPacks};
 };
 
-TEST_F(PackerTest, HoldsNoMorePacksThanItMay) {
-  std::vector<PackBuilder> full;
-  for (size_t i = 0; i < Packer::kLeastPacks; ++i) full.push_back(fill(BlobType::kData));
+TEST_F(PackerTest, HoldsNoMorePacksOfATypeThanItMay) {
+  const auto uploading = fill(BlobType::kData, kPacks);
   std::stop_source stop;
   std::jthread later([&] { stop.request_stop(); });
-  const auto refused = add(BlobType::kTree, 100, Cancel(stop.get_token()));
+  const auto refused = add(BlobType::kData, 100, Cancel(stop.get_token()));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind(), ErrorKind::kCancelled);
+  EXPECT_TRUE(add(BlobType::kTree, 100)) << "those are not counted together";
 }
 
 TEST_F(PackerTest, GoesOnWhenOneIsStored) {
-  std::vector<PackBuilder> full;
-  for (size_t i = 0; i < Packer::kLeastPacks; ++i) full.push_back(fill(BlobType::kData));
-  std::jthread storing([&] { packer_.recycle(std::move(full.back())); });
-  EXPECT_TRUE(add(BlobType::kTree, 100));
+  auto uploading = fill(BlobType::kData, kPacks);
+  std::jthread storing([&] { packer_.recycle(std::move(uploading.back())); });
+  EXPECT_TRUE(add(BlobType::kData, 100));
 }
 
 TEST_F(PackerTest, FillsWhatThereIsWhereThereMayBeNoMore) {
-  ASSERT_TRUE(add(BlobType::kTree, 100));
-  const PackBuilder uploading = fill(BlobType::kData);
+  const auto uploading = fill(BlobType::kData, kPacks - 1);
   for (int i = 0; i < 100; ++i) {  // whichever the coin chooses
-    auto full = add(BlobType::kTree, 100);
+    auto full = add(BlobType::kData, 100);
     ASSERT_TRUE(full);
     if (*full) packer_.recycle(std::move(**full));
   }
 }
 
-TEST_F(PackerTest, GoesOnWithTheLeastPacksWhateverComes) {
+TEST_F(PackerTest, GoesOnWithOnePackOfATypeWhateverComes) {
+  Packer packer(key_, kPack, 1);
   TaskGroup group{Cancel()};
   Channel<PackBuilder> uploads(1);
   for (int uploader = 0; uploader < 2; ++uploader) {
     group.spawn([&](const Cancel& cancel) -> Status {
-      while (auto pack = uploads.pop(cancel)) packer_.recycle(std::move(*pack));
+      while (auto pack = uploads.pop(cancel)) packer.recycle(std::move(*pack));
       return {};
     });
   }
   std::atomic<int> workers = 4;
   for (int worker = 0; worker < 4; ++worker) {
     group.spawn([&](const Cancel& cancel) -> Status {
+      const Bytes unit(300);
       for (int i = 0; i < 5000; ++i) {
-        TRY_ASSIGN(auto full, add(i % 3 == 0 ? BlobType::kTree : BlobType::kData, 300, cancel));
+        const auto type = i % 3 == 0 ? BlobType::kTree : BlobType::kData;
+        TRY_ASSIGN(auto full, packer.add(type, codec::sha256(unit), unit, 0, cancel));
         if (full && !uploads.push(std::move(*full), cancel)) return cancel.check();
       }
       if (--workers == 0) uploads.close();
@@ -82,12 +90,11 @@ TEST_F(PackerTest, GoesOnWithTheLeastPacksWhateverComes) {
     });
   }
   EXPECT_TRUE(group.wait());
-  EXPECT_LE(packer_.flush().size(), 2u * 2u);
+  EXPECT_LE(packer.flush().size(), 2u);
 }
 
 TEST_F(PackerTest, ABlobAsLargeAsAPackTakesNoPlace) {
-  std::vector<PackBuilder> full;
-  for (size_t i = 0; i < Packer::kLeastPacks; ++i) full.push_back(fill(BlobType::kData));
+  const auto uploading = fill(BlobType::kData, kPacks);
   auto own = add(BlobType::kData, kPack);
   ASSERT_TRUE(own && *own);
   EXPECT_EQ((*own)->blobs().size(), 1u);

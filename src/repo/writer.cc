@@ -21,7 +21,7 @@ constexpr uint64_t kMinPack = 4u << 20;
 constexpr uint64_t kMaxPack = 128u << 20;
 constexpr unsigned kMaxUploads = 5;
 constexpr size_t kQueuedPacks = 1;
-constexpr size_t kFilledPacks = 1;  // while others are uploaded
+constexpr size_t kFilledPacks = 1;  // of a type, while as many as can be are uploaded
 // Of buffers for blobs, those that are kept: smaller ones cost little, larger ones are rare.
 constexpr size_t kSmallestRoom = 256u << 10;
 constexpr size_t kLargestRoom = 8u << 20;
@@ -46,10 +46,6 @@ unsigned upload_count(const WriterOptions& options, unsigned connections) {
   return options.uploads != 0 ? options.uploads : std::clamp(connections, 1u, kMaxUploads);
 }
 
-size_t pack_count(unsigned uploads) {
-  return std::max<size_t>(kFilledPacks + uploads, Packer::kLeastPacks);
-}
-
 /// Trees are compressed whatever the level.
 Compression level_for(Compression level) {
   return level == Compression::kOff ? Compression::kAuto : level;
@@ -72,7 +68,7 @@ struct Writer::State {
         uploads(upload_count(options, repository.storage().connections())),
         jobs(worker_count(options)),
         buffers(kSmallestRoom, kLargestRoom),
-        packer(repository.key(), clamped_pack_size(options), pack_count(uploads)),
+        packer(repository.key(), clamped_pack_size(options), kFilledPacks + uploads),
         packs(kQueuedPacks),
         index_writer(repository),
         group(parent) {}
@@ -177,6 +173,7 @@ Status Writer::State::store(const Job& job, const Id& id, Tools& tools, const Ca
     plain_length = static_cast<uint32_t>(plain.size());
   } else {
     unit.resize(codec::kIvSize);
+    unit.reserve(plain.size() + codec::kSealOverhead);
     append(unit, plain);
   }
   const auto& key = repository.key();
@@ -354,9 +351,10 @@ uint64_t Writer::memory_bound(const WriterOptions& options, uint64_t largest_blo
   const uint64_t pack = clamped_pack_size(options) + blob + (4u << 20);
   // Queued; and in each worker: plain, and compressed and sealed.
   const uint64_t blobs = workers * blob + workers * 2 * blob;
-  const uint64_t packs = pack_count(upload_count(options, kMaxUploads)) * pack;
+  const uint64_t uploads = upload_count(options, kMaxUploads);
+  const uint64_t packs = 2 * (kFilledPacks + uploads) * pack;  // of data and of trees
   // Those of blobs as large as a pack: in each worker, queued, and uploaded.
-  const uint64_t single = blob < clamped_pack_size(options) ? 0 : (workers + kQueuedPacks + kMaxUploads) * blob;
+  const uint64_t single = blob < clamped_pack_size(options) ? 0 : (workers + kQueuedPacks + uploads) * blob;
   return blobs + packs + single + workers * context_size(options.compression) + kIndexFile;
 }
 
