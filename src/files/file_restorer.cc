@@ -28,7 +28,9 @@ using repo::Index;
 constexpr size_t kMaxFiles = 1u << 15;
 constexpr size_t kMaxBlobs = 1u << 17;
 constexpr size_t kMaxOpen = 128;
-constexpr uint64_t kMaxUnsettled = 512u << 20;  // bytes: a disk's second or few, and few waits
+// What is worth a wait for the disk while others are written.
+constexpr size_t kManyFiles = 1u << 12;
+constexpr uint64_t kManyBytes = 512u << 20;
 
 void set_bit(std::vector<bool>& bits, size_t number) {
   if (number >= bits.size()) bits.resize(std::max(number + 1, bits.size() * 2));
@@ -41,7 +43,7 @@ unsigned cores() {
 
 /// What is in somebody else's file may not come to have the snapshot's owner and mode.
 Error replaced() {
-  return Error(ErrorKind::kExists, "somebody put another file in its place");
+  return Error(ErrorKind::kExists, "somebody removed it or put another file in its place");
 }
 
 /// Not the fault of one file, and not better with the next.
@@ -68,7 +70,7 @@ Status FileRestorer::flush(const Cancel& cancel) {
     return prepared ? Status() : lose(files_[i], prepared.error());
   }));
   TRY(write(make_plan(), cancel));
-  TRY(settle(cancel));
+  TRY(settle(cores(), cancel));
   files_.clear();
   blobs_ = 0;
   return {};
@@ -182,7 +184,33 @@ FileRestorer::Plan FileRestorer::make_plan() {
   return plan;
 }
 
+/// And meanwhile gives those their metadata that are complete, so that the disk is waited for while others are written.
 Status FileRestorer::write(const Plan& plan, const Cancel& cancel) {
+  all_written_ = false;
+  TaskGroup group(cancel);
+  group.spawn([this](const Cancel& inner) { return settle_meanwhile(inner); });
+  group.spawn([&](const Cancel& inner) -> Status {
+    TRY(write_blobs(plan, inner));
+    std::lock_guard lock(mutex_);
+    all_written_ = true;
+    changed_.notify_all();
+    return {};
+  });
+  return group.wait();
+}
+
+Status FileRestorer::settle_meanwhile(const Cancel& cancel) {
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, cancel.token(), [&] { return all_written_ || many_wait(); })) return cancel.check();
+      if (all_written_) return {};
+    }
+    TRY(settle(1, cancel));
+  }
+}
+
+Status FileRestorer::write_blobs(const Plan& plan, const Cancel& cancel) {
   const auto visit = [&](const Index::PackedBlob& blob, const Result<Bytes>& plain) -> Status {
     const auto i = static_cast<size_t>(&blob - plan.blobs.data());
     for (size_t u = plan.first_use[i]; u < plan.first_use[i + 1]; ++u) {
@@ -196,7 +224,6 @@ Status FileRestorer::write(const Plan& plan, const Cancel& cancel) {
       }
       if (--file.missing > 0) continue;
       if (auto done = finish(file); !done) TRY(lose(file, done.error()));
-      if (many_await_disk()) TRY(settle(cancel));
     }
     return {};
   };
@@ -303,15 +330,16 @@ void FileRestorer::await_disk(File& file) {
   std::lock_guard lock(mutex_);
   unsettled_.push_back(&file);
   if (!file.durable) unsettled_bytes_ += file.size;
+  if (many_wait()) changed_.notify_one();
 }
 
-bool FileRestorer::many_await_disk() {
-  std::lock_guard lock(mutex_);
-  return unsettled_bytes_ >= kMaxUnsettled;
+/// With the mutex held.
+bool FileRestorer::many_wait() const {
+  return unsettled_.size() >= kManyFiles || unsettled_bytes_ >= kManyBytes;
 }
 
 /// The content of all that wait reaches the disk; then they get their metadata.
-Status FileRestorer::settle(const Cancel& cancel) {
+Status FileRestorer::settle(unsigned threads, const Cancel& cancel) {
   std::vector<File*> files;
   {
     std::lock_guard lock(mutex_);
@@ -319,7 +347,7 @@ Status FileRestorer::settle(const Cancel& cancel) {
     unsettled_bytes_ = 0;
   }
   if (!std::ranges::all_of(files, &File::durable)) TRY(target_.sync());
-  return repo::parallel_for(files.size(), cores(), cancel,
+  return repo::parallel_for(files.size(), threads, cancel,
                             [&](size_t i, const Cancel&) { return complete(*files[i]); });
 }
 
@@ -341,9 +369,9 @@ Status FileRestorer::complete(const File& file) {
 Status FileRestorer::give_metadata(const File& file, const Fd& folder) {
   const auto fd = open_regular(folder, file.node.name, O_RDONLY);  // faster than by name, where it can be had
   struct stat info;
-  if (fd && (::fstat(fd->get(), &info) != 0 || file.identity != std::pair(info.st_dev, info.st_ino))) {
-    return fail(replaced());
-  }
+  const int looked =
+      fd ? ::fstat(fd->get(), &info) : ::fstatat(folder.get(), file.node.name.c_str(), &info, AT_SYMLINK_NOFOLLOW);
+  if (looked != 0 || file.identity != std::pair(info.st_dev, info.st_ino)) return fail(replaced());
   TRY_ASSIGN(const auto lacking, fd ? metadata_.restore_open(file.node, *fd) : metadata_.restore(file.node, folder));
   if (lacking.owner) log_.without_owner(path_of(file));
   if (lacking.attributes) log_.without_attributes(path_of(file));

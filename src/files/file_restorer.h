@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <list>
 #include <memory>
@@ -77,6 +78,7 @@ class FileRestorer {
   Status begin(File& file, const Cancel& cancel);
   Plan make_plan();
   Status write(const Plan& plan, const Cancel& cancel);
+  Status write_blobs(const Plan& plan, const Cancel& cancel);
   Status write_blob(File& file, ByteView bytes, uint64_t offset, const Cancel& cancel);
   Result<std::shared_ptr<const Fd>> open(File& file, const Cancel& cancel);
   Result<Fd> reopen(const File& file, const Fd& folder) const;
@@ -84,8 +86,9 @@ class FileRestorer {
   void keep_open(File& file);
   Status finish(File& file);
   void await_disk(File& file);
-  bool many_await_disk();
-  Status settle(const Cancel& cancel);
+  bool many_wait() const;
+  Status settle_meanwhile(const Cancel& cancel);
+  Status settle(unsigned threads, const Cancel& cancel);
   Status complete(const File& file);
   Status give_metadata(const File& file, const Fd& folder);
   Status lose(File& file, const Error& error);
@@ -103,6 +106,8 @@ class FileRestorer {
   std::list<File*> open_;
   std::vector<File*> unsettled_;  ///< their content is written and perhaps not on disk yet
   uint64_t unsettled_bytes_ = 0;
+  bool all_written_ = false;
+  std::condition_variable_any changed_;  ///< there are many unsettled ones, or all is written
   std::vector<bool> written_, failed_;
 };
 
