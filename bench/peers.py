@@ -180,7 +180,8 @@ class VarveDuringUpdates(Varve):
         if self.backed_up:
             return
         self.empty()
-        words = [varve_binary(), "backup", self.server.uri, "--source", "bench", "--readers", "1", "--json"]
+        words = [varve_binary(), "backup", self.server.uri, "--source", "bench", "--readers", "1", "--read-at", "window",
+                 "--json"]
         with subprocess.Popen(words, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as backup:
             events = map(json.loads, backup.stdout)
             event = next(event for event in events if event["message_type"] in ("status", "summary", "exit_error"))
