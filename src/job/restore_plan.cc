@@ -230,6 +230,8 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
     TRY(check_new_name(ns, options.rename(ns), plan.target.version_array));
     databases.insert(options.rename(ns).db);
   }
+  TRY(plan_users(moment, options, plan, cancel));
+  TRY(check_privileges(connection, plan.target, plan.users, cancel));
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));
   TRY(add_items(moment, options, present, plan));
   TRY(plan_resume(connection, moment, options, present, plan, cancel));
@@ -238,8 +240,6 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
                     .hint("`varve show SNAPSHOT` lists its collections"));
   }
   plan.left_alone = not_in_backup(moment, options.rename, present);
-  TRY(plan_users(moment, options, plan, cancel));
-  TRY(check_privileges(connection, plan.target, plan.users, cancel));
   TRY(check_versions(connection, moment, options, plan, cancel));
   tell_blind_views(present, plan);
   if (std::ranges::any_of(plan.items, [](const auto& item) { return item.merge || item.fill; }))

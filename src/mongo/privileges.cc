@@ -50,6 +50,9 @@ class Uses {
   void on_every_collection(std::string_view action, std::string_view why) {
     need(privileges_.on_every_collection(action), action, why);
   }
+  void on_time_series(std::string_view action, std::string_view why) {
+    need(privileges_.on_time_series(action), action, why);
+  }
   /// `db` may be empty for every database.
   void on(const char* db, const char* collection, std::string_view action, std::string_view why) {
     need(privileges_.on_collection({db, collection}, action), action, why);
@@ -119,6 +122,12 @@ void add_grant(const Login& login, const std::vector<std::string>& roles, std::v
                   "])");
 }
 
+/// Older servers know no such resource.
+bool has_time_series(const Connection& connection) {
+  constexpr int64_t kWireOf50 = 13;
+  return connection.wire_version() >= kWireOf50;
+}
+
 std::vector<std::string> roles_in(const std::vector<std::string>& lines) {
   std::vector<std::string> roles;
   for (const auto& line : lines) roles.push_back(line.substr(0, line.find(':')));
@@ -167,7 +176,13 @@ bool Privileges::on_cluster(std::string_view action) const {
   return any(action, [](bson::View resource) { return resource.truthy("cluster") || resource.truthy("anyResource"); });
 }
 
-std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool replica_set, bool lock) {
+bool Privileges::on_time_series(std::string_view action) const {
+  return any(action, [](bson::View resource) {
+    return resource.truthy("anyResource") || (resource.string("system_buckets") == "" && !resource.find("db"));
+  });
+}
+
+std::vector<std::string> lacking_for_backup(const Privileges& privileges, const Deeds& deeds) {
   Uses uses(privileges);
   uses.on_cluster("listDatabases", "list the databases");
   uses.on_cluster("useUUID", "read collections by their UUID");
@@ -178,7 +193,8 @@ std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool r
   uses.on("admin", "system.users", "find", "read users");
   uses.on("admin", "system.roles", "find", "read roles");
   uses.on("admin", "system.version", "find", "tell a shard from a replica set");
-  if (replica_set) {
+  if (deeds.time_series) uses.on_time_series("find", "read time-series collections");
+  if (deeds.replica_set) {
     uses.on("local", "oplog.rs", "find", "read local.oplog.rs");
     uses.on("config", "transactions", "find", "read config.transactions");
   } else {
@@ -186,7 +202,7 @@ std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool r
     uses.on_every_collection("collStats", "see what is written to");
   }
   auto lines = as_role("backup", uses.lacking());
-  if (!lock) return lines;
+  if (!deeds.lock) return lines;
   Uses locking(privileges);
   locking.on_cluster("fsync", "lock the server");
   locking.on_cluster("unlock", "unlock it");
@@ -194,27 +210,37 @@ std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool r
   return lines;
 }
 
-std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool with_users) {
+std::vector<std::string> lacking_for_restore(const Privileges& privileges, const Deeds& deeds) {
   Uses restore(privileges);
   restore.on_every_collection("createCollection", "create collections");
+  restore.on_every_collection("convertToCapped", "create capped ones");
   restore.on_every_collection("insert", "fill them");
+  for (const auto* action : {"insert", "bypassDocumentValidation"}) {
+    restore.on("", "system.js", action, "restore stored functions");
+  }
+  if (deeds.time_series) restore.on_time_series("insert", "fill time-series collections");
   restore.on_every_collection("bypassDocumentValidation", "fill them whatever their validators say");
+  if (deeds.time_series) restore.on_time_series("bypassDocumentValidation", "fill them with whole buckets");
   restore.on_every_collection("createIndex", "build indexes");
   restore.on_every_collection("collMod", "set expiry");
   restore.on_every_collection("dropCollection", "drop what is replaced");
   restore.on_every_collection("listCollections", "see what is there");
-  if (with_users) {
+  if (deeds.users) {
     for (const auto* action : {"viewUser", "viewRole"}) restore.on_every_collection(action, "see who is there");
-    for (const auto* action : {"createUser", "createRole", "grantRole"}) {
+    for (const auto* action : {"createUser", "createRole", "grantRole", "revokeRole"}) {
       restore.on_every_collection(action, "restore users and roles");
     }
   }
   Uses access(privileges);
   access.on_cluster("listDatabases", "list the databases");
   access.on_every_collection("find", "read back what was restored");
+  access.on("", "system.js", "find", "read stored functions back");
+  access.on("", "system.js", "remove", "replace stored functions");
+  if (deeds.time_series) access.on_time_series("find", "read time-series collections back");
   access.on_every_collection("listIndexes", "read indexes back");
   access.on_every_collection("update", "keep empty timestamps as they are");
   access.on("varve_restore", "collections", "remove", "note how far it has come in varve_restore");
+  access.on("varve_restore", "runs", "remove", "note that it is under way there");
   access.on_every_collection("renameCollectionSameDB", "put it in the place of what is replaced");
   auto lines = as_role("restore", restore.lacking());
   append(lines, as_role("readWriteAnyDatabase", access.lacking()));
@@ -222,12 +248,14 @@ std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool 
 }
 
 Result<std::vector<std::string>> missing_for_backup(Connection& connection, bool lock, const Cancel& cancel) {
-  const bool replica_set = connection.in_replica_set();
-  return missing(connection, cancel, [&](const Privileges& p) { return lacking_for_backup(p, replica_set, lock); });
+  const Deeds deeds{
+      .replica_set = connection.in_replica_set(), .lock = lock, .time_series = has_time_series(connection)};
+  return missing(connection, cancel, [&](const Privileges& p) { return lacking_for_backup(p, deeds); });
 }
 
 Result<std::vector<std::string>> missing_for_restore(Connection& connection, bool with_users, const Cancel& cancel) {
-  return missing(connection, cancel, [&](const Privileges& p) { return lacking_for_restore(p, with_users); });
+  const Deeds deeds{.users = with_users, .time_series = has_time_series(connection)};
+  return missing(connection, cancel, [&](const Privileges& p) { return lacking_for_restore(p, deeds); });
 }
 
 }  // namespace varve::mongo

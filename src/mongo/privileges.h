@@ -19,6 +19,8 @@ class Privileges {
   /// On every database as such, e.g. viewUser.
   bool on_every_database(std::string_view action) const;
   bool on_cluster(std::string_view action) const;
+  /// On the buckets of every time-series collection.
+  bool on_time_series(std::string_view action) const;
 
  private:
   template <typename Covers>
@@ -27,8 +29,16 @@ class Privileges {
   bson::View array_;
 };
 
-/// Lines such as "backup: to read local.oplog.rs", from the privileges alone.
-std::vector<std::string> lacking_for_backup(const Privileges& privileges, bool replica_set, bool lock = false);
-std::vector<std::string> lacking_for_restore(const Privileges& privileges, bool with_users);
+/// What is to be done.
+struct Deeds {
+  bool replica_set = false;
+  bool lock = false;         ///< a backup's fsync lock
+  bool users = false;        ///< a restore's users and roles
+  bool time_series = false;  ///< the server may have some
+};
+
+/// Lines such as "backup: to read local.oplog.rs", from the privileges alone. docs/roles.md lists what is asked for.
+std::vector<std::string> lacking_for_backup(const Privileges& privileges, const Deeds& deeds);
+std::vector<std::string> lacking_for_restore(const Privileges& privileges, const Deeds& deeds);
 
 }  // namespace varve::mongo

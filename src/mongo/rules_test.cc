@@ -54,15 +54,15 @@ TEST(Privileges, OfTheBuiltInRoles) {
     const auto roles = *entry.view().string("roles");
     const bool backs_up = roles.starts_with("backup");
     const bool restores = roles == "restore readWriteAnyDatabase";
-    EXPECT_EQ(lacking_for_backup(privileges, true).empty(), backs_up) << roles;
-    EXPECT_EQ(lacking_for_restore(privileges, true).empty(), restores) << roles;
+    EXPECT_EQ(lacking_for_backup(privileges, {.replica_set = true}).empty(), backs_up) << roles;
+    EXPECT_EQ(lacking_for_restore(privileges, {.users = true}).empty(), restores) << roles;
   }
   EXPECT_EQ(seen, 5);
-  EXPECT_TRUE(
-      lacking_for_backup(
-          Privileges(from_json(R"({"0": {"resource": {"anyResource": true}, "actions": ["anyAction"]}})")), true)
-          .empty());
-  EXPECT_EQ(lacking_for_restore(Privileges({}), false).size(), 2u);
+  EXPECT_TRUE(lacking_for_backup(
+                  Privileges(from_json(R"({"0": {"resource": {"anyResource": true}, "actions": ["anyAction"]}})")),
+                  {.replica_set = true, .time_series = true})
+                  .empty());
+  EXPECT_EQ(lacking_for_restore(Privileges({}), {}).size(), 2u);
 }
 
 TEST(Privileges, SystemCollectionsAndServerDatabasesAreApart) {
