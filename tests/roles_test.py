@@ -137,6 +137,21 @@ def test_a_right_that_is_missing_is_named_before_anything_is_done(servers, tmp_p
         assert not list((Varve(tmp_path).path / "snapshots").iterdir())
 
 
+@pytest.mark.parametrize("version", ["5.0.4", "4.2.6"])
+def test_older_servers_own_roles_are_enough(tmp_path, version):
+    varve = Varve(tmp_path)
+    new_repository(varve)
+    with Mongod(version, replica_set="rs0", auth=True) as server:
+        with server.client() as client:
+            client.shop.orders.insert_many([{"_id": i} for i in range(100)])
+            client.shop.system.js.insert_one({"_id": "f", "value": 1})
+            client.shop.command("createUser", "clerk", pwd="x", roles=["read"])
+            for name, roles in (("saver", ["backup"]), ("bringer", ["restore", "readWriteAnyDatabase"])):
+                client.admin.command("createUser", name, pwd=name, roles=roles)
+        varve("backup", at(varve, server.uri_as("saver", "saver"), "saver"), "--source", "shop")
+        varve("restore", "latest", "--to", at(varve, server.uri_as("bringer", "bringer"), "bringer"), "--yes", "--drop")
+
+
 def test_the_backup_role_is_enough_to_verify(servers):
     with servers["set"].client() as client:
         client.admin.command("createUser", "reader", pwd="reader", roles=["backup"])

@@ -186,6 +186,7 @@ FileRestorer::Plan FileRestorer::make_plan() {
 
 /// And meanwhile gives those their metadata that are complete, so that the disk is waited for while others are written.
 Status FileRestorer::write(const Plan& plan, const Cancel& cancel) {
+  TRY(settle(cores(), cancel));  // what needed nothing written
   all_written_ = false;
   TaskGroup group(cancel);
   group.spawn([this](const Cancel& inner) { return settle_meanwhile(inner); });

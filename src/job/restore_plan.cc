@@ -232,10 +232,12 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
   }
   TRY(plan_users(moment, options, plan, cancel));
   TRY(check_privileges(connection, plan.target, plan.users, cancel));
+  const auto shortfalls_of_users = plan.shortfalls.size();
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));
   TRY(add_items(moment, options, present, plan));
   TRY(plan_resume(connection, moment, options, present, plan, cancel));
-  if (plan.items.empty() && plan.shortfalls.empty() && !options.filter.takes_all()) {
+  const bool takes_nothing = plan.items.empty() && plan.shortfalls.size() == shortfalls_of_users;
+  if (takes_nothing && !options.filter.takes_all()) {
     return fail(Error(ErrorKind::kInvalidInput, "the filters take nothing of this backup; nothing was written")
                     .hint("`varve show SNAPSHOT` lists its collections"));
   }
