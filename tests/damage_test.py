@@ -10,6 +10,7 @@ import pytest
 
 from harness.tools import Varve
 from support.runs import back_up, export, new_repository
+from support.sealed import Sealer
 
 KINDS = ("index", "snapshots", "data pack", "tree pack")
 DAMAGES = ("flip begin", "flip middle", "flip end", "truncate", "empty", "delete", "swap")
@@ -191,11 +192,48 @@ def test_without_its_config_nothing_opens(broken, how, code):
         assert "config" in broken(*command, code=code).stderr or how == "delete"
 
 
+def test_swapped_keys_open_nothing_and_are_named(broken):
+    (broken.folder / "second").write_text("another")
+    broken.restic("key", "add", "--new-password-file", broken.folder / "second")
+    keys = files_of(broken, "keys")
+    damage(keys, "swap")
+    for env in ({}, {"RESTIC_PASSWORD_FILE": str(broken.folder / "second")}):
+        failed = broken("check", code=12, env=env)
+        assert all(key.name[:8] in failed.stderr for key in keys)
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    """A repository with the same password and another master key."""
+    (tmp_path / "stranger").mkdir()
+    varve = Varve(tmp_path / "stranger")
+    varve.restic("init")
+    return varve
+
+
+def test_a_config_of_another_repository_opens_nothing(broken, stranger):
+    rewrite(broken.path / "config", (stranger.path / "config").read_bytes())
+    for command in (("check",), ("snapshots",)):
+        assert "config" in broken(*command, code=1).stderr
+
+
+def test_a_key_of_another_repository_keeps_nobody_out(broken, stranger):
+    shutil.copy(files_of(stranger, "keys")[0], broken.path / "keys")
+    assert len(snapshots(broken)) == 2
+    broken("check")
+
+
 @pytest.mark.all
-def test_a_damaged_lock_keeps_out_until_it_is_removed(broken):
+@pytest.mark.parametrize("of_another", [False, True])
+def test_a_damaged_lock_keeps_out_until_it_is_removed(broken, stranger, of_another):
     """Nobody can tell whom it excludes."""
-    name = "ab" * 32
-    (broken.path / "locks" / name).write_bytes(b"\x00" * 100)
+    if of_another:
+        lock = Sealer(stranger).lock("elsewhere", exclusive=True)
+        lock.rename(broken.path / "locks" / lock.name)
+        name = lock.name
+    else:
+        name = "ab" * 32
+        (broken.path / "locks" / name).write_bytes(b"\x00" * 100)
     refused = broken("check", code=11)
     assert name[:8] in refused.stderr and "unlock --remove-all" in refused.stderr
     broken("unlock", "--remove-all")
