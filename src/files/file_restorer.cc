@@ -186,7 +186,7 @@ FileRestorer::Plan FileRestorer::make_plan() {
 
 /// And meanwhile gives those their metadata that are complete, so that the disk is waited for while others are written.
 Status FileRestorer::write(const Plan& plan, const Cancel& cancel) {
-  TRY(settle(cores(), cancel));  // what needed nothing written
+  if (many_are_ready()) TRY(settle(cores(), cancel));
   all_written_ = false;
   TaskGroup group(cancel);
   group.spawn([this](const Cancel& inner) { return settle_meanwhile(inner); });
@@ -198,6 +198,12 @@ Status FileRestorer::write(const Plan& plan, const Cancel& cancel) {
     return {};
   });
   return group.wait();
+}
+
+/// Before anything is written: they need nothing, or they are empty.
+bool FileRestorer::many_are_ready() {
+  std::lock_guard lock(mutex_);
+  return many_wait();
 }
 
 Status FileRestorer::settle_meanwhile(const Cancel& cancel) {

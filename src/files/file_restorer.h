@@ -86,6 +86,7 @@ class FileRestorer {
   void keep_open(File& file);
   Status finish(File& file);
   void await_disk(File& file);
+  bool many_are_ready();
   bool many_wait() const;
   Status settle_meanwhile(const Cancel& cancel);
   Status settle(unsigned threads, const Cancel& cancel);
