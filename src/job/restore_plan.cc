@@ -135,9 +135,21 @@ std::vector<bson::Namespace> not_in_backup(const BackupMoment& moment, const bso
   return left;
 }
 
-Status check_privileges(mongo::Connection& connection, const mongo::TargetInfo& target, bool users,
-                        const Cancel& cancel) {
-  TRY_ASSIGN(const auto missing, mongo::missing_for_restore(connection, users, cancel));
+mongo::RestoreDeeds deeds_of(const BackupMoment& moment, bool users) {
+  mongo::RestoreDeeds deeds{.users = users};
+  for (const auto& collection : moment.collections()) {
+    const auto& entry = collection.entry;
+    if (is_of_the_server(entry.ns)) continue;
+    if (entry.ns != bson::logical(entry.ns)) deeds.time_series = true;
+    if (entry.ns.collection == "system.js") deeds.stored_functions = true;
+    if (entry.options.view().truthy("capped")) deeds.capped = true;
+  }
+  return deeds;
+}
+
+Status check_privileges(mongo::Connection& connection, const mongo::TargetInfo& target,
+                        const mongo::RestoreDeeds& deeds, const Cancel& cancel) {
+  TRY_ASSIGN(const auto missing, mongo::missing_for_restore(connection, deeds, cancel));
   if (missing.empty()) return {};
   Error error(ErrorKind::kDenied, target.host + ": the login may not do what a restore needs; nothing was written");
   for (const auto& role : missing) error.hint(role);
@@ -231,7 +243,7 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
     databases.insert(options.rename(ns).db);
   }
   TRY(plan_users(moment, options, plan, cancel));
-  TRY(check_privileges(connection, plan.target, plan.users, cancel));
+  TRY(check_privileges(connection, plan.target, deeds_of(moment, plan.users), cancel));
   const auto shortfalls_of_users = plan.shortfalls.size();
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));
   TRY(add_items(moment, options, present, plan));

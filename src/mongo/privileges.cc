@@ -182,7 +182,7 @@ bool Privileges::on_time_series(std::string_view action) const {
   });
 }
 
-std::vector<std::string> lacking_for_backup(const Privileges& privileges, const Deeds& deeds) {
+std::vector<std::string> lacking_for_backup(const Privileges& privileges, const BackupDeeds& deeds) {
   Uses uses(privileges);
   uses.on_cluster("listDatabases", "list the databases");
   uses.on_cluster("useUUID", "read collections by their UUID");
@@ -210,13 +210,14 @@ std::vector<std::string> lacking_for_backup(const Privileges& privileges, const 
   return lines;
 }
 
-std::vector<std::string> lacking_for_restore(const Privileges& privileges, const Deeds& deeds) {
+std::vector<std::string> lacking_for_restore(const Privileges& privileges, const RestoreDeeds& deeds) {
   Uses restore(privileges);
   restore.on_every_collection("createCollection", "create collections");
-  restore.on_every_collection("convertToCapped", "create capped ones");
+  if (deeds.capped) restore.on_every_collection("convertToCapped", "create capped ones");
   restore.on_every_collection("insert", "fill them");
-  for (const auto* action : {"insert", "bypassDocumentValidation"}) {
-    restore.on("", "system.js", action, "restore stored functions");
+  if (deeds.stored_functions) {
+    restore.on("", "system.js", "insert", "restore stored functions");
+    restore.on("", "system.js", "bypassDocumentValidation", "restore them as they are");
   }
   if (deeds.time_series) restore.on_time_series("insert", "fill time-series collections");
   restore.on_every_collection("bypassDocumentValidation", "fill them whatever their validators say");
@@ -234,8 +235,10 @@ std::vector<std::string> lacking_for_restore(const Privileges& privileges, const
   Uses access(privileges);
   access.on_cluster("listDatabases", "list the databases");
   access.on_every_collection("find", "read back what was restored");
-  access.on("", "system.js", "find", "read stored functions back");
-  access.on("", "system.js", "remove", "replace stored functions");
+  if (deeds.stored_functions) {
+    access.on("", "system.js", "find", "read stored functions back");
+    access.on("", "system.js", "remove", "replace them");
+  }
   if (deeds.time_series) access.on_time_series("find", "read time-series collections back");
   access.on_every_collection("listIndexes", "read indexes back");
   access.on_every_collection("update", "keep empty timestamps as they are");
@@ -248,13 +251,13 @@ std::vector<std::string> lacking_for_restore(const Privileges& privileges, const
 }
 
 Result<std::vector<std::string>> missing_for_backup(Connection& connection, bool lock, const Cancel& cancel) {
-  const Deeds deeds{
+  const BackupDeeds deeds{
       .replica_set = connection.in_replica_set(), .lock = lock, .time_series = has_time_series(connection)};
   return missing(connection, cancel, [&](const Privileges& p) { return lacking_for_backup(p, deeds); });
 }
 
-Result<std::vector<std::string>> missing_for_restore(Connection& connection, bool with_users, const Cancel& cancel) {
-  const Deeds deeds{.users = with_users, .time_series = has_time_series(connection)};
+Result<std::vector<std::string>> missing_for_restore(Connection& connection, RestoreDeeds deeds, const Cancel& cancel) {
+  deeds.time_series = deeds.time_series && has_time_series(connection);
   return missing(connection, cancel, [&](const Privileges& p) { return lacking_for_restore(p, deeds); });
 }
 

@@ -29,16 +29,22 @@ class Privileges {
   bson::View array_;
 };
 
-/// What is to be done.
-struct Deeds {
+/// What a backup is to do, beyond what all do.
+struct BackupDeeds {
   bool replica_set = false;
-  bool lock = false;         ///< a backup's fsync lock
-  bool users = false;        ///< a restore's users and roles
+  bool lock = false;
   bool time_series = false;  ///< the server may have some
+};
+/// What a restore is to bring back, beyond plain collections.
+struct RestoreDeeds {
+  bool users = false;  ///< and roles
+  bool time_series = false;
+  bool stored_functions = false;
+  bool capped = false;
 };
 
 /// Lines such as "backup: to read local.oplog.rs", from the privileges alone. docs/roles.md lists what is asked for.
-std::vector<std::string> lacking_for_backup(const Privileges& privileges, const Deeds& deeds);
-std::vector<std::string> lacking_for_restore(const Privileges& privileges, const Deeds& deeds);
+std::vector<std::string> lacking_for_backup(const Privileges& privileges, const BackupDeeds& deeds);
+std::vector<std::string> lacking_for_restore(const Privileges& privileges, const RestoreDeeds& deeds);
 
 }  // namespace varve::mongo

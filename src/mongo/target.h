@@ -9,6 +9,7 @@
 #include "bson/namespace.h"
 #include "mongo/catalog.h"
 #include "mongo/connection.h"
+#include "mongo/privileges.h"
 
 namespace varve::mongo {
 
@@ -26,7 +27,7 @@ struct TargetInfo {
 Result<TargetInfo> inspect_target(Connection& connection, const Cancel& cancel);
 
 /// Privileges that a restore needs and the login lacks, as role names with the reason.
-Result<std::vector<std::string>> missing_for_restore(Connection& connection, bool with_users, const Cancel& cancel);
+Result<std::vector<std::string>> missing_for_restore(Connection& connection, RestoreDeeds deeds, const Cancel& cancel);
 
 /// Creates a collection or view with these options (verbatim from the source; expireAfterSeconds is to be left out by
 /// the caller until the end: RULES 17) and its idIndex, where it is not the plain one.
