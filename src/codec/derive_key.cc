@@ -36,6 +36,12 @@ Status check_cost(uint64_t n, uint64_t r, uint64_t p, uint64_t memory_limit) {
   return {};
 }
 
+/// libsodium takes no null pointer, not even for nothing.
+const uint8_t* start_of(ByteView bytes) {
+  static constexpr uint8_t kNothing = 0;
+  return bytes.empty() ? &kNothing : bytes.data();
+}
+
 }  // namespace
 
 Result<SealKey> derive_key(std::string_view password, ByteView salt, uint64_t n, uint64_t r, uint64_t p,
@@ -45,9 +51,9 @@ Result<SealKey> derive_key(std::string_view password, ByteView salt, uint64_t n,
   // cannot look it only takes longer.
   [[maybe_unused]] static const int looked = ::sodium_init();
   std::array<uint8_t, 64> raw;
-  if (::crypto_pwhash_scryptsalsa208sha256_ll(reinterpret_cast<const uint8_t*>(password.data()), password.size(),
-                                              salt.data(), salt.size(), n, static_cast<uint32_t>(r),
-                                              static_cast<uint32_t>(p), raw.data(), raw.size()) != 0) {
+  if (::crypto_pwhash_scryptsalsa208sha256_ll(start_of(as_bytes(password)), password.size(), start_of(salt),
+                                              salt.size(), n, static_cast<uint32_t>(r), static_cast<uint32_t>(p),
+                                              raw.data(), raw.size()) != 0) {
     return fail(ErrorKind::kUnsupported, fmt::format("scrypt with N={}, r={}, p={} is not possible here", n, r, p));
   }
   SealKey key;
