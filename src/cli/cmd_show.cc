@@ -53,6 +53,7 @@ void print(Output& output, const repo::Snapshot& snapshot, const Manifest& m) {
   output.line(fmt::format("source     {}{}", m.source, made_on(m)));
   output.line(fmt::format("made       {} by {}", format_utc(snapshot.time), m.varve_version));
   output.line(fmt::format("server     {}", server(m)));
+  for (const auto& change : m.member_changes) output.line(fmt::format("           {}", change));
   if (m.t1 != bson::Timestamp{})
     output.line(fmt::format("moment     {} (documents read from {} on)", m.t1.text(), m.t0.text()));
   output.line(fmt::format("state      {}", consistency(m)));

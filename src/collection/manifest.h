@@ -48,9 +48,10 @@ struct Manifest {
   std::string set_id;     ///< replica-set id (hex ObjectId); "" for a standalone
   std::string server_version;
   std::string fcv;
-  std::string member;         ///< host:port that was read
-  std::string member_role;    ///< "hidden secondary", "secondary", "primary", "standalone"
-  std::string imported_from;  ///< what it was imported from; "" for a backup of a server
+  std::string member;                       ///< host:port that was read
+  std::string member_role;                  ///< "hidden secondary", "secondary", "primary", "standalone"
+  std::vector<std::string> member_changes;  ///< sentences: where reading went on from another member, as one was lost
+  std::string imported_from;                ///< what it was imported from; "" for a backup of a server
   /// "one-time"; "window"; "locked" (standalone, nobody could write); "quiet" (standalone, nothing written meanwhile);
   /// "inconsistent"; "imported": of a dump without an oplog, of which nobody knows whether its collections are of one
   /// moment

@@ -151,6 +151,7 @@ Status read(const Json& value, Manifest& out) {
   TRY(get(value, "fcv", out.fcv));
   TRY(get(value, "member", out.member));
   TRY(get(value, "member_role", out.member_role));
+  if (value.contains("member_changes")) TRY(get(value, "member_changes", out.member_changes));
   if (value.contains("imported_from")) TRY(get(value, "imported_from", out.imported_from));
   TRY(get(value, "consistency", out.consistency));
   TRY(get(value, "oplog_start", out.oplog_start));

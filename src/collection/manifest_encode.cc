@@ -89,6 +89,7 @@ std::string encode_manifest(const Manifest& manifest) {
   out["fcv"] = json_of(manifest.fcv);
   out["member"] = json_of(manifest.member);
   out["member_role"] = json_of(manifest.member_role);
+  if (!manifest.member_changes.empty()) out["member_changes"] = json_of(manifest.member_changes);
   if (manifest.imported()) out["imported_from"] = json_of(manifest.imported_from);
   out["consistency"] = json_of(manifest.consistency);
   out["oplog_start"] = json_of(manifest.oplog_start);

@@ -18,6 +18,7 @@ Manifest sample() {
   m.fcv = "6.0";
   m.member = "db1:27017";
   m.member_role = "hidden secondary";
+  m.member_changes = {"db1:27017 was lost while it was read"};
   m.consistency = "window";
   m.oplog_start = {1795251200, 1};
   m.t0 = {1795251206, 3};

@@ -9,6 +9,7 @@
 #include "job/backup_plan.h"
 #include "job/layout.h"
 #include "job/oplog_window.h"
+#include "job/read_member.h"
 #include "job/read_set.h"
 #include "job/server_lock.h"
 #include "job/snapshot_writer.h"
@@ -51,8 +52,30 @@ class Backup {
   collection::Manifest& manifest() { return result_.manifest; }
 
   Status choose_server(const Cancel& cancel) {
+    TRY_ASSIGN(options_.uri, options_.uri.resolved());
     TRY_ASSIGN(source_, mongo::choose_source(options_.uri, options_.member, cancel));
     if (options_.source.empty()) options_.source = set_folder(source_->set_name);
+    TRY_ASSIGN(parent_, find_parent(repository_, options_, *source_, cancel));
+    TRY(stay_with_member(cancel));
+    tell_of_source();
+    member_.emplace(*source_, options_.uri, options_.member, reporter_);
+    TRY_ASSIGN(connection_, MemberConnection::open(*member_, cancel));
+    TRY(check_lock());
+    TRY(check_privileges(cancel));
+    TRY(undo_left_locks(cancel));
+    describe_source(cancel);
+    return {};
+  }
+
+  /// What was read in a member's natural order is found again in that of the same one only (RULES 27).
+  Status stay_with_member(const Cancel& cancel) {
+    if (!parent_ || parent_->manifest.member == source_->member) return {};
+    options_.member.before = parent_->manifest.member;
+    TRY_ASSIGN(source_, mongo::choose_source(options_.uri, options_.member, cancel));
+    return {};
+  }
+
+  void tell_of_source() {
     reporter_.note(fmt::format("{}: reading from {} ({})", replica_set() ? source_->set_name : options_.source,
                                source_->member, source_->reason));
     for (const auto& note : source_->notes) {
@@ -63,17 +86,10 @@ class Backup {
       manifest().skipped.push_back({source_->set_name, lacking, true});
       result_.shortfalls.push_back(lacking);
     }
-    TRY_ASSIGN(connection_, mongo::Connection::open(source_->uri, cancel));
-    TRY(check_lock());
-    TRY(check_privileges(cancel));
-    TRY(undo_left_locks(cancel));
-    TRY_ASSIGN(parent_, find_parent(repository_, options_, *source_, cancel));
-    describe_source(cancel);
-    return {};
   }
 
   Status check_privileges(const Cancel& cancel) {
-    TRY_ASSIGN(const auto missing, mongo::missing_for_backup(*connection_, options_.lock, cancel));
+    TRY_ASSIGN(const auto missing, mongo::missing_for_backup(**connection_, options_.lock, cancel));
     if (missing.empty()) return {};
     Error error(ErrorKind::kDenied,
                 fmt::format("{}: the login may not do what a backup needs; nothing was saved", source_->member));
@@ -90,7 +106,7 @@ class Backup {
 
   Status undo_left_locks(const Cancel& cancel) {
     if (replica_set()) return {};
-    TRY_ASSIGN(auto troubles, job::undo_left_locks(options_.locking.journals, *connection_, reporter_, cancel));
+    TRY_ASSIGN(auto troubles, job::undo_left_locks(options_.locking.journals, **connection_, reporter_, cancel));
     std::ranges::move(troubles, std::back_inserter(result_.shortfalls));
     return {};
   }
@@ -108,30 +124,32 @@ class Backup {
     m.member_role = source_->role;
     m.includes = options_.filter.includes();
     m.excludes = options_.filter.excludes();
-    m.default_rw_concern = mongo::default_rw_concern(*connection_, cancel);
-    m.cluster_parameters = mongo::cluster_parameters(*connection_, cancel);
+    m.default_rw_concern = mongo::default_rw_concern(**connection_, cancel);
+    m.cluster_parameters = mongo::cluster_parameters(**connection_, cancel);
   }
 
   /// Lists the catalog. On a replica set in an interval of the oplog in which it did not change, if there is one.
   Status open_window(const Cancel& cancel) {
     if (!replica_set()) {
       if (options_.lock) {
-        TRY_ASSIGN(lock_, ServerLock::take(options_.locking, *connection_, reporter_, cancel, clock_));
+        TRY_ASSIGN(lock_, ServerLock::take(options_.locking, **connection_, reporter_, cancel, clock_));
       }
-      TRY_ASSIGN(counters_, mongo::write_counters(*connection_, cancel));
-      TRY_ASSIGN(catalog_, mongo::list_catalog(*connection_, cancel));
+      TRY_ASSIGN(counters_, mongo::write_counters(**connection_, cancel));
+      TRY_ASSIGN(catalog_, mongo::list_catalog(**connection_, cancel));
       return check_names();
     }
     bool quiet = false;
+    const auto list = [&](mongo::Connection& connection) -> Status {
+      TRY_ASSIGN(window_, OplogWindow::open(*member_, cancel));
+      TRY_ASSIGN(catalog_, mongo::list_catalog(connection, cancel));
+      TRY_ASSIGN(quiet, window_->catalog_was_quiet(catalog_.operation_time, cancel));
+      return {};
+    };
     const auto again = [&](int attempt) {
       return !quiet && (attempt < kListingAttempts || (named_twice() && attempt < kMostListingAttempts));
     };
     for (int attempt = 0; again(attempt); ++attempt) {
-      // A change that is not yet majority-committed would be met again.
-      if (attempt > 0) TRY(mongo::wait_for_majority(*connection_, catalog_.operation_time, kMajorityPatience, cancel));
-      TRY_ASSIGN(window_, OplogWindow::open(*source_, cancel));
-      TRY_ASSIGN(catalog_, mongo::list_catalog(*connection_, cancel));
-      TRY_ASSIGN(quiet, window_->catalog_was_quiet(catalog_.operation_time, cancel));
+      TRY(connection_->run(list, cancel));
     }
     TRY(check_names());
     if (!quiet) manifest().needs_varve.push_back("collections or indexes were changed while they were listed");
@@ -159,8 +177,8 @@ class Backup {
     auto plan = plan_collections(catalog_, options_, parent_);
     const auto cut_key = collection::cut_key(repository_.config().polynomial);
     ReadOptions read;
-    read.uri = source_->uri;
     read.majority = replica_set();
+    if (window_) read.since = window_->majority();
     read.readers = options_.readers ? options_.readers : default_readers();
     read.cut_key = cut_key;
     if (options_.limit_read > 0) read.limit = &limit_.emplace(options_.limit_read, clock_);
@@ -168,7 +186,7 @@ class Backup {
     oplog_ = std::make_unique<KeptOplog>(filter_for(plan), [&writer, cut_key] {
       return std::make_unique<DocumentFile>(writer, cut_key, collection::average_for(0));
     });
-    CollectionReaders readers(std::move(plan), std::move(read), writer, reporter_);
+    CollectionReaders readers(std::move(plan), std::move(read), *member_, writer, reporter_);
     if (replica_set()) {
       TRY(read_replica_set(readers, cancel));
     } else {
@@ -191,13 +209,16 @@ class Backup {
   }
 
   Status read_replica_set(CollectionReaders& readers, const Cancel& cancel) {
-    TRY(window_->start(*oplog_));
+    window_->start(*oplog_);
+    member_->prove_by([this](mongo::Connection& other, const Cancel& stop) { return window_->prove(other, stop); });
     const SetToRead set{*connection_, catalog_.operation_time, at_one_time(readers.bytes_total(), cancel)};
     TRY_ASSIGN(const auto reading, read_set(set, *window_, readers, cancel));
     manifest().t1 = reading.moment;
     manifest().read_at = reading.read_at;
     manifest().consistency = set.at_one_time && !reading.fell_back ? "one-time" : "window";
     std::ranges::move(fall_back_remarks(readers.collections()), std::back_inserter(result_.remarks));
+    manifest().member_changes = member_->replacements();
+    std::ranges::copy(manifest().member_changes, std::back_inserter(result_.remarks));
     return {};
   }
 
@@ -207,7 +228,7 @@ class Backup {
     if (options_.read_at == ReadAt::kWindow) return false;
     const bool can = !source_->version_array.empty() && source_->version_array.front() >= kFirstWithSnapshotReads;
     if (can && options_.read_at == ReadAt::kOneTime) return true;
-    if (can) return bytes <= static_cast<uint64_t>(mongo::history_window(*connection_, cancel).count()) * rate();
+    if (can) return bytes <= static_cast<uint64_t>(mongo::history_window(**connection_, cancel).count()) * rate();
     if (options_.read_at == ReadAt::kOneTime) {
       result_.remarks.push_back("MongoDB " + source_->version +
                                 " cannot be read at one time, which takes 5.0: it was read over a window");
@@ -221,7 +242,7 @@ class Backup {
   }
 
   Status compare_counters(const Cancel& cancel) {
-    TRY_ASSIGN(const auto now, mongo::write_counters(*connection_, cancel));
+    TRY_ASSIGN(const auto now, mongo::write_counters(**connection_, cancel));
     const bool same = std::ranges::equal(now.bytes(), counters_.bytes());
     manifest().consistency = !same ? "inconsistent" : lock_ ? "locked" : "quiet";
     return {};
@@ -338,7 +359,8 @@ class Backup {
   const Clock& clock_;
 
   std::optional<mongo::Source> source_;
-  std::optional<mongo::Connection> connection_;
+  std::optional<ReadMember> member_;
+  std::optional<MemberConnection> connection_;
   std::optional<Parent> parent_;
   std::unique_ptr<OplogWindow> window_;  // replica sets only
   bson::Document counters_;              // standalones only

@@ -145,7 +145,7 @@ class Examination {
     // Open transactions may want entries that are older than the majority point. Where that stands still, which is told
     // already, a window would be waited for in vain.
     if (majority_moves_) {
-      if (const auto window = OplogWindow::open(*result_.source, cancel); !window) return bad("oplog", window.error());
+      if (const auto opened = open_tail(cancel); !opened) return bad("oplog", opened.error());
     }
     const auto extent = mongo::oplog_extent(*connection_, cancel);
     if (!extent) return bad("oplog", extent.error());
@@ -154,6 +154,14 @@ class Examination {
     if (!rate) return bad("reading", rate.error());
     result_.expected = std::chrono::milliseconds(result_.bytes * 1000 / std::max(*rate, kLeastRate));
     result_.checks.push_back(judge_oplog(*extent, result_.expected));
+  }
+
+  /// As a backup would.
+  Status open_tail(const Cancel& cancel) {
+    TRY_ASSIGN(const auto position, mongo::position(*connection_, cancel));
+    TRY_ASSIGN(const auto start, mongo::oplog_start(*connection_, position.applied, cancel));
+    TRY_ASSIGN(const auto tail, mongo::OplogTail::open(*connection_, start, cancel));
+    return {};
   }
 
   /// Bytes a second at which the largest collection can be read.

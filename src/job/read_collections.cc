@@ -1,7 +1,11 @@
 #include "job/read_collections.h"
 
+#include <algorithm>
 #include <atomic>
+#include <mutex>
+#include <utility>
 
+#include "bson/id_key.h"
 #include "job/workers.h"
 #include "mongo/cursor.h"
 
@@ -22,12 +26,20 @@ std::string_view text_of(How how) {
 /// What the readers share.
 struct CollectionReaders::Work {
   const ReadOptions options;
+  ReadMember& member;
   repo::Writer& writer;
   Reporter& reporter;
   std::vector<ReadCollection> collections{};
   uint64_t bytes_total = 0;
   std::atomic<uint64_t> documents{0}, bytes{0}, done{0};
   std::atomic<bool> too_old{false};  // so nothing more can be read at that time
+  std::mutex mutex{};
+  bson::Timestamp newest{};
+
+  void saw(bson::Timestamp write) {
+    std::lock_guard lock(mutex);
+    newest = std::max(newest, write);
+  }
 };
 
 namespace {
@@ -41,8 +53,24 @@ mongo::ReadSpec spec_for(const PlannedCollection& plan, bool majority) {
   return spec;
 }
 
-constexpr int kBegunAgain = 5;  ///< times, where a capped collection is written to faster than it is read
+// Times that a collection is begun again: a capped one that is written to faster than it is read, one whose cursor the
+// server has ended, or whose member was lost.
+constexpr int kBegunAgain = 5;
 constexpr const char* kTooOld = "the server no longer had its state of that time";
+
+/// {_id: that of the document}
+bson::Document id_of(ByteView document) {
+  bson::Builder id;
+  if (const auto element = bson::View(document).find("_id")) id.add("_id", *element);
+  return id.finish();
+}
+
+bool has_id(ByteView document, bson::View id) {
+  const auto one = bson::View(document).find("_id");
+  const auto other = id.find("_id");
+  Bytes one_scratch, other_scratch;
+  return one && other && std::ranges::equal(bson::id_key(*one, one_scratch), bson::id_key(*other, other_scratch));
+}
 
 std::string reason_of(const Error& refusal) {
   if (mongo::Cursor::too_old(refusal)) return kTooOld;
@@ -54,7 +82,7 @@ std::string reason_of(const Error& refusal) {
 
 class CollectionReaders::Reader {
  public:
-  Reader(Work& work, mongo::Connection& connection, const Cancel& cancel)
+  Reader(Work& work, MemberConnection& connection, const Cancel& cancel)
       : work_(work), connection_(connection), cancel_(cancel) {}
 
   Status read(ReadCollection& collection, const std::optional<ReadTime>& at) {
@@ -87,15 +115,10 @@ class CollectionReaders::Reader {
   }
 
   Status read_as_it_comes(ReadCollection& collection) {
-    auto status = read_documents(collection, spec_for(collection.plan, work_.options.majority));
-    for (int again = 0; !status && mongo::Cursor::overtaken(status.error()) && again < kBegunAgain; ++again) {
-      status = read_documents(collection, spec_for(collection.plan, work_.options.majority));
-    }
+    const auto status = read_documents(collection, spec_for(collection.plan, work_.options.majority));
     if (status || !mongo::Cursor::vanished(status.error())) return status;
     collection.gone = true;
-    const std::string note = "dropped or renamed while it was read (" + status.error().message() + ")";
-    if (!collection.file) return nothing_of(collection, note);
-    collection.note = note;
+    collection.note = "dropped or renamed while it was read (" + status.error().message() + ")";
     return collection.file->finish();
   }
 
@@ -104,52 +127,84 @@ class CollectionReaders::Reader {
     return begin_file(collection).finish();
   }
 
+  /// What an earlier reading of it had counted does not count any more.
   DocumentFile& begin_file(ReadCollection& collection) {
-    auto& options = work_.options;
-    collection.file = std::make_unique<DocumentFile>(work_.writer, options.cut_key, collection.plan.average_chunk);
+    if (collection.file) {
+      work_.documents -= collection.file->digest().documents;
+      work_.bytes -= collection.file->digest().bytes;
+    }
+    collection.file =
+        std::make_unique<DocumentFile>(work_.writer, work_.options.cut_key, collection.plan.average_chunk);
     return *collection.file;
   }
 
-  /// All of it, from the start. What was counted of a reading that fails does not count.
+  /// All of it, over as many cursors as it takes.
   Status read_documents(ReadCollection& collection, mongo::ReadSpec spec) {
-    collection.file.reset();
-    TRY(decide_order(spec, collection.plan));
-    auto& file = begin_file(collection);
-    const auto status = read_cursor(spec, file, collection.plan.info);
-    if (status) return {};
-    work_.documents -= file.digest().documents;
-    work_.bytes -= file.digest().bytes;
-    return status;
+    begin_file(collection);
+    TRY(connection_.run([&](auto& connection) { return decide_order(connection, spec, collection.plan, cancel_); },
+                        cancel_));
+    const bool resumes = can_resume(spec, collection.plan.info);
+    for (int begun = 1;; ++begun) {
+      const auto counted = collection.file->digest().documents;
+      auto status = read_cursor(spec, collection);
+      if (status) return collection.file->finish();
+      if (!can_go_on(status.error())) return status;
+      if (collection.file->digest().documents > counted && resumes) begun = 0;  // it gets on
+      if (begun > kBegunAgain) return status;
+      if (mongo::is_lost(status.error())) TRY(connection_.go_on(status.error(), cancel_));
+      if (connection_.turn() > 0 && !spec.at) spec.after_cluster_time = work_.options.since;
+      if (resumes) continue;
+      begin_file(collection);
+      spec.from = bson::Document();
+    }
   }
 
-  Status decide_order(mongo::ReadSpec& spec, PlannedCollection& plan) {
+  static bool can_go_on(const Error& error) {
+    return mongo::is_lost(error) || mongo::Cursor::expired(error) || mongo::Cursor::overtaken(error);
+  }
+
+  /// Whether another cursor can go on at an `_id`: where that index has the order that `_id`s have by themselves.
+  static bool can_resume(const mongo::ReadSpec& spec, const mongo::CollectionInfo& info) {
+    const auto options = info.options.view();
+    return spec.order == mongo::ReadOrder::kId && !options.find("collation") && !options.find("clusteredIndex");
+  }
+
+  static Status decide_order(mongo::Connection& connection, mongo::ReadSpec& spec, PlannedCollection& plan,
+                             const Cancel& cancel) {
     if (!plan.order) {
-      TRY_ASSIGN(const bool follows, mongo::id_follows_natural_order(connection_, spec, cancel_));
+      TRY_ASSIGN(const bool follows, mongo::id_follows_natural_order(connection, spec, cancel));
       plan.order = follows ? collection::Order::kId : collection::Order::kNatural;
     }
     spec.order = *plan.order == collection::Order::kId ? mongo::ReadOrder::kId : mongo::ReadOrder::kNatural;
     return {};
   }
 
-  /// A capped collection is paid for in the end: while its cursor waits, its documents are pushed out.
-  Status read_cursor(const mongo::ReadSpec& spec, DocumentFile& file, const mongo::CollectionInfo& info) {
-    const bool capped = info.options.view().truthy("capped");
-    TRY_ASSIGN(auto cursor, mongo::Cursor::open(connection_, spec, cancel_));
-    bson::Digest counted;
-    Status status;
-    for (bool more = true; more && status;) {
-      auto next = cursor.next([&](ByteView document) { return file.add(document); }, cancel_);
-      if (next) more = *next;
-      if (!next) status = fail(std::move(next).error());
-      work_.documents += file.digest().documents - counted.documents;
-      const uint64_t came = file.digest().bytes - counted.bytes;
+  /// Adds what one cursor gives to the collection's file, and has `spec` begin at the last document then. A capped
+  /// collection is paid for in the end: while its cursor waits, its documents are pushed out.
+  Status read_cursor(mongo::ReadSpec& spec, ReadCollection& collection) {
+    auto& file = *collection.file;
+    const bool capped = collection.plan.info.options.view().truthy("capped");
+    TRY_ASSIGN(auto cursor, mongo::Cursor::open(*connection_, spec, cancel_));
+    bool again = !spec.from.view().empty();  // the first document may be the last one of the cursor before
+    for (bool more = true; more;) {
+      const auto before = file.digest();
+      ByteView last;
+      const auto add = [&](ByteView document) -> Status {
+        if (std::exchange(again, false) && has_id(document, spec.from)) return {};
+        last = document;
+        return file.add(document);
+      };
+      TRY_ASSIGN(more, cursor.next(add, cancel_));
+      if (!last.empty()) spec.from = id_of(last);
+      work_.saw(cursor.operation_time());
+      const uint64_t came = file.digest().bytes - before.bytes;
+      work_.documents += file.digest().documents - before.documents;
       work_.bytes += came;
-      counted = file.digest();
-      report(info.ns.text());
-      const uint64_t due = capped ? (more ? 0 : counted.bytes) : came;
-      if (status && work_.options.limit && due > 0) status = work_.options.limit->pay(due, cancel_);
+      report(collection.plan.info.ns.text());
+      const uint64_t due = capped ? (more ? 0 : file.digest().bytes) : came;
+      if (work_.options.limit && due > 0) TRY(work_.options.limit->pay(due, cancel_));
     }
-    return status ? file.finish() : status;
+    return {};
   }
 
   void report(const std::string& name) {
@@ -168,13 +223,13 @@ class CollectionReaders::Reader {
   }
 
   Work& work_;
-  mongo::Connection& connection_;
+  MemberConnection& connection_;
   const Cancel& cancel_;
 };
 
-CollectionReaders::CollectionReaders(std::vector<PlannedCollection> plan, ReadOptions options, repo::Writer& writer,
-                                     Reporter& reporter)
-    : work_(new Work{std::move(options), writer, reporter}) {
+CollectionReaders::CollectionReaders(std::vector<PlannedCollection> plan, ReadOptions options, ReadMember& member,
+                                     repo::Writer& writer, Reporter& reporter)
+    : work_(new Work{std::move(options), member, writer, reporter}) {
   for (auto& planned : plan) {
     work_->bytes_total += planned.info.bytes;
     work_->collections.push_back({.plan = std::move(planned)});
@@ -188,10 +243,16 @@ Status CollectionReaders::read(const Which& which, const std::optional<ReadTime>
   for (auto& collection : work_->collections) {
     if (which(collection.plan)) picked.push_back(&collection);
   }
-  const auto step = [&](mongo::Connection& connection, size_t index, const Cancel& stop) {
+  const auto open = [this](const Cancel& stop) { return MemberConnection::open(work_->member, stop); };
+  const auto step = [&](MemberConnection& connection, size_t index, const Cancel& stop) {
     return Reader(*work_, connection, stop).read(*picked[index], at);
   };
-  return for_each_connected(work_->options.uri, work_->options.readers, picked.size(), step, cancel);
+  return for_each_opened(work_->options.readers, picked.size(), open, step, cancel);
+}
+
+bson::Timestamp CollectionReaders::newest() const {
+  std::lock_guard lock(work_->mutex);
+  return work_->newest;
 }
 
 std::vector<ReadCollection>& CollectionReaders::collections() {

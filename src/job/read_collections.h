@@ -9,6 +9,7 @@
 #include "job/backup_plan.h"
 #include "job/document_file.h"
 #include "job/read_limit.h"
+#include "job/read_member.h"
 
 namespace varve::job {
 
@@ -33,8 +34,8 @@ struct ReadCollection {
 };
 
 struct ReadOptions {
-  mongo::Uri uri;  ///< direct to the member
   bool majority = true;
+  bson::Timestamp since;  ///< what is read as it comes is of a moment at or after it; zero for a standalone
   unsigned readers = 2;
   std::array<uint8_t, 16> cut_key{};
   ReadLimit* limit = nullptr;  ///< null: none
@@ -52,16 +53,20 @@ class CollectionReaders {
  public:
   using Which = std::function<bool(const PlannedCollection&)>;
 
-  /// The writer and the reporter must outlive it.
-  CollectionReaders(std::vector<PlannedCollection> plan, ReadOptions options, repo::Writer& writer, Reporter& reporter);
+  /// The member, the writer and the reporter must outlive it.
+  CollectionReaders(std::vector<PlannedCollection> plan, ReadOptions options, ReadMember& member, repo::Writer& writer,
+                    Reporter& reporter);
   ~CollectionReaders();
 
   /// Reads those that `which` picks; all at one time where one is given, else as they come. What the server does not
   /// give as of that time is read again from its start as it comes. A collection that is dropped or renamed away while
-  /// it is read as it comes keeps what came so far and gets a note: the oplog of the window has the rest.
+  /// it is read as it comes keeps what came so far and gets a note: the oplog of the window has the rest. Where the
+  /// member is lost, reading goes on from another one: by `_id` from where it was, else from the collection's start.
   Status read(const Which& which, const std::optional<ReadTime>& at, const Cancel& cancel);
 
   std::vector<ReadCollection>& collections();
+  /// The newest write that anything read can hold; zero for a standalone. Call once reading has ended.
+  bson::Timestamp newest() const;
   /// Of all that is planned: an estimate.
   uint64_t bytes_total() const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -55,11 +56,14 @@ class SetReader {
 
   /// At or after everything that was listed or read until now, and after the drop of what was found dropped.
   Status choose_time(const Cancel& cancel) {
-    TRY_ASSIGN(const auto position, mongo::position(set_.connection, cancel));
-    TRY_ASSIGN(reading_.read_at,
-               window_.choose_time(std::max({position.majority, position.applied, set_.listed}), cancel));
-    TRY(mongo::wait_for_majority(set_.connection, reading_.read_at, kMajorityPatience, cancel));
-    return window_.check_kept(set_.connection, cancel);
+    const auto choose = [&](mongo::Connection& connection) -> Status {
+      TRY_ASSIGN(const auto position, mongo::position(connection, cancel));
+      const auto at_least = std::max({position.majority, position.applied, set_.listed, readers_.newest()});
+      TRY(mongo::wait_for_majority(connection, at_least, kMajorityPatience, cancel));
+      TRY_ASSIGN(reading_.read_at, window_.choose_time(at_least, cancel));
+      return window_.check_kept(connection, cancel);
+    };
+    return set_.connection.run(choose, cancel);
   }
 
   /// An empty answer counts only while the collection is still in the catalog (RULES 1).
@@ -71,7 +75,12 @@ class SetReader {
       if (doubtful) empty[collection.plan.info.ns.db].push_back(&collection);
     }
     for (const auto& [db, collections] : empty) {
-      TRY_ASSIGN(const auto known, mongo::collection_uuids(set_.connection, db, cancel));
+      std::set<std::string> known;
+      const auto ask = [&](mongo::Connection& connection) -> Status {
+        TRY_ASSIGN(known, mongo::collection_uuids(connection, db, cancel));
+        return {};
+      };
+      TRY(set_.connection.run(ask, cancel));
       for (auto* collection : collections) {
         if (known.contains(std::string(as_text(collection->plan.info.uuid)))) continue;
         collection->how = How::kFallBack;
@@ -84,14 +93,18 @@ class SetReader {
   /// Ends the window after the last read, and waits until all of it is majority-committed: the documents were when they
   /// were read, the catalog and the newest entries of the oplog may not have been.
   Status end_window(const Cancel& cancel) {
-    if (reading_.read_at != bson::Timestamp{} && !reading_.fell_back) {
-      reading_.moment = window_.end_at_time();
-    } else {
-      // What was found dropped or renamed is only sure to be in the oplog up to the newest entry applied.
-      TRY_ASSIGN(const auto position, mongo::position(set_.connection, cancel));
-      reading_.moment = window_.end(std::max({position.majority, position.applied, set_.listed}));
-    }
-    return mongo::wait_for_majority(set_.connection, reading_.moment, kMajorityPatience, cancel);
+    const auto end = [&](mongo::Connection& connection) -> Status {
+      if (reading_.read_at != bson::Timestamp{} && !reading_.fell_back) {
+        reading_.moment = window_.end_at_time();
+      } else {
+        // What was found dropped or renamed is only sure to be in the oplog up to the newest entry applied.
+        TRY_ASSIGN(const auto position, mongo::position(connection, cancel));
+        const auto read = std::max({position.majority, position.applied, set_.listed, readers_.newest()});
+        reading_.moment = window_.end(read);
+      }
+      return mongo::wait_for_majority(connection, reading_.moment, kMajorityPatience, cancel);
+    };
+    return set_.connection.run(end, cancel);
   }
 
   const SetToRead& set_;
@@ -112,7 +125,9 @@ Result<SetReading> read_set(const SetToRead& set, OplogWindow& window, Collectio
     return {};
   });
   TRY(group.wait());
-  if (reading->moment != reading->read_at) TRY(window.check_kept(set.connection, cancel));
+  if (reading->moment == reading->read_at) return reading;
+  const auto check = [&](mongo::Connection& connection) { return window.check_kept(connection, cancel); };
+  TRY(set.connection.run(check, cancel));
   return reading;
 }
 

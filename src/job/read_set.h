@@ -13,9 +13,9 @@ struct SetReading {
   bool fell_back = false;  ///< some could not be read then, so the moment is the end of reading
 };
 
-/// How a member is read whose catalog was listed at `listed` after the window had been opened.
+/// How a set is read whose catalog was listed at `listed` after the window had been opened.
 struct SetToRead {
-  mongo::Connection& connection;
+  MemberConnection& connection;
   bson::Timestamp listed;
   bool at_one_time = false;
 };

@@ -35,6 +35,7 @@ bson::Document find_command(const ReadSpec& spec) {
   add_source(spec, find);
   if (!spec.filter.view().empty()) find.add("filter", spec.filter.view());
   add_order(spec, find);
+  if (!spec.from.view().empty()) find.add("min", spec.from.view());
   find.add("batchSize", kBatchSize);
   spec.add_read_concern(find);
   return find.finish();
@@ -150,6 +151,10 @@ Result<bool> Cursor::next(const std::function<Status(ByteView)>& visit, const Ca
   return state.id != 0;
 }
 
+bson::Timestamp Cursor::operation_time() const {
+  return state_->reply.view().timestamp("operationTime").value_or(bson::Timestamp{});
+}
+
 bool Cursor::vanished(const Error& error) {
   switch (error.code()) {
     case code::kNamespaceNotFound:
@@ -165,8 +170,13 @@ bool Cursor::overtaken(const Error& error) {
   return error.code() == code::kCappedPositionLost;
 }
 
+bool Cursor::expired(const Error& error) {
+  return error.code() == code::kCursorNotFound;
+}
+
 bool Cursor::refused_at_time(const Error& error) {
-  return error.code() != 0 && error.kind() != ErrorKind::kUnavailable && error.kind() != ErrorKind::kDenied;
+  return error.code() != 0 && error.kind() != ErrorKind::kUnavailable && error.kind() != ErrorKind::kDenied &&
+         !expired(error);
 }
 
 bool Cursor::too_old(const Error& error) {

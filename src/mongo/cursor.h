@@ -20,6 +20,7 @@ struct ReadSpec {
   ReadOrder order = ReadOrder::kNatural;
   bool majority = true;   ///< read concern majority; false: local (standalone)
   bson::Document filter;  ///< {} for all
+  bson::Document from;  ///< {_id: X}, with kId and no collation: begins at X, or at the first _id after it; {} for all
   std::optional<bson::Timestamp> after_cluster_time;
   /// Everything as it was at this cluster time, which is majority-committed (5.0 and later, not for capped collections
   /// before 8.0); instead of `majority`.
@@ -38,9 +39,11 @@ class Cursor {
   Cursor(Cursor&&) noexcept;
   Cursor& operator=(Cursor&&) noexcept;
 
-  /// Calls `visit` with each document of the next reply; the bytes are valid during the call only. False at the end. An
+  /// Calls `visit` with each document of the next reply; the bytes are valid until the next call. False at the end. An
   /// error of `visit` ends the reading and is returned.
   Result<bool> next(const std::function<Status(ByteView)>& visit, const Cancel& cancel);
+  /// The newest write that the latest reply can hold anything of; zero where the server has no such times.
+  bson::Timestamp operation_time() const;
 
   /// The collection was dropped, or renamed away, while it was read (server codes 26, 175, 246, "Unable to resolve"):
   /// what is missing is in the oplog. Tells it of an error from open or next.
@@ -49,6 +52,10 @@ class Cursor {
   /// A capped collection's newest documents have pushed out what was to be read next (136). Tells it of an error from
   /// next; reading may begin again.
   static bool overtaken(const Error& error);
+
+  /// The server has ended the cursor, since nobody asked for more for ten minutes or its session for half an hour (43).
+  /// Tells it of an error from next; reading may go on by another cursor.
+  static bool expired(const Error& error);
 
   /// The server answered, but will not read this at `ReadSpec::at`: it keeps no history so old, the collection's
   /// catalog has changed since, or it is of a kind that cannot be. Tells it of an error from open or next; another way

@@ -122,6 +122,7 @@ class Chooser {
 
   bool better(const Member& a, const Member& b) const {
     if (rank_of(a) != rank_of(b)) return rank_of(a) < rank_of(b);
+    if (a.host == options_.before || b.host == options_.before) return a.host == options_.before;
     return lag_ms(a) < lag_ms(b);
   }
 

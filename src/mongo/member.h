@@ -50,8 +50,8 @@ struct MemberChoice {
   std::vector<std::string> lacks;  ///< what no backup of it can have
 };
 
-/// The member to read: hidden, then priority 0, then other secondaries, then the primary; among equals the one least
-/// behind. `options.member` narrows that, or names one.
+/// The member to read: hidden, then priority 0, then other secondaries, then the primary; among equals the one that was
+/// read before, then the one least behind. `options.member` narrows that, or names one.
 Result<MemberChoice> choose_member(const std::string& set_name, const std::vector<Member>& members,
                                    const MemberOptions& options);
 

@@ -15,7 +15,13 @@ namespace {
 constexpr int64_t kWireOf44 = 9;
 constexpr std::chrono::seconds kVisibilityPatience(5);
 constexpr int32_t kBatchSize = 10'000'000;
-constexpr int64_t kWaitMs = 200;
+constexpr int64_t kWaitMs = 50;
+
+Error rolled_back(const std::string& host, bson::Timestamp seen) {
+  return Error(ErrorKind::kInconsistent, host + " rolled writes back while it was read: its oplog has not the entry " +
+                                             "any more that was read at " + seen.text() + "; nothing was saved")
+      .hint("run the backup again");
+}
 
 Error rolled_over(const std::string& host, bson::Timestamp from) {
   return Error(ErrorKind::kInconsistent,
@@ -91,19 +97,16 @@ Status check_held(Connection& connection, OplogPosition position, const Cancel& 
   find.open("readConcern").add("level", "local").end();
   if (connection.wire_version() < kWireOf44) find.add("oplogReplay", true);
   TRY_ASSIGN(const auto found, all_results(connection, "local", find.finish(), cancel));
-  const auto is_it = [&](const bson::Document& entry) { return position_of(entry).term == position.term; };
+  const auto is_it = [&](const bson::Document& entry) { return position.fits(position_of(entry)); };
   if (std::ranges::any_of(found.documents, is_it)) return {};
   TRY_ASSIGN(const auto extent, oplog_extent(connection, cancel));
   if (extent.oldest > position.ts) return fail(rolled_over(connection.host(), position.ts));
-  return fail(Error(ErrorKind::kInconsistent,
-                    connection.host() + " rolled writes back while it was read: its oplog has " +
-                        "not the entry any more that was read at " + position.ts.text() + "; nothing was saved")
-                  .hint("run the backup again"));
+  return fail(rolled_back(connection.host(), position.ts));
 }
 
 struct OplogTail::State {
   Connection::State& connection;
-  bson::Timestamp reached;
+  OplogPosition reached;
   DriverDocument reply;
   bool unread = false;      ///< the reply of start() has entries that poll() is still to give
   bool seen_first = false;  ///< the first of them was given before
@@ -120,18 +123,21 @@ struct OplogTail::State {
     id = 0;
   }
 
-  /// Begins at the entry of `reached`, which must be there.
+  /// Begins at the entry `reached`, which must be there.
   Status start(const Cancel& cancel) {
-    const auto command = open_command(reached, connection.wire_version < kWireOf44);
+    const auto command = open_command(reached.ts, connection.wire_version < kWireOf44);
     // A tailing cursor may not see the newest entries for a moment, even committed ones.
     const auto patience = std::chrono::steady_clock::now() + kVisibilityPatience;
     for (;;) {
       auto status = connection.run("local", command, reply, cancel);
       if (!status) return fail(explain(std::move(status).error()));
       id = reply.view().int64("cursor.id").value_or(0);
-      const auto first = reply.view().timestamp("cursor.firstBatch.0.ts");
-      if (first == reached) break;
-      if (first || std::chrono::steady_clock::now() > patience) return fail(rolled_over(connection.host, reached));
+      const auto first = reply.view().document("cursor.firstBatch.0");
+      if (first && position_of(*first).ts == reached.ts) {
+        if (!reached.fits(position_of(*first))) return fail(rolled_back(connection.host, reached.ts));
+        break;
+      }
+      if (first || std::chrono::steady_clock::now() > patience) return fail(rolled_over(connection.host, reached.ts));
       kill();
       if (!cancel.sleep(std::chrono::milliseconds(50))) return cancel.check();
     }
@@ -149,7 +155,7 @@ struct OplogTail::State {
 
   Error explain(Error error) const {
     if (is_stop(error)) return error;
-    if (error.code() == code::kCappedPositionLost) return rolled_over(connection.host, reached);
+    if (error.code() == code::kCappedPositionLost) return rolled_over(connection.host, reached.ts);
     return std::move(error).within("local.oplog.rs");
   }
 
@@ -176,7 +182,7 @@ struct OplogTail::State {
       const auto ts = bson::View(entry).timestamp("ts");
       if (!ts) return fail(ErrorKind::kCorrupt, "local.oplog.rs: an entry without ts");
       TRY(take(entry));
-      reached = *ts;
+      reached = position_of(bson::View(entry));
       return {};
     });
   }
@@ -190,8 +196,16 @@ OplogTail& OplogTail::operator=(OplogTail&&) noexcept = default;
 Result<OplogTail> OplogTail::open(Connection& connection, bson::Timestamp from, const Cancel& cancel) {
   OplogTail tail;
   tail.state_ = std::make_unique<State>(connection.state());
-  tail.state_->reached = from;
+  tail.state_->reached.ts = from;
   TRY(tail.state_->start(cancel));
+  return tail;
+}
+
+Result<OplogTail> OplogTail::open_after(Connection& connection, OplogPosition seen, const Cancel& cancel) {
+  OplogTail tail;
+  tail.state_ = std::make_unique<State>(connection.state());
+  tail.state_->reached = seen;
+  TRY(tail.state_->start_again(cancel));
   return tail;
 }
 
@@ -201,7 +215,7 @@ Status OplogTail::poll(const std::function<Status(ByteView)>& visit, const Cance
   return state.visit(visit);
 }
 
-bson::Timestamp OplogTail::reached() const {
+OplogPosition OplogTail::reached() const {
   return state_->reached;
 }
 

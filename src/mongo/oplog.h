@@ -17,7 +17,11 @@ Result<bson::Timestamp> oplog_start(Connection& connection, bson::Timestamp majo
 /// before, it has the same entries before it: a rollback puts others in their place, of a later term.
 struct OplogPosition {
   bson::Timestamp ts;
-  int64_t term = -1;
+  int64_t term = -1;  ///< -1: not known, which fits any
+
+  bool fits(const OplogPosition& other) const {
+    return ts == other.ts && (term == other.term || term == -1 || other.term == -1);
+  }
 };
 OplogPosition position_of(bson::View entry);
 /// kInconsistent if the member's oplog does not hold that very entry any more: it was rolled back, or rolled over.
@@ -39,6 +43,8 @@ class OplogTail {
  public:
   /// kInconsistent ("the oplog rolled over") if the entry at `from` is not there any more.
   static Result<OplogTail> open(Connection& connection, bson::Timestamp from, const Cancel& cancel);
+  /// The same after the entry `seen`, which must be there as it was seen, perhaps on another member.
+  static Result<OplogTail> open_after(Connection& connection, OplogPosition seen, const Cancel& cancel);
   ~OplogTail();
   OplogTail(OplogTail&&) noexcept;
   OplogTail& operator=(OplogTail&&) noexcept;
@@ -46,8 +52,8 @@ class OplogTail {
   /// Waits at most about a second for entries and visits what came (the bytes valid during the call). kInconsistent if
   /// the cursor fell off the oplog's end.
   Status poll(const std::function<Status(ByteView)>& visit, const Cancel& cancel);
-  /// ts of the newest entry visited; `from` at first.
-  bson::Timestamp reached() const;
+  /// The newest entry visited; at first one at `from` whose term is not known, or `seen`.
+  OplogPosition reached() const;
 
  private:
   OplogTail();

@@ -29,15 +29,20 @@ std::vector<std::string> members_in_trouble(Connection& connection, const Cancel
 
 Error stands_still(Connection& connection, const Position& at, bson::Timestamp wanted, std::chrono::seconds limit,
                    const Cancel& cancel) {
-  Error error(ErrorKind::kUnavailable, connection.host() + ": its majority-committed point stands at " +
-                                           at.majority.text() + " and did not reach " + wanted.text() + " within " +
-                                           std::to_string(limit.count()) + " s");
+  auto error = Error(ErrorKind::kUnavailable, connection.host() + ": its majority-committed point stands at " +
+                                                  at.majority.text() + " and did not reach " + wanted.text() +
+                                                  " within " + std::to_string(limit.count()) + " s")
+                   .with_code(code::kMaxTimeExpired);
   for (const auto& line : members_in_trouble(connection, cancel)) error.hint(line);
   error.hint("too few data-bearing members of the set are up or keep up; see rs.status()");
   return error;
 }
 
 }  // namespace
+
+bool is_lost(const Error& error) {
+  return error.kind() == ErrorKind::kUnavailable && error.code() != code::kMaxTimeExpired;
+}
 
 /// A member that has just started learns the majority point from the others, so it is asked again for a while.
 Result<Position> position(Connection& connection, const Cancel& cancel) {

@@ -215,7 +215,7 @@ TEST_F(Server, TailsTheOplog) {
     ASSERT_TRUE(status) << status.error().message();
   }
   EXPECT_EQ(inserts, 10u);
-  EXPECT_GT(tail->reached(), *start);
+  EXPECT_GT(tail->reached().ts, *start);
 
   const auto idle = all_results(*connection_, "admin", from_json(R"({"aggregate": 1, "pipeline": [
       {"$currentOp": {"idleCursors": true, "allUsers": true}}, {"$match": {"type": "idleCursor", "ns": "local.oplog.rs"}}], "cursor": {}})"),

@@ -155,6 +155,9 @@ class SourceFinder {
     source_.notes.insert(source_.notes.end(), choice.notes.begin(), choice.notes.end());
     source_.lacks = choice.lacks;
     source_.uri = uri_.direct_to(member.address);
+    for (const auto& one : members_) {
+      if (one.reached) source_.reached.push_back(one.address);
+    }
     if (member.address == seed_) return finish(*connection_);
     TRY_ASSIGN(auto connection, Connection::open(source_.uri, cancel_, kSeedTimeout));
     return finish(connection);

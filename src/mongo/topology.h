@@ -14,6 +14,7 @@ enum class Kind : uint8_t { kStandalone, kReplicaSet };
 struct MemberOptions {
   std::string member = "auto";  ///< auto, hidden, secondary, primary, or HOST[:PORT]
   std::chrono::seconds max_lag{60};
+  std::string before{};  ///< host:port of the member read last time, taken again among equals: natural order is its own
 };
 
 /// The server to be read, and what was found out on the way.
@@ -27,7 +28,8 @@ struct Source {
   std::string reason;              ///< why this one, for people: "hidden secondary, 0.4 s behind"
   std::vector<std::string> notes;  ///< e.g. hidden members could not be seen for want of clusterMonitor
   std::vector<std::string> lacks;  ///< what a backup of this member cannot have: its secondary indexes
-  std::string version;             ///< "6.0.5"
+  std::vector<std::string> reached;  ///< where members of the set answered, this one among them
+  std::string version;               ///< "6.0.5"
   std::vector<int> version_array;
   std::string fcv;
   Uri uri;  ///< direct to the member
@@ -38,6 +40,9 @@ struct Source {
 /// do. Seeds are tried in turn; each member is reached directly, HOST:PORT is checked against `me` and `setName`.
 Result<Source> choose_source(const Uri& uri, const MemberOptions& options, const Cancel& cancel);
 
+/// Whether an error tells that the member is gone or serves no more, so that another one may; not if it stands still.
+bool is_lost(const Error& error);
+
 /// Where this member stands.
 struct Position {
   bson::Timestamp majority;  ///< majority-committed
@@ -46,7 +51,7 @@ struct Position {
 Result<Position> position(Connection& connection, const Cancel& cancel);
 
 /// Waits until the member's majority point is at `at_least`, at most `limit`; then an error that names what stands
-/// still.
+/// still, kUnavailable and not is_lost().
 Status wait_for_majority(Connection& connection, bson::Timestamp at_least, std::chrono::seconds limit,
                          const Cancel& cancel);
 

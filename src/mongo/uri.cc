@@ -1,5 +1,7 @@
 #include "mongo/uri.h"
 
+#include <algorithm>
+
 #include "mongo/driver.h"
 #include "mongo/errors.h"
 #include "mongo/uri_parts.h"
@@ -125,6 +127,19 @@ Uri Uri::direct_to(const std::string& host_port) const {
     parts->remove_option(name);
   }
   parts->options.emplace_back("directConnection", "true");
+  uri.text_ = parts->text();
+  return uri;
+}
+
+Uri Uri::with_more_seeds(const std::vector<std::string>& hosts) const {
+  Uri uri = *this;
+  auto parts = cut_uri(text_);
+  if (!parts || parts->is_srv() || is_direct()) return uri;
+  auto all = seeds();
+  for (const auto& host : hosts) {
+    if (std::ranges::find(all, host) == all.end()) all.push_back(host);
+  }
+  parts->hosts = join(all);
   uri.text_ = parts->text();
   return uri;
 }

@@ -30,6 +30,8 @@ class Uri {
   Result<Uri> resolved() const;
   /// The same settings for that one host:port, with directConnection=true and without replicaSet and SRV.
   Uri direct_to(const std::string& host_port) const;
+  /// The same with these host:port besides its own, so that a set is found when its seeds are down.
+  Uri with_more_seeds(const std::vector<std::string>& hosts) const;
   /// The same URI with this password put in (VARVE_MONGO_PASSWORD and the like), where it has a user and no password.
   Uri with_password(const std::string& password) const;
 
