@@ -1,17 +1,17 @@
 """The member that is read dies, or its cursor does: reading goes on, and the backup is of one moment all the same (RULES 5)."""
 import json
 import random
-import signal
 import threading
 import time
 from contextlib import contextmanager
+from datetime import datetime
 
 import pytest
-from pymongo.errors import PyMongoError
+from bson import MaxKey, MinKey
 
-from harness.servers import Mongod, ReplicaSet, wait_until
-from support.hold import HOLDABLE, fail_point, finish
-from support.runs import at, back_up, new_repository, restore, state_of, verify
+from harness.servers import wait_until
+from support.hold import HOLDABLE, backup_held_at, fail_point, finish
+from support.runs import at, back_up, new_repository, restore, state_of
 from support.state import differences
 
 pytestmark = pytest.mark.all
@@ -24,6 +24,7 @@ def fill(server, ids=range(DOCUMENTS)):
     with server.client() as client:
         db = client.shop
         db.orders.insert_many([{"_id": i, "n": 0, "x": "x" * 1000} for i in ids])
+        db.orders.insert_many([{"_id": key} for key in (MinKey(), "text", None, datetime(2026, 1, 1), MaxKey())])
         db.orders.create_index("n")
         db.create_collection("log", capped=True, size=1 << 20)
         db.log.insert_many([{"_id": i} for i in range(100)])
@@ -46,14 +47,17 @@ def change(client, catalog=True):
 
 @contextmanager
 def held_amid(varve, rs, member, *args):
-    """A backup by one reader that has the first of shop.orders' replies and waits for the second; ends it if the test does not."""
+    """A backup by one reader that has the first of shop.orders' replies and waits for the second; ends it if the test does not.
+
+    Yields (process, release).
+    """
     if not varve.path.exists():
         new_repository(varve)
     with fail_point(member, "waitWithPinnedCursorDuringGetMoreBatch", {"nss": "shop.orders", "shouldCheckForInterrupt": True}) as point:
         process = varve.start("backup", at(varve, rs.uri, "source"), "--source", "shop", "--readers", "1", "--json", *args)
         try:
             point.wait()
-            yield process
+            yield process, point.release
         finally:
             if process.poll() is None:
                 process.kill()
@@ -87,7 +91,7 @@ def test_a_member_that_dies(varve, replica_set, mongod, read_at, ids):
     rs.wait_for_replication()
     before = state_of(rs, "shop")
     hidden = rs.hidden[0]
-    with held_amid(varve, rs, hidden, "--read-at", read_at) as process:
+    with held_amid(varve, rs, hidden, "--read-at", read_at) as (process, _):
         with rs.client() as client:
             change(client, catalog=read_at == "window")
         after = state_of(rs, "shop")
@@ -108,7 +112,9 @@ def test_a_primary_that_dies(varve, replica_set, mongod, version):
     fill(rs)
     rs.wait_for_replication()
     old = rs.primary
-    with held_amid(varve, rs, old, "--member", "primary", "--read-at", "window") as process:
+    args = ("--member", "primary", "--read-at", "window")
+    before_first = backup_held_at(varve, rs, "shop.orders", *args, held=old)
+    with held_amid(varve, rs, old, *args) if version != "4.2.6" else before_first as (process, _):
         with rs.client() as client:
             change(client)
         with old.client(w=1) as client:
@@ -141,7 +147,7 @@ def test_writes_go_on_when_it_dies(varve, replica_set, mongod):
 
     writer = threading.Thread(target=move)
     hidden = rs.hidden[0]
-    with held_amid(varve, rs, hidden, "--read-at", "window") as process:
+    with held_amid(varve, rs, hidden, "--read-at", "window") as (process, _):
         writer.start()
         try:
             wait_until(lambda: len(moved) > 200, "the writer to move something")
@@ -163,7 +169,7 @@ def test_a_set_of_one_that_is_restarted(varve, mongod):
     """It is waited for, and read on."""
     source = mongod(replica_set="rs0", extra_args=HOLDABLE)
     fill(source)
-    with held_amid(varve, source, source, "--read-at", "window") as process:
+    with held_amid(varve, source, source, "--read-at", "window") as (process, _):
         with source.client() as client:
             change(client)
         source.kill()
@@ -177,18 +183,29 @@ def test_a_set_that_is_gone(varve, mongod):
     """It is looked for, not for ever, and the error tells both what happened and what stood in the way."""
     source = mongod(replica_set="rs0", extra_args=HOLDABLE)
     fill(source)
-    with held_amid(varve, source, source) as process:
+    with held_amid(varve, source, source) as (process, _):
         source.kill()
         _, err = finish(process, 1)
     assert source.host in err and "could take its place" in err
     assert json.loads(varve("snapshots", "--json").stdout) == [] and not list((varve.path / "locks").iterdir())
 
 
+def test_a_store_that_fails_is_no_lost_member(varve, mongod):
+    source = mongod(replica_set="rs0", extra_args=HOLDABLE)
+    fill(source)
+    with held_amid(varve, source, source) as (process, release):
+        (varve.path / "data").rename(varve.path / "elsewhere")
+        (varve.path / "data").write_text("in the way")
+        release()
+        _, err = finish(process, 1)
+    assert "data" in err and "looking for a member" not in err
+
+
 def test_another_set_at_the_same_place_is_not_read_on(varve, mongod):
     """RULES 23: a member that was made anew meanwhile holds other data, whatever its name."""
     source = mongod(replica_set="rs0", extra_args=HOLDABLE)
     fill(source)
-    with held_amid(varve, source, source) as process:
+    with held_amid(varve, source, source) as (process, _):
         source.kill()
         (source.folder / "data").rename(source.folder / "old")
         (source.folder / "data").mkdir()

@@ -69,10 +69,11 @@ class Backup {
 
   /// What was read in a member's natural order is found again in that of the same one only (RULES 27).
   Status stay_with_member(const Cancel& cancel) {
-    if (!parent_ || parent_->manifest.member == source_->member) return {};
+    if (!parent_ || parent_->manifest.member == source_->member || !replica_set()) return {};
     options_.member.before = parent_->manifest.member;
-    TRY_ASSIGN(source_, mongo::choose_source(options_.uri, options_.member, cancel));
-    return {};
+    auto again = mongo::choose_source(options_.uri, options_.member, cancel);
+    if (again) source_ = std::move(*again);
+    return again || !is_stop(again.error()) ? Status() : fail(std::move(again).error());
   }
 
   void tell_of_source() {
@@ -139,9 +140,9 @@ class Backup {
       return check_names();
     }
     bool quiet = false;
-    const auto list = [&](mongo::Connection& connection) -> Status {
+    const auto list = [&](mongo::Connection&) -> Status {
       TRY_ASSIGN(window_, OplogWindow::open(*member_, cancel));
-      TRY_ASSIGN(catalog_, mongo::list_catalog(connection, cancel));
+      TRY_ASSIGN(catalog_, mongo::list_catalog(window_->connection(), cancel));
       TRY_ASSIGN(quiet, window_->catalog_was_quiet(catalog_.operation_time, cancel));
       return {};
     };

@@ -41,6 +41,13 @@ Result<bool> entry_changes_catalog(const bson::OplogEntry& entry) {
   return false;
 }
 
+Error stands_still(bson::Timestamp at, bson::Timestamp wanted) {
+  return Error(ErrorKind::kUnavailable,
+               "the oplog was followed up to " + at.text() + " and did not reach " + wanted.text() + " within a minute")
+      .with_code(mongo::kStandsStill)
+      .hint("the member that is read does not get on; see rs.status()");
+}
+
 /// Its operations count later than its own time: at the transaction's commit (RULES 9).
 bool counts_later(bson::View entry) {
   const auto o = entry.document("o");
@@ -96,7 +103,10 @@ void OplogWindow::start(KeptOplog& kept) {
 Status OplogWindow::store(ByteView entry) {
   const auto ts = bson::View(entry).timestamp("ts").value_or(bson::Timestamp{});
   std::lock_guard lock(mutex_);
-  if (end_ && ts > *end_) return {};
+  if (end_ && ts > *end_) {
+    taken_ = ts;  // the end may be an entry that was rolled back
+    return {};
+  }
   // Everything is read after majority_, so what happened until then is in the documents and in the catalog already.
   if (ts > majority_ || counts_later(bson::View(entry))) TRY(kept_->take(entry, time_ && ts > *time_));
   newest_ = mongo::position_of(bson::View(entry));
@@ -113,6 +123,7 @@ bool OplogWindow::at_end() const {
 Status OplogWindow::follow(const Cancel& cancel) {
   while (!at_end()) {
     TRY(cancel.check());
+    TRY(keep_up(cancel));
     TRY(take_more(cancel));
     TRY(release(cancel));
   }
@@ -149,7 +160,15 @@ Status OplogWindow::release(const Cancel& cancel) {
     released += *size;
   }
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(released));
+  if (pending_.empty() && pending_.capacity() > 2 * kMostPending) pending_ = {};
   return {};
+}
+
+/// Other threads may have lost the member before this one does, and wait for what the next one has.
+Status OplogWindow::keep_up(const Cancel& cancel) {
+  if (!connection_.is_behind()) return {};
+  tail_.reset();
+  return connect_tail(cancel);
 }
 
 /// What had not become majority-committed may have been rolled back. A tail that has lost its place by that goes on
@@ -158,6 +177,10 @@ Status OplogWindow::go_on(const Error& trouble, const Cancel& cancel) {
   tail_.reset();
   const bool rolled_back = trouble.kind() == ErrorKind::kInconsistent && !pending_.empty();
   if (!rolled_back) TRY(connection_.go_on(trouble, cancel));
+  return connect_tail(cancel);
+}
+
+Status OplogWindow::connect_tail(const Cancel& cancel) {
   pending_.clear();
   const auto open = [&](mongo::Connection& connection) -> Status {
     TRY(prove(connection, cancel));
@@ -182,7 +205,9 @@ Result<bson::Timestamp> OplogWindow::choose_time(bson::Timestamp at_least, const
   constexpr std::chrono::milliseconds kPoll(10);
   std::unique_lock lock(mutex_);
   if (!time_) time_ = std::max(at_least, taken_);
+  const auto patience = std::chrono::steady_clock::now() + kMajorityPatience;
   while (taken_ < *time_) {
+    if (std::chrono::steady_clock::now() > patience) return fail(stands_still(taken_, *time_));
     lock.unlock();
     if (!cancel.sleep(kPoll)) TRY(cancel.check());
     lock.lock();

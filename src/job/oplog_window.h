@@ -12,14 +12,11 @@
 
 namespace varve::job {
 
-/// How long a backup waits for its member's majority point, at each place where it has to.
-constexpr std::chrono::seconds kMajorityPatience(60);
-
 /// The oplog of a backup's window, tailed from before the catalog is listed until the last read has ended, so that a
-/// rollover or an entry that is not understood ends the run at once (RULES 2). What came waits until it is
-/// majority-committed, so that any member has it; when the one that is read is lost, another one's oplog is followed on
-/// from there. Used in this order: open, list, start, follow (on a thread of its own) and meanwhile choose_time, if
-/// everything is read at one time, and one of the two ends.
+/// rollover, or an entry that is not understood once it is committed, ends the run at once (RULES 2). What came waits
+/// until it is majority-committed, so that any member has it; when the one that is read is lost, another one's oplog is
+/// followed on from there. Used in this order: open, list, start, follow (on a thread of its own) and meanwhile
+/// choose_time, if everything is read at one time, and one of the two ends.
 class OplogWindow {
  public:
   /// Waits, kMajorityPatience at most, until what the member has applied is majority-committed.
@@ -27,6 +24,8 @@ class OplogWindow {
 
   /// The oplog is kept from here: the majority point at open, or the start of the oldest transaction open then.
   bson::Timestamp start() const { return start_; }
+  /// Until start: that of the member whose oplog is followed, on which the catalog is to be listed.
+  mongo::Connection& connection() { return *connection_; }
   /// The majority point at open. Documents are read after it.
   bson::Timestamp majority() const { return majority_; }
 
@@ -63,7 +62,9 @@ class OplogWindow {
   Status take_more(const Cancel& cancel);
   Status release(const Cancel& cancel);
   Status store(ByteView entry);
+  Status keep_up(const Cancel& cancel);
   Status go_on(const Error& trouble, const Cancel& cancel);
+  Status connect_tail(const Cancel& cancel);
   Result<mongo::OplogTail> open_tail(mongo::Connection& connection, const Cancel& cancel) const;
 
   MemberConnection connection_;

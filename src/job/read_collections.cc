@@ -117,9 +117,21 @@ class CollectionReaders::Reader {
   Status read_as_it_comes(ReadCollection& collection) {
     const auto status = read_documents(collection, spec_for(collection.plan, work_.options.majority));
     if (status || !mongo::Cursor::vanished(status.error())) return status;
+    TRY(note_applied());
     collection.gone = true;
     collection.note = "dropped or renamed while it was read (" + status.error().message() + ")";
     return collection.file->finish();
+  }
+
+  /// What tells that a collection is gone may not be majority-committed yet, and the window has to go on to there.
+  Status note_applied() {
+    if (work_.options.since == bson::Timestamp{}) return {};
+    const auto note = [this](mongo::Connection& connection) -> Status {
+      TRY_ASSIGN(const auto position, mongo::position(connection, cancel_));
+      work_.saw(position.applied);
+      return {};
+    };
+    return connection_.run(note, cancel_);
   }
 
   Status nothing_of(ReadCollection& collection, std::string note) {
@@ -144,6 +156,7 @@ class CollectionReaders::Reader {
     TRY(connection_.run([&](auto& connection) { return decide_order(connection, spec, collection.plan, cancel_); },
                         cancel_));
     const bool resumes = can_resume(spec, collection.plan.info);
+    TRY(wait_until_it_has(spec, /*begun_again=*/false));
     for (int begun = 1;; ++begun) {
       const auto counted = collection.file->digest().documents;
       auto status = read_cursor(spec, collection);
@@ -152,14 +165,27 @@ class CollectionReaders::Reader {
       if (collection.file->digest().documents > counted && resumes) begun = 0;  // it gets on
       if (begun > kBegunAgain) return status;
       if (mongo::is_lost(status.error())) TRY(connection_.go_on(status.error(), cancel_));
-      if (connection_.turn() > 0 && !spec.at) spec.after_cluster_time = work_.options.since;
+      TRY(wait_until_it_has(spec, /*begun_again=*/true));
       if (resumes) continue;
       begin_file(collection);
       spec.from = bson::Document();
     }
   }
 
-  static bool can_go_on(const Error& error) {
+  /// The first member was at T0, and at the time chosen, before reading began. Another one may be behind, and so may
+  /// the same one after a restart.
+  Status wait_until_it_has(mongo::ReadSpec& spec, bool begun_again) {
+    const auto since = work_.options.since;
+    if (since == bson::Timestamp{} || (!begun_again && connection_.turn() == 0)) return {};
+    if (!spec.at) spec.after_cluster_time = since;
+    const auto at_least = spec.at.value_or(since);
+    return connection_.run(
+        [&](auto& connection) { return mongo::wait_for_majority(connection, at_least, kMajorityPatience, cancel_); },
+        cancel_);
+  }
+
+  bool can_go_on(const Error& error) const {
+    if (store_failed_) return false;
     return mongo::is_lost(error) || mongo::Cursor::expired(error) || mongo::Cursor::overtaken(error);
   }
 
@@ -192,7 +218,9 @@ class CollectionReaders::Reader {
       const auto add = [&](ByteView document) -> Status {
         if (std::exchange(again, false) && has_id(document, spec.from)) return {};
         last = document;
-        return file.add(document);
+        auto status = file.add(document);
+        store_failed_ = !status;
+        return status;
       };
       TRY_ASSIGN(more, cursor.next(add, cancel_));
       if (!last.empty()) spec.from = id_of(last);
@@ -225,6 +253,7 @@ class CollectionReaders::Reader {
   Work& work_;
   MemberConnection& connection_;
   const Cancel& cancel_;
+  bool store_failed_ = false;  // so that an error is not the server's
 };
 
 CollectionReaders::CollectionReaders(std::vector<PlannedCollection> plan, ReadOptions options, ReadMember& member,
@@ -245,6 +274,7 @@ Status CollectionReaders::read(const Which& which, const std::optional<ReadTime>
   }
   const auto open = [this](const Cancel& stop) { return MemberConnection::open(work_->member, stop); };
   const auto step = [&](MemberConnection& connection, size_t index, const Cancel& stop) {
+    TRY(connection.keep_up(stop));
     return Reader(*work_, connection, stop).read(*picked[index], at);
   };
   return for_each_opened(work_->options.readers, picked.size(), open, step, cancel);

@@ -41,7 +41,7 @@ Status ReadMember::replace(uint64_t turn, const Error& trouble, const Cancel& ca
   for (;;) {
     auto status = choose(cancel);
     if (status) break;
-    if (status.error().kind() == ErrorKind::kCancelled) return status;
+    if (is_stop(status.error())) return status;
     const bool may_pass = status.error().kind() == ErrorKind::kUnavailable;
     if (!may_pass || std::chrono::steady_clock::now() >= end) {
       Error error = trouble;
@@ -59,7 +59,7 @@ Status ReadMember::replace(uint64_t turn, const Error& trouble, const Cancel& ca
 }
 
 Status ReadMember::choose(const Cancel& cancel) {
-  TRY_ASSIGN(auto next, mongo::choose_source(uri_, options_, cancel));
+  TRY_ASSIGN(auto next, mongo::choose_source(uri_.with_last_seed(source_.address), options_, cancel));
   TRY(check_same_set(next));
   if (proof_) {
     TRY_ASSIGN(auto connection, mongo::Connection::open(next.uri, cancel));
@@ -76,6 +76,7 @@ Status ReadMember::check_same_set(const mongo::Source& next) const {
     return fail(ErrorKind::kInconsistent, next.member + " belongs to another replica set");
   }
   if (next.fcv == source_.fcv) return {};
+  if (next.fcv.empty()) return fail(ErrorKind::kUnavailable, next.member + " does not tell what it is compatible with");
   return fail(Error(ErrorKind::kInconsistent, fmt::format("{}: the feature compatibility version was {} and is {}",
                                                           next.member, source_.fcv, next.fcv))
                   .hint("run the backup again"));
@@ -113,8 +114,17 @@ Status MemberConnection::go_on(const Error& trouble, const Cancel& cancel) {
   return connect(cancel);
 }
 
+bool MemberConnection::is_behind() const {
+  return member_->place().turn != turn_;
+}
+
+Status MemberConnection::keep_up(const Cancel& cancel) {
+  return is_behind() ? connect(cancel) : Status();
+}
+
 Status MemberConnection::run(const std::function<Status(mongo::Connection&)>& step, const Cancel& cancel) {
   for (;;) {
+    TRY(keep_up(cancel));
     auto status = step(*connection_);
     if (status) return status;
     TRY(go_on(status.error(), cancel));

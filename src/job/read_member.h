@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,9 @@
 #include "mongo/topology.h"
 
 namespace varve::job {
+
+/// How long a backup waits for its member's majority point, at each place where it has to.
+constexpr std::chrono::seconds kMajorityPatience(60);
 
 /// The server that a backup reads, shared by the threads that read it. When a replica set's member is lost, another one
 /// takes its place, or itself when it is back (RULES 5). Thread-safe.
@@ -66,7 +70,12 @@ class MemberConnection {
   /// to which it leads now; else `trouble`.
   Status go_on(const Error& trouble, const Cancel& cancel);
 
-  /// Runs `step`, and again, from its beginning, where the member is lost meanwhile.
+  /// Whether the member was replaced since.
+  bool is_behind() const;
+  /// Leads to the member that is read now.
+  Status keep_up(const Cancel& cancel);
+
+  /// Runs `step` over the member that is read now, and again, from its beginning, where it is lost meanwhile.
   Status run(const std::function<Status(mongo::Connection&)>& step, const Cancel& cancel);
 
  private:

@@ -84,6 +84,7 @@ class SetReader {
       for (auto* collection : collections) {
         if (known.contains(std::string(as_text(collection->plan.info.uuid)))) continue;
         collection->how = How::kFallBack;
+        collection->gone = true;
         collection->refusal = collection->note = "dropped while it was read";
       }
     }

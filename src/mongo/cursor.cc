@@ -1,5 +1,9 @@
 #include "mongo/cursor.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "bson/namespace.h"
 #include "mongo/batch.h"
 #include "mongo/driver.h"
@@ -30,12 +34,15 @@ void add_order(const ReadSpec& spec, bson::Builder& find) {
   }
 }
 
-bson::Document find_command(const ReadSpec& spec) {
+/// {_id: MaxKey}, which `min` leaves out as the end of its range.
+constexpr std::array<uint8_t, 10> kMaxKey = {10, 0, 0, 0, 0x7f, '_', 'i', 'd', 0, 0};
+
+bson::Document find_command(const ReadSpec& spec, bson::View min, bson::View filter) {
   bson::Builder find;
   add_source(spec, find);
-  if (!spec.filter.view().empty()) find.add("filter", spec.filter.view());
+  if (!filter.empty()) find.add("filter", filter);
   add_order(spec, find);
-  if (!spec.from.view().empty()) find.add("min", spec.from.view());
+  if (!min.empty()) find.add("min", min);
   find.add("batchSize", kBatchSize);
   spec.add_read_concern(find);
   return find.finish();
@@ -81,6 +88,8 @@ struct Cursor::State {
   Connection::State& connection;
   std::string db;
   std::string label;
+  std::optional<bson::Timestamp> at;
+  bson::Document then;  ///< the command that goes on where the one before has ended; {} if none does
   DriverDocument reply;
   const char* batch = "cursor.firstBatch";  ///< of the reply that is not visited yet
   bool unread = true;
@@ -99,6 +108,16 @@ struct Cursor::State {
     id = reply.view().int64("cursor.id").value_or(0);
     if (const auto ns = reply.view().string("cursor.ns")) collection = bson::Namespace::parse(*ns).collection;
     unread = true;
+  }
+
+  Status find(bson::View command, const Cancel& cancel) {
+    auto status = connection.run(db, command, reply, cancel);
+    if (!status) return fail(in_context(std::move(status).error(), label));
+    batch = "cursor.firstBatch";
+    took_reply();
+    if (!at || reply.view().timestamp("cursor.atClusterTime") == at) return {};
+    return fail(Error(ErrorKind::kUnsupported, label + ": the server did not read at the time it was asked for")
+                    .with_code(code::kSnapshotUnavailable));
   }
 
   Status get_more(const Cancel& cancel) {
@@ -127,13 +146,20 @@ Result<Cursor> Cursor::open(Connection& connection, const ReadSpec& spec, const 
   auto& state = *cursor.state_;
   state.db = spec.db;
   state.label = spec.db + "." + spec.collection;
+  state.at = spec.at;
   auto status = wait_for_cluster_time(connection.state(), spec, cancel);
-  if (status) status = connection.state().run(spec.db, find_command(spec), state.reply, cancel);
   if (!status) return fail(in_context(std::move(status).error(), state.label));
-  state.took_reply();
-  if (spec.at && state.reply.view().timestamp("cursor.atClusterTime") != spec.at) {
-    return fail(Error(ErrorKind::kUnsupported, state.label + ": the server did not read at the time it was asked for")
-                    .with_code(code::kSnapshotUnavailable));
+  if (spec.from.view().empty()) {
+    TRY(state.find(find_command(spec, {}, spec.filter), cancel));
+    return cursor;
+  }
+  const bson::View max_key{ByteView(kMaxKey)};
+  auto last = find_command(spec, {}, max_key);
+  if (std::ranges::equal(spec.from.bytes(), max_key.bytes())) {
+    TRY(state.find(last, cancel));
+  } else {
+    state.then = std::move(last);
+    TRY(state.find(find_command(spec, spec.from, {}), cancel));
   }
   return cursor;
 }
@@ -141,14 +167,19 @@ Result<Cursor> Cursor::open(Connection& connection, const ReadSpec& spec, const 
 Result<bool> Cursor::next(const std::function<Status(ByteView)>& visit, const Cancel& cancel) {
   auto& state = *state_;
   if (!state.unread) {
-    if (state.id == 0) return false;
-    TRY(state.get_more(cancel));
+    if (state.id != 0) {
+      TRY(state.get_more(cancel));
+    } else if (state.then.view().empty()) {
+      return false;
+    } else {
+      TRY(state.find(std::exchange(state.then, bson::Document()), cancel));
+    }
   }
   state.unread = false;
   const auto batch = state.reply.view().array(state.batch);
   if (!batch) return fail(ErrorKind::kCorrupt, state.label + ": the server's reply has no documents");
   TRY(each_in_batch(*batch, visit));
-  return state.id != 0;
+  return state.id != 0 || !state.then.view().empty();
 }
 
 bson::Timestamp Cursor::operation_time() const {

@@ -20,7 +20,8 @@ struct ReadSpec {
   ReadOrder order = ReadOrder::kNatural;
   bool majority = true;   ///< read concern majority; false: local (standalone)
   bson::Document filter;  ///< {} for all
-  bson::Document from;  ///< {_id: X}, with kId and no collation: begins at X, or at the first _id after it; {} for all
+  /// {_id: X}, with kId, no collation and no filter: begins at X, or at the first `_id` after it; {} for all.
+  bson::Document from;
   std::optional<bson::Timestamp> after_cluster_time;
   /// Everything as it was at this cluster time, which is majority-committed (5.0 and later, not for capped collections
   /// before 8.0); instead of `majority`.

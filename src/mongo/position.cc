@@ -32,7 +32,7 @@ Error stands_still(Connection& connection, const Position& at, bson::Timestamp w
   auto error = Error(ErrorKind::kUnavailable, connection.host() + ": its majority-committed point stands at " +
                                                   at.majority.text() + " and did not reach " + wanted.text() +
                                                   " within " + std::to_string(limit.count()) + " s")
-                   .with_code(code::kMaxTimeExpired);
+                   .with_code(kStandsStill);
   for (const auto& line : members_in_trouble(connection, cancel)) error.hint(line);
   error.hint("too few data-bearing members of the set are up or keep up; see rs.status()");
   return error;
@@ -41,7 +41,7 @@ Error stands_still(Connection& connection, const Position& at, bson::Timestamp w
 }  // namespace
 
 bool is_lost(const Error& error) {
-  return error.kind() == ErrorKind::kUnavailable && error.code() != code::kMaxTimeExpired;
+  return error.kind() == ErrorKind::kUnavailable && error.code() != kStandsStill;
 }
 
 /// A member that has just started learns the majority point from the others, so it is asked again for a while.

@@ -28,6 +28,7 @@ struct Source {
   std::string reason;              ///< why this one, for people: "hidden secondary, 0.4 s behind"
   std::vector<std::string> notes;  ///< e.g. hidden members could not be seen for want of clusterMonitor
   std::vector<std::string> lacks;  ///< what a backup of this member cannot have: its secondary indexes
+  std::string address;             ///< where it was reached, mostly the same as `member`
   std::vector<std::string> reached;  ///< where members of the set answered, this one among them
   std::string version;               ///< "6.0.5"
   std::vector<int> version_array;
@@ -40,6 +41,8 @@ struct Source {
 /// do. Seeds are tried in turn; each member is reached directly, HOST:PORT is checked against `me` and `setName`.
 Result<Source> choose_source(const Uri& uri, const MemberOptions& options, const Cancel& cancel);
 
+/// The code of errors that tell of a member that stands still, as the server's own for time limits.
+constexpr int kStandsStill = 50;
 /// Whether an error tells that the member is gone or serves no more, so that another one may; not if it stands still.
 bool is_lost(const Error& error);
 

@@ -144,6 +144,17 @@ Uri Uri::with_more_seeds(const std::vector<std::string>& hosts) const {
   return uri;
 }
 
+Uri Uri::with_last_seed(const std::string& host) const {
+  Uri uri = *this;
+  auto parts = cut_uri(text_);
+  auto all = seeds();
+  if (!parts || parts->is_srv() || std::erase(all, host) == 0) return uri;
+  all.push_back(host);
+  parts->hosts = join(all);
+  uri.text_ = parts->text();
+  return uri;
+}
+
 Uri Uri::with_password(const std::string& password) const {
   Uri uri = *this;
   auto parts = cut_uri(text_);

@@ -32,6 +32,8 @@ class Uri {
   Uri direct_to(const std::string& host_port) const;
   /// The same with these host:port besides its own, so that a set is found when its seeds are down.
   Uri with_more_seeds(const std::vector<std::string>& hosts) const;
+  /// The same with this host:port, if it is among several, as the last one to be tried.
+  Uri with_last_seed(const std::string& host) const;
   /// The same URI with this password put in (VARVE_MONGO_PASSWORD and the like), where it has a user and no password.
   Uri with_password(const std::string& password) const;
 
