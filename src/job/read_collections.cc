@@ -273,7 +273,7 @@ Status CollectionReaders::read(const Which& which, const std::optional<ReadTime>
     if (which(collection.plan)) picked.push_back(&collection);
   }
   const auto open = [this](const Cancel& stop) { return MemberConnection::open(work_->member, stop); };
-  const auto step = [&](MemberConnection& connection, size_t index, const Cancel& stop) {
+  const auto step = [&](MemberConnection& connection, size_t index, const Cancel& stop) -> Status {
     TRY(connection.keep_up(stop));
     return Reader(*work_, connection, stop).read(*picked[index], at);
   };
