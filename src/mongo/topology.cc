@@ -154,6 +154,7 @@ class SourceFinder {
     source_.reason = choice.reason;
     source_.notes.insert(source_.notes.end(), choice.notes.begin(), choice.notes.end());
     source_.lacks = choice.lacks;
+    source_.members = choice.members;
     source_.uri = uri_.direct_to(member.address);
     for (const auto& one : members_) {
       if (one.reached) source_.reached.push_back(one.address);
