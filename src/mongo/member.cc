@@ -115,6 +115,7 @@ class Chooser {
       return "is not what --member " + options_.member + " asks for";
     }
     if (rank_of(member) != rank_of(chosen)) return "could be read: a " + role_name(chosen) + " goes before";
+    if (chosen.host == options_.before) return "could be read: another " + role_name(chosen) + " was read last time";
     return "could be read: another " + role_name(chosen) + " is no further behind";
   }
 
