@@ -119,6 +119,57 @@ def test_x509(server, authority, backs_up, refused):
     backs_up(uri(server, options))
 
 
+WORKER = ["backup", "clusterMonitor", "hostManager", "restore", "readWriteAnyDatabase"]
+
+
+def worker(server, authority, name):
+    """A URI of a user who may do all that varve does, logged in by a certificate."""
+    options = tls(authority, name, "&authMechanism=MONGODB-X509&authSource=$external")
+    with server.client() as client:
+        client["$external"].command("createUser", subject(authority.folder / f"{name}.pem"),
+                                    roles=[{"role": role, "db": "admin"} for role in WORKER])
+    return options
+
+
+def does_everything(varve, where, *backup_words):
+    """Backs up, restores under another name, compares, and asks the doctor; the summary of the backup."""
+    new_repository(varve)
+    saved = varve.json("backup", where, "--source", "shop", *backup_words)[-1]
+    assert saved["result"] == "complete" and saved["documents"] >= 2000
+    restored = varve.json("restore", "latest", "--to", where, "--ns-include", "shop.*", "--ns-from", "shop.*", "--ns-to", "copy.*",
+                          "--yes")[-1]
+    assert restored["verified"] and restored["documents"] == 2000
+    assert varve.json("verify", "latest", "--against", where, "--ns-include", "shop.*")[-1]["differences"] == []
+    examined = varve.json("doctor", where, code=(0, 3))[-1]
+    assert not [check for check in examined["checks"] if check["state"] == "problem"]
+    return saved
+
+
+def test_every_command_over_tls_with_x509(server, authority, varve):
+    """The process that holds the lock logs in by the certificate too."""
+    where = at(varve, uri(server, worker(server, authority, "worker")))
+    saved = does_everything(varve, where, "--lock")
+    assert saved["consistency"] == "locked"
+    with server.client() as client:
+        assert client.copy.orders.count_documents({}) == 2000 and not client.admin.command("currentOp").get("fsyncLock")
+        client.drop_database("copy")
+
+
+@pytest.mark.all
+def test_a_replica_set_over_tls_with_x509(authority, varve, replica_set):
+    """Members that the configuration names, a hidden one, are reached with the same certificate."""
+    args = ["--tlsMode", "preferTLS", "--tlsCertificateKeyFile", authority.issue("member"), "--tlsCAFile", authority.certificate,
+            "--setParameter", "authenticationMechanisms=SCRAM-SHA-1,SCRAM-SHA-256,MONGODB-X509"]
+    rs = replica_set(members=2, hidden=1, auth=True, extra_args=args)
+    with rs.client() as client:
+        client.shop.orders.insert_many([{"_id": i} for i in range(2000)])
+    options = worker(rs.primary, authority, "worker of sets")
+    rs.wait_for_replication()
+    where = at(varve, uri(rs.primary, f"replicaSet={rs.name}&{options}"))
+    saved = does_everything(varve, where)
+    assert saved["member"] == rs.hidden[0].host and saved["member_role"] == "hidden secondary"
+
+
 def test_no_certificate_of_ones_own(server, authority, refused):
     wrong = refused(uri(server, f"tls=true&tlsCAFile={authority.certificate}"))
     assert "certificate of the client" in wrong and "tlsCertificateKeyFile" in wrong

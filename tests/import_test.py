@@ -126,7 +126,7 @@ def write_until(stop, server):
             number += 1
 
 
-@pytest.mark.parametrize("form", ["folder", "archive"])
+@pytest.mark.parametrize("form", ["folder", "compressed folder", "archive"])
 def test_an_oplog_makes_a_moment(importer, target, tmp_path, form):
     """mongodump --oplog while somebody writes: what varve restores is what mongorestore --oplogReplay does."""
     with Mongod(replica_set="rs0") as busy, Mongod(replica_set="rs2") as theirs:
@@ -139,15 +139,18 @@ def test_an_oplog_makes_a_moment(importer, target, tmp_path, form):
         writer.start()
         try:
             where = [f"--archive={tmp_path / 'dump'}"] if form == "archive" else ["--out", tmp_path / "dump"]
-            mongodump("--uri", busy.uri, "--oplog", *where)
+            gzip_too = ["--gzip"] if "compressed" in form else []
+            mongodump("--uri", busy.uri, "--oplog", *gzip_too, *where)
         finally:
             stop.set()
             writer.join()
         given = where[:1] if form == "archive" else where[1:]
+        if gzip_too:
+            assert (tmp_path / "dump" / "oplog.bson").read_bytes().startswith(b"\x1f\x8b"), "compressed under its usual name"
         summary = run_import(importer, *given)
         assert summary["consistency"] == "window" and summary["oplog_operations"] > 0 and summary["moment"]
         assert restore(importer, target)["verified"]
-        mongorestore("--uri", theirs.uri, "--oplogReplay", *given)
+        mongorestore("--uri", theirs.uri, "--oplogReplay", *gzip_too, *given)
         compare(theirs, target, "busy")
         # And with stock tools only, out of the repository.
         importer.restic("restore", "latest:/mongodb/shop/imported/dump", "--target", tmp_path / "restored")
@@ -272,6 +275,98 @@ def test_a_view_made_during_the_dump(importer, target, tmp_path):
     assert restore(importer, target)["verified"]
     with target.client() as client:
         assert sorted(client.shop.list_collection_names(filter={"name": {"$ne": "system.views"}})) == ["orders", "seen"]
+
+
+def test_a_time_series_without_a_view(importer, source, dumps, target, tmp_path):
+    """From 8.3 on its buckets lie under its own name."""
+    shutil.copytree(dumps / "plain" / "shop", tmp_path / "dump" / "shop")
+    (tmp_path / "dump" / "shop" / "system.buckets.weather.bson").rename(tmp_path / "dump" / "shop" / "weather.bson")
+    run_import(importer, tmp_path / "dump", "--ns-include", "shop.weather")
+    assert restore(importer, target)["verified"]
+    with source.client() as a, target.client() as b:
+        wanted = list(a.shop.weather.find().sort("_id"))
+        assert wanted and list(b.shop.weather.find().sort("_id")) == wanted
+        assert b.shop.command("listCollections", filter={"name": "weather"})["cursor"]["firstBatch"][0]["type"] == "timeseries"
+
+
+def test_a_shortened_name_must_be_that_of_its_metadata(importer, target, tmp_path):
+    """The hash in it tells; a file that lies beside the metadata of another collection is not taken for it."""
+    import bson
+    folder = tmp_path / "dump" / "long"
+    folder.mkdir(parents=True)
+    name = "o/" * 90 + "end"  # a server takes 255 bytes
+    with target.client() as client:
+        client.long[name].insert_one({"_id": 1})
+    mongodump("--uri", target.uri, "--db", "long", "--out", tmp_path / "theirs")
+    with target.client() as client:
+        client.drop_database("long")
+    (data,) = (tmp_path / "theirs" / "long").glob("*%24*.bson")
+    metadata = data.with_name(data.name.replace(".bson", ".metadata.json"))
+    run_import(importer, tmp_path / "theirs")
+    restore(importer, target)
+    with target.client() as client:
+        assert client.long.list_collection_names() == [name]
+    shutil.rmtree(importer.path / "snapshots")
+    (importer.path / "snapshots").mkdir()
+    metadata.write_text(metadata.read_text().replace("end\"", "and\""))
+    said = refused(importer, tmp_path / "theirs")
+    assert data.name.removesuffix(".bson") in said and "and" in said and "another collection" in said
+    assert bson.decode(data.read_bytes()) == {"_id": 1}
+
+
+PRELUDE = '{"ServerVersion":"%s","ToolVersion":"100.9.0"}'
+
+
+@pytest.mark.parametrize("places, version", [
+    ({"prelude.json": "6.0.5"}, "6.0.5"), ({"shop/prelude.json": "5.0.4"}, "5.0.4"), ({}, None),
+    ({"prelude.json": "6.0.5", "shop/prelude.json": "5.0.4"}, "6.0.5"),
+    ({"other/prelude.json": "4.2.6", "shop/prelude.json.gz": "5.0.4"}, "4.2.6"), ({"prelude.json": "unknown"}, None)])
+def test_preludes_lie_where_tools_left_them(importer, tmp_path, places, version):
+    """At the top, in a database's folder, in both, compressed; the first that tells a version counts."""
+    import bson
+    dump = tmp_path / "dump"
+    for database in ("other", "shop"):
+        (dump / database).mkdir(parents=True)
+        (dump / database / "orders.bson").write_bytes(bson.encode({"_id": 1}))
+    for place, told in places.items():
+        text = (PRELUDE % told).encode()
+        (dump / place).write_bytes(gzip.compress(text) if place.endswith(".gz") else text)
+    summary = run_import(importer, dump)
+    assert summary["remarks"] == [] or not any("prelude" in remark for remark in summary["remarks"])
+    shown = importer("show", "latest").stdout
+    assert (f"MongoDB {version}" in shown) == (version is not None), shown
+    if "prelude.json" in places:
+        run_import(importer, dump / "shop")
+        own = places.get("shop/prelude.json", version)
+        assert (f"MongoDB {own}" in importer("show", "latest").stdout) == (version is not None)
+
+
+def test_a_document_that_no_server_takes(importer, target, tmp_path):
+    """Over 16 MiB: left out and named, while all others come back; nothing that is there gives way to what lacks it."""
+    import bson
+    folder = tmp_path / "dump" / "shop"
+    folder.mkdir(parents=True)
+    large = bson.encode({"_id": "large", "text": "x" * (33 << 19)})
+    limit = bson.encode({"_id": "limit", "text": "x" * ((16 << 20) - 31)})
+    assert len(limit) == 16 << 20
+    rest = [bson.encode({"_id": i}) for i in range(1000)]
+    (folder / "orders.bson").write_bytes(b"".join(rest[:500] + [large] + rest[500:] + [limit]))
+    (folder / "others.bson").write_bytes(b"".join(rest))
+    assert run_import(importer, tmp_path / "dump")["documents"] == 2002
+    reasons = [each["reason"] for each in restore(importer, target, code=3)["skipped"]]
+    assert len(reasons) == 1 and "shop.orders" in reasons[0] and '"large"' in reasons[0] and str(len(large)) in reasons[0]
+    with target.client() as client:
+        client.shop.orders.find_one_and_update({"_id": 7}, {"$set": {"newer": True}})
+        assert client.shop.orders.count_documents({}) == 1001 and client.shop.others.count_documents({}) == 1000
+        assert len(client.shop.orders.find_one({"_id": "limit"})["text"]) == (16 << 20) - 31
+    said = importer("restore", "latest", "--to", at(importer, target.uri, "target"), "--drop", "--yes", code=3).stdout
+    assert "shop.orders: kept as it was" in said and '"large"' in said
+    with target.client() as client:
+        assert client.shop.orders.find_one({"_id": 7})["newer"]
+    with_more = restore(importer, target, "--merge=replace", code=3)
+    assert any('"large"' in each["reason"] for each in with_more["skipped"])
+    with target.client() as client:
+        assert client.shop.orders.find_one({"_id": 7}) == {"_id": 7}
 
 
 def refused(varve, *words, **options):

@@ -10,11 +10,13 @@ from support.hold import finish
 from support.memory import Watch, measured
 from support.raw import binary, doc, int32
 from support.runs import at, new_repository
+from support.windowed import dump_with_a_window
 
 pytestmark = pytest.mark.all
 
 LIMIT_MB = 300
 DOCUMENT, DOCUMENTS = 10_000, 100_000
+WINDOW_DOCUMENTS, WINDOW_MB = 200_000, 32
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,27 @@ def test_a_gigabyte_in_bounded_memory(varve, gigabyte, record_property):
     for name, peak in peaks.items():
         record_property(name, peak)
         assert 0 < peak < LIMIT_MB, peaks
+
+
+@pytest.mark.timeout(600)
+def test_a_window_larger_than_its_memory(varve, tmp_path):
+    """RULES 10: what changed is held up to --memory and then spilled, encrypted, into a file without a name."""
+    new_repository(varve)
+    dump_with_a_window(tmp_path / "dump", WINDOW_DOCUMENTS, text=1000)
+    assert varve.json("import", "--source", "shop", tmp_path / "dump")[-1]["oplog_operations"] == WINDOW_DOCUMENTS
+    spill = tmp_path / "spill"
+    spill.mkdir()
+    with Mongod(cache_gb=0.5) as target:
+        process = varve.start("restore", "latest", "--to", at(varve, target.uri, "target"), "--yes", "--memory", f"{WINDOW_MB}M",
+                              "--spill-dir", spill, env={"TMPDIR": str(spill)})
+        watch = Watch(process, spill)
+        finish(process, seconds=500)
+        with target.client() as client:
+            assert client.shop.orders.count_documents({"text": {"$gt": ""}}) == WINDOW_DOCUMENTS
+    watch.join()
+    print(watch.peak_mb, watch.unnamed_mb)
+    assert not watch.files and watch.unnamed_mb > 2 * WINDOW_MB, "it spilled, and left no name"
+    assert 0 < watch.peak_mb < LIMIT_MB + WINDOW_MB
 
 
 def test_half_a_gigabyte_of_files_in_bounded_memory(varve):

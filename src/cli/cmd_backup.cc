@@ -6,6 +6,7 @@
 #include "cli/backup_words.h"
 #include "cli/command.h"
 #include "cli/context.h"
+#include "cli/duration_option.h"
 #include "cli/format.h"
 #include "cli/state_folder.h"
 #include "cli/writer_options.h"
@@ -25,7 +26,8 @@ struct BackupWords {
   std::string read_at = "auto", order = "auto", member = "auto";
   std::string limit_read;
   WriterWords store;
-  unsigned readers = 0, max_lag = 60;
+  unsigned readers = 0;
+  std::string max_lag = "60s";
   bool new_incarnation = false, accept_inconsistent = false, lock = false;
 };
 
@@ -71,6 +73,10 @@ Result<uint64_t> read_limit(const std::string& text) {
 }
 
 Result<job::BackupOptions> options_from(const BackupWords& words) {
+  if (words.lock && words.accept_inconsistent) {
+    return fail(ErrorKind::kInvalidInput,
+                "--lock lets nobody write meanwhile and --accept-inconsistent lets everybody: give one of the two");
+  }
   UriOptions uri_options = words.uri;
   TRY_ASSIGN(uri_options.given, uri_word(words.words));
   TRY_ASSIGN(auto uri, resolve_uri(uri_options, "to back up"));
@@ -84,7 +90,7 @@ Result<job::BackupOptions> options_from(const BackupWords& words) {
   TRY_ASSIGN(options.read_at, parse_read_at(words.read_at));
   TRY_ASSIGN(options.order, parse_order(words.order));
   options.member.member = words.member;
-  options.member.max_lag = std::chrono::seconds(words.max_lag);
+  TRY_ASSIGN(options.member.max_lag, duration_option("--max-lag", words.max_lag));
   options.new_incarnation = words.new_incarnation;
   options.accept_inconsistent = words.accept_inconsistent;
   options.lock = words.lock;
@@ -169,7 +175,7 @@ std::shared_ptr<BackupWords> add_words(Command& command) {
   command.add_option("--order", words->order, "read documents by _id, in natural order, or what suits each collection");
   command.add_option("--member", words->member,
                      "auto, hidden, secondary, primary, or HOST[:PORT] of the member to read");
-  command.add_option("--max-lag", words->max_lag, "a secondary further behind is not read")->type_name("SECONDS");
+  command.add_option("--max-lag", words->max_lag, "a secondary further behind is not read")->type_name("D");
   command.add_flag("--new-incarnation", words->new_incarnation, "the source was made anew as another replica set");
   command.add_flag("--lock", words->lock, "keep a standalone from being written to while it is read (fsyncLock)");
   command.add_flag("--accept-inconsistent", words->accept_inconsistent, "a standalone may be written to meanwhile");

@@ -92,7 +92,10 @@ Result<int> run_export(Context& context, const ExportWords& words) {
   TRY_ASSIGN(const auto merge, merge_options(words.merge));
   TRY_ASSIGN(const auto source,
              words.merged ? job::as_merged(backup, merge, repository.cancel) : job::as_read(backup, repository.cancel));
-  if (!words.gzip && !words.to_standard_output()) TRY(check_free_space(words.place(), job::bytes_of(*source)));
+  if (!words.to_standard_output()) {
+    const auto room = job::room_for(*source, words.gzip);
+    TRY(check_free_space(words.place(), room.least, room.most, output));
+  }
   TRY_ASSIGN(const auto to, open(output, words, repository.cancel));
   auto exported = job::export_dump(*source, *to.writer, output, repository.cancel);
   if (words.to_standard_output() && output.lost()) return kFailed;  // said in the end

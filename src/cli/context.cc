@@ -1,41 +1,18 @@
 #include "cli/context.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include "base/parse.h"
 #include "cli/command.h"
+#include "cli/duration_option.h"
 #include "files/paths.h"
 #include "job/layout.h"
 #include "repo/snapshot_files.h"
 #include "storage/storage.h"
 
 namespace varve::cli {
-
-namespace {
-
-/// "5m", "1h30m", "90s"; empty is no wait.
-Result<std::chrono::nanoseconds> parse_wait(std::string_view text) {
-  std::chrono::nanoseconds sum{};
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    uint64_t number = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
-    const std::chrono::seconds unit(rest.empty() ? 0 : rest[0] == 'h' ? 3600 : rest[0] == 'm' ? 60 : rest[0] == 's');
-    if (error != std::errc{} || unit.count() == 0 || number > 1'000'000) {
-      return fail(Error(ErrorKind::kInvalidInput, "\"" + std::string(text) + "\" is no time to wait for a lock")
-                      .hint("such as 30s, 5m or 1h30m"));
-    }
-    sum += unit * number;
-    rest.remove_prefix(1);
-  }
-  return sum;
-}
-
-}  // namespace
 
 std::string program_version() {
   return "varve " VARVE_VERSION;
@@ -115,7 +92,7 @@ Result<OpenRepository> Context::begin(const Place& place, Access access, const C
   open.cancel = parent;
   if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
-    TRY_ASSIGN(const auto patience, parse_wait(global.retry_lock));
+    TRY_ASSIGN(const auto patience, duration_option("--retry-lock", global.retry_lock));
     // Who would wait for others waits here too, so as to try again.
     TRY_ASSIGN(open.lock, patience.count() == 0 ? repo::Lock::begin(*open.repository, mode, parent)
                                                 : repo::Lock::acquire_within(patience, *open.repository, mode, parent));

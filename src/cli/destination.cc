@@ -75,7 +75,7 @@ Result<std::unique_ptr<Destination>> open_destination(const std::string& path, s
   return destination;
 }
 
-Status check_free_space(const std::string& path, uint64_t bytes) {
+Status check_free_space(const std::string& path, uint64_t least, uint64_t most, Output& output) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) return {};
   std::filesystem::path folder = std::filesystem::absolute(path);
@@ -85,10 +85,15 @@ Status check_free_space(const std::string& path, uint64_t bytes) {
     folder = folder.parent_path();
   }
   const uint64_t free = uint64_t{space.f_bavail} * space.f_frsize;
-  if (free >= bytes || space.f_blocks == 0) return {};
-  return fail(Error(ErrorKind::kNoSpace, fmt::format("{} takes about {}, and {} has {} left; nothing was written", path,
-                                                     format_size(bytes), folder.string(), format_size(free)))
-                  .hint("--gzip takes less, how much is not known before"));
+  if (free >= most || space.f_blocks == 0) return {};
+  const auto left = fmt::format("{} has {} left", folder.string(), format_size(free));
+  if (free < least) {
+    return fail(Error(ErrorKind::kNoSpace, fmt::format("{} takes {}{}, and {}; nothing was written", path,
+                                                       least < most ? "at least " : "", format_size(least), left))
+                    .hint("--gzip takes less, how much is not known before"));
+  }
+  output.warning(fmt::format("{} takes up to {}, and {}: it may not fit", path, format_size(most), left));
+  return {};
 }
 
 }  // namespace varve::cli

@@ -24,8 +24,8 @@ class Destination {
 Result<std::unique_ptr<Destination>> open_destination(const std::string& path, storage::Replacement::Access access,
                                                       Output& output, const Cancel& cancel);
 
-/// kNoSpace if the file system of `path`, or of the folder that it will be in, has less than `bytes` free. A pipe, a
-/// device and a file system that does not tell have room enough.
-Status check_free_space(const std::string& path, uint64_t bytes);
+/// kNoSpace if the file system of `path`, or of the folder that it will be in, has less than `least` bytes free; a
+/// warning if it has less than `most`. A pipe, a device and a file system that does not tell have room enough.
+Status check_free_space(const std::string& path, uint64_t least, uint64_t most, Output& output);
 
 }  // namespace varve::cli

@@ -19,7 +19,7 @@ void close_if_open(int& fd) {
   fd = -1;
 }
 
-Result<bool> is_empty(int folder, const std::string& shown) {
+Result<std::vector<std::string>> names_in(int folder, const std::string& shown) {
   const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* list = copy < 0 ? nullptr : ::fdopendir(copy);
   if (list == nullptr) {
@@ -27,13 +27,13 @@ Result<bool> is_empty(int folder, const std::string& shown) {
     if (copy >= 0) ::close(copy);
     return fail(system_error("cannot list " + shown, error));
   }
-  bool empty = true;
+  std::vector<std::string> names;
   while (const dirent* entry = ::readdir(list)) {
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") empty = false;
+    if (name != "." && name != "..") names.emplace_back(name);
   }
   ::closedir(list);
-  return empty;
+  return names;
 }
 
 Result<std::vector<std::string>> split(const std::string& relative) {
@@ -67,7 +67,7 @@ std::string temporary_name() {
   return ".varve-" + to_hex(random) + ".part";
 }
 
-/// Renames without replacing, also where the file system cannot do that in one step.
+/// Renames a file without replacing, also where the file system cannot do that in one step.
 int rename_new(int folder, const std::string& from, const std::string& to) {
   if (::renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
@@ -75,29 +75,80 @@ int rename_new(int folder, const std::string& from, const std::string& to) {
   return ::unlinkat(folder, from.c_str(), 0) == 0 ? 0 : errno;
 }
 
+/// The same for a file or a folder that goes into another folder; where it cannot be done in one step, whoever puts
+/// something there in the moment between loses a file.
+int move_new(int from, const std::string& name, int to) {
+  if (::renameat2(from, name.c_str(), to, name.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  struct stat info {};
+  if (::fstatat(to, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
+  return ::renameat(from, name.c_str(), to, name.c_str()) == 0 ? 0 : errno;
+}
+
+/// A folder of ours and all in it; what cannot be removed stays.
+void remove_tree(int parent, const std::string& name) {
+  const int fd = ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return void(::unlinkat(parent, name.c_str(), 0));
+  if (const auto names = names_in(fd, name)) {
+    for (const auto& each : *names) remove_tree(fd, each);
+  }
+  ::close(fd);
+  ::unlinkat(parent, name.c_str(), AT_REMOVEDIR);
+}
+
 }  // namespace
 
 Result<Directory> Directory::create(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(system_error("cannot make the folder " + path, errno));
   Directory directory;
+  directory.created_ = ::mkdir(path.c_str(), 0700) == 0;
+  if (!directory.created_ && errno != EEXIST) return fail(system_error("cannot make the folder " + path, errno));
   directory.path_ = path;
   directory.fd_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory.fd_ < 0) return fail(system_error("cannot open the folder " + path, errno));
-  TRY_ASSIGN(const bool empty, is_empty(directory.fd_, path));
-  if (!empty) return fail(Error(ErrorKind::kExists, path + " is not empty").hint("name a folder that does not exist"));
+  TRY_ASSIGN(const auto names, names_in(directory.fd_, path));
+  if (!names.empty()) {
+    Error error(ErrorKind::kExists, path + " is not empty");
+    if (names.size() == 1 && names[0].starts_with(".varve-")) error.hint("it holds what an export that died left");
+    return fail(std::move(error).hint("name a folder that does not exist"));
+  }
+  const auto hidden = temporary_name();
+  TRY_ASSIGN(directory.hidden_fd_, enter(directory.fd_, hidden, path + "/" + hidden));
+  directory.hidden_ = hidden;
   return directory;
 }
 
+Status Directory::publish() {
+  TRY_ASSIGN(const auto names, names_in(hidden_fd_, path_));
+  for (const auto& name : names) {
+    if (const int error = move_new(hidden_fd_, name, fd_); error != 0) {
+      return fail(system_error("cannot give " + path_ + "/" + name + " its place", error));
+    }
+  }
+  close_if_open(hidden_fd_);
+  ::unlinkat(fd_, hidden_.c_str(), AT_REMOVEDIR);
+  if (::fsync(fd_) != 0) return fail(system_error("cannot sync the folder " + path_, errno));
+  return {};
+}
+
 Directory::~Directory() {
+  if (hidden_fd_ >= 0) {
+    remove_tree(fd_, hidden_);
+    if (created_) ::rmdir(path_.c_str());
+  }
+  close_if_open(hidden_fd_);
   close_if_open(fd_);
 }
 
-Directory::Directory(Directory&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+Directory::Directory(Directory&& other) noexcept {
+  *this = std::move(other);
+}
 
 Directory& Directory::operator=(Directory&& other) noexcept {
   std::swap(fd_, other.fd_);
+  std::swap(hidden_fd_, other.hidden_fd_);
+  std::swap(created_, other.created_);
   std::swap(path_, other.path_);
+  std::swap(hidden_, other.hidden_);
   return *this;
 }
 
@@ -105,7 +156,7 @@ Result<Directory::File> Directory::file(const std::string& relative) {
   TRY_ASSIGN(auto parts, split(relative));
   File file;
   file.shown_ = path_;
-  file.folder_ = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+  file.folder_ = ::fcntl(hidden_fd_, F_DUPFD_CLOEXEC, 0);
   if (file.folder_ < 0) return fail(system_error("cannot open " + path_, errno));
   for (size_t i = 0; i + 1 < parts.size(); ++i) {
     file.shown_ += "/" + parts[i];

@@ -46,6 +46,8 @@ TEST_F(DirectoryTest, WritesPrivateFilesThatAppearWhenComplete) {
   EXPECT_FALSE(fs::exists(out_ / "shop/orders.bson"));
   ASSERT_TRUE(file->write(as_bytes("two")));
   ASSERT_TRUE(file->commit());
+  EXPECT_FALSE(fs::exists(out_ / "shop"));
+  ASSERT_TRUE(directory->publish());
   EXPECT_EQ(content(out_ / "shop/orders.bson"), "onetwo");
   EXPECT_EQ(entries(out_), 2u);
   EXPECT_EQ(mode(out_ / "shop/orders.bson"), 0600u);
@@ -60,7 +62,36 @@ TEST_F(DirectoryTest, AnAbandonedFileLeavesNothing) {
     ASSERT_TRUE(file->write(as_bytes("half")));
     Directory::File moved = std::move(*file);
   }
+  ASSERT_TRUE(directory->publish());
   EXPECT_EQ(entries(out_), 0u);
+}
+
+TEST_F(DirectoryTest, AnAbandonedFolderLeavesNothing) {
+  const auto write_half = [&] {
+    auto directory = Directory::create(out_);
+    ASSERT_TRUE(directory);
+    auto whole = directory->file("shop/orders.bson"), half = directory->file("shop/deep/c.bson");
+    ASSERT_TRUE(whole->write(as_bytes("whole")));
+    ASSERT_TRUE(whole->commit());
+    ASSERT_TRUE(half->write(as_bytes("half")));
+  };
+  write_half();
+  EXPECT_FALSE(fs::exists(out_));
+  fs::create_directory(out_);
+  write_half();
+  EXPECT_TRUE(fs::exists(out_) && entries(out_) == 0) << "it was there before";
+}
+
+TEST_F(DirectoryTest, PublishingReplacesNothing) {
+  auto directory = Directory::create(out_);
+  auto file = directory->file("shop/orders.bson");
+  ASSERT_TRUE(file->write(as_bytes("ours")));
+  ASSERT_TRUE(file->commit());
+  fs::create_directory(out_ / "shop");
+  const auto status = directory->publish();
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().kind(), ErrorKind::kExists);
+  EXPECT_TRUE(fs::is_empty(out_ / "shop"));
 }
 
 TEST_F(DirectoryTest, NeverReplacesAFile) {
@@ -72,6 +103,7 @@ TEST_F(DirectoryTest, NeverReplacesAFile) {
   const auto status = second->commit();
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().kind(), ErrorKind::kExists);
+  ASSERT_TRUE(directory->publish());
   EXPECT_EQ(content(out_ / "a"), "first");
 }
 
@@ -84,18 +116,20 @@ TEST_F(DirectoryTest, RefusesNamesThatLeaveTheFolder) {
     ASSERT_FALSE(file) << name;
     EXPECT_EQ(file.error().kind(), ErrorKind::kInvalidInput) << name;
   }
+  ASSERT_TRUE(directory->publish());
   EXPECT_EQ(entries(root_), 1u);
 }
 
 TEST_F(DirectoryTest, NeverWritesThroughAPlantedLink) {
   auto directory = Directory::create(out_);
   fs::create_directory(root_ / "victim");
-  fs::create_directory_symlink(root_ / "victim", out_ / "db");
+  const auto hidden = fs::directory_iterator(out_)->path();
+  fs::create_directory_symlink(root_ / "victim", hidden / "db");
   const auto inside = directory->file("db/c.bson");
   ASSERT_FALSE(inside);
   EXPECT_EQ(inside.error().kind(), ErrorKind::kDenied);
 
-  fs::create_symlink(root_ / "victim/target", out_ / "link.bson");
+  fs::create_symlink(root_ / "victim/target", hidden / "link.bson");
   auto file = directory->file("link.bson");
   ASSERT_TRUE(file);
   ASSERT_TRUE(file->write(as_bytes("x")));
@@ -106,6 +140,7 @@ TEST_F(DirectoryTest, NeverWritesThroughAPlantedLink) {
 TEST_F(DirectoryTest, TakesAnEmptyFolderButNoFullOne) {
   fs::create_directory(out_);
   EXPECT_TRUE(Directory::create(out_));
+  ASSERT_TRUE(fs::is_empty(out_));
   std::ofstream(out_ / "there") << "x";
   EXPECT_EQ(Directory::create(out_).error().kind(), ErrorKind::kExists);
   EXPECT_EQ(Directory::create(root_ / "no/such").error().kind(), ErrorKind::kNotFound);

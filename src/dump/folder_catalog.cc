@@ -203,6 +203,11 @@ class Lister {
     if (stem.starts_with(kSpecial)) return stem;
     if (!is_shortened(stem)) return unescape_collection(stem).value_or(unescape_loosely(stem));
     TRY_ASSIGN(auto own, collection_in(folder, pairs.at(stem)));
+    if (!own.empty() && escape_collection(own) != stem) {
+      return fail(Error(ErrorKind::kInvalidInput,
+                        folder.shown() + "/" + stem + " is of another collection than its metadata tell of, " + own)
+                      .hint("put the .metadata.json beside it that was written with it"));
+    }
     if (!own.empty()) return own;
     // A time-series' buckets have a name of their own, but no metadata.
     for (const auto& [other, pair] : pairs) {

@@ -38,7 +38,7 @@ class FolderWriter final : public DumpWriter {
 
   bool takes_several_streams() const override { return true; }
   uint64_t files() const override { return files_; }
-  Status finish() override { return {}; }
+  Status finish() override { return folder_.publish(); }
 
   Status begin(const Contents& contents) override {
     TRY(write_text("prelude.json", contents.prelude));

@@ -50,7 +50,7 @@ class DumpWriter {
   virtual uint64_t files() const = 0;
 };
 
-/// Files 0600, folders 0700, each file complete or absent.
+/// Files 0600, folders 0700; all have their places with finish(), and without it nothing is left.
 std::unique_ptr<DumpWriter> folder_writer(Directory folder, bool gzip);
 /// kUnsupported for a document of more than 16 MiB, which no reader of archives takes.
 std::unique_ptr<DumpWriter> archive_writer(Sink sink, bool gzip);

@@ -5,9 +5,12 @@
 #include <fmt/format.h>
 
 #include "job/layout.h"
+#include "job/lock_journal.h"
+#include "job/lock_release.h"
 #include "job/oplog_window.h"
 #include "mongo/catalog.h"
 #include "mongo/cursor.h"
+#include "mongo/fsync_lock.h"
 #include "mongo/server.h"
 
 namespace varve::job {
@@ -42,10 +45,11 @@ class Examination {
       if (replica_set()) {
         check_majority(cancel);
         if (listed) check_oplog(cancel);
+        if (options_.lock) note(State::kBad, "lock", "is for a standalone server; the oplog of a set does more");
       } else {
-        note(State::kWarning, "oplog",
-             "a standalone has none: a backup is consistent only if nothing is written meanwhile, and says so",
-             {"a replica set of one member has an oplog: start it with --replSet and run rs.initiate()"});
+        check_lock(cancel);
+        check_left_locks(cancel);
+        if (!options_.lock) warn_of_no_oplog();
       }
     }
     TRY(cancel.check());
@@ -84,10 +88,45 @@ class Examination {
   }
 
   void check_login(const Cancel& cancel) {
-    const auto missing = mongo::missing_for_backup(*connection_, false, cancel);
+    const auto missing = mongo::missing_for_backup(*connection_, options_.lock && !replica_set(), cancel);
     if (!missing) return bad("login", missing.error());
-    if (missing->empty()) return note(State::kGood, "login", "may do all that a backup needs");
-    note(State::kBad, "login", "may not do all that a backup needs", *missing);
+    const std::string backup = options_.lock && !replica_set() ? "a backup with --lock" : "a backup";
+    if (missing->empty()) return note(State::kGood, "login", "may do all that " + backup + " needs");
+    note(State::kBad, "login", "may not do all that " + backup + " needs", *missing);
+  }
+
+  void warn_of_no_oplog() {
+    note(State::kWarning, "oplog",
+         "a standalone has none: a backup is consistent only if nothing is written meanwhile, and says so",
+         {"a replica set of one member has an oplog: start it with --replSet and run rs.initiate()",
+          "`backup --lock` keeps it from being written to while it is read"});
+  }
+
+  /// Who holds a lock lets nobody write; a backup can be read meanwhile, and takes a lock of its own beside it.
+  void check_lock(const Cancel& cancel) {
+    const auto locked = mongo::is_fsync_locked(*connection_, cancel);
+    if (!locked) return bad("lock", locked.error());
+    if (!*locked) return note(State::kGood, "lock", "nobody has locked it (fsync)");
+    note(State::kWarning, "lock", "somebody has locked it (fsync), so nobody can write to it",
+         {"a backup with --lock takes one more and leaves that as it is"});
+  }
+
+  /// What a backup would undo before it begins.
+  void check_left_locks(const Cancel& cancel) {
+    std::vector<std::string> unreadable;
+    const auto left = locks_left_behind(options_.journals, unreadable);
+    if (!left) return bad("lock", left.error());
+    for (const auto& path : unreadable) note(State::kWarning, "lock", path + " holds no record of a lock; remove it");
+    if (left->empty()) return;
+    const auto server = mongo::server_run(*connection_, cancel);
+    for (const auto& [journal, record] : *left) {
+      const bool here = server && record.server.same_as(*server);
+      note(State::kWarning, "lock",
+           fmt::format("a backup of {} that died (begun {}, process {} on {}) may have left {} locked",
+                       record.server.host, format_utc(record.time), record.holder.pid, record.holder.hostname,
+                       here ? "it" : "that server, or an earlier run of it,"),
+           {here ? "the next backup of it undoes that lock" : unlock_by_hand(record.server.host)});
+    }
   }
 
   void check_clock(const Cancel& cancel) {

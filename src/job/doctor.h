@@ -16,6 +16,8 @@ struct DoctorOptions {
   mongo::Uri uri;
   mongo::MemberOptions member;
   bson::NamespaceFilter filter;
+  bool lock = false;     ///< for a backup with --lock
+  std::string journals;  ///< the folder of LockSettings
 };
 
 /// One thing that was looked at.

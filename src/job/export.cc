@@ -21,7 +21,7 @@ bool is_cached_by_readers(const bson::Namespace& ns) {
 class Export {
  public:
   Export(const ExportSource& source, dump::DumpWriter& writer, Reporter& reporter)
-      : source_(source), writer_(writer), reporter_(reporter), total_(bytes_of(source)) {}
+      : source_(source), writer_(writer), reporter_(reporter), total_(source.room().most) {}
 
   Result<ExportResult> run(const Cancel& cancel) {
     TRY_ASSIGN(const auto contents, source_.contents(cancel));
@@ -107,10 +107,11 @@ std::vector<std::string> replay_remarks(const BackupReader& backup) {
   return remarks;
 }
 
-uint64_t bytes_of(const ExportSource& source) {
-  uint64_t bytes = source.oplog_bytes();
-  for (const auto& item : source.items()) bytes += item.bytes;
-  return bytes;
+Room room_for(const ExportSource& source, bool gzip) {
+  constexpr uint64_t kDeflateAtBest = 1032;  // its longest match, 258 bytes, in two bits
+  auto room = source.room();
+  if (gzip) room.least /= kDeflateAtBest;
+  return room;
 }
 
 }  // namespace varve::job

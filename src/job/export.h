@@ -22,7 +22,7 @@ Result<ExportResult> export_dump(const ExportSource& source, dump::DumpWriter& w
 /// What is in the way of stock mongorestore reaching the backup's moment from an export as read.
 std::vector<std::string> replay_remarks(const BackupReader& backup);
 
-/// Bytes of documents and operations, about: what an export without compression needs.
-uint64_t bytes_of(const ExportSource& source);
+/// What an export of it takes. How far gzip compresses is not known before; it cannot compress further than `least`.
+Room room_for(const ExportSource& source, bool gzip);
 
 }  // namespace varve::job

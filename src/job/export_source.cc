@@ -72,6 +72,12 @@ class AsRead final : public ExportSource {
 
   uint64_t oplog_bytes() const override { return oplog_bytes_; }
 
+  Room room() const override {
+    uint64_t bytes = oplog_bytes_;
+    for (const auto& item : items_) bytes += item.bytes;
+    return {bytes, bytes};
+  }
+
   Status read_oplog(const Visit& visit, const Cancel& cancel) const override {
     TRY_ASSIGN(const auto file, backup_.node(kOplogFile, cancel));
     const auto counted = [&](ByteView entries) -> Status {
@@ -115,7 +121,8 @@ class AsRead final : public ExportSource {
 
 class AsMerged final : public ExportSource {
  public:
-  explicit AsMerged(std::unique_ptr<BackupMoment> moment) : moment_(std::move(moment)) {
+  AsMerged(std::unique_ptr<BackupMoment> moment, uint64_t window_bytes)
+      : moment_(std::move(moment)), window_bytes_(window_bytes) {
     for (size_t i = 0; i < moment_->collections().size(); ++i) {
       if (entry(i).type != "collection") continue;
       items_.push_back({entry(i).ns, entry(i).as_read.bytes});
@@ -158,6 +165,21 @@ class AsMerged final : public ExportSource {
   }
 
   uint64_t oplog_bytes() const override { return 0; }
+
+  /// The window's operations have added no more than they hold themselves, and may all be deletes of documents of usual
+  /// size.
+  Room room() const override {
+    constexpr uint64_t kSmallestDelete = 64;
+    Room room{0, window_bytes_};
+    for (const size_t index : indexes_) {
+      const auto& base = entry(index).as_read;
+      const uint64_t deleted = moment_->collections()[index].untouched ? 0 : window_bytes_ / kSmallestDelete;
+      room.most += base.bytes;
+      if (deleted < base.documents) room.least += base.bytes / base.documents * (base.documents - deleted);
+    }
+    return room;
+  }
+
   Status read_oplog(const Visit&, const Cancel&) const override { return {}; }
 
   std::vector<std::string> losses(const Cancel&) const override {
@@ -170,6 +192,7 @@ class AsMerged final : public ExportSource {
   const collection::CollectionEntry& entry(size_t index) const { return moment_->collections()[index].entry; }
 
   std::unique_ptr<BackupMoment> moment_;
+  const uint64_t window_bytes_;  // of the operations that are merged in
   std::vector<Item> items_;
   std::vector<size_t> indexes_;  // of the items, in the moment's collections
 };
@@ -184,7 +207,8 @@ Result<std::unique_ptr<ExportSource>> as_read(const BackupReader& backup, const 
 Result<std::unique_ptr<ExportSource>> as_merged(const BackupReader& backup, const MergeOptions& merge,
                                                 const Cancel& cancel) {
   TRY_ASSIGN(auto moment, BackupMoment::open(backup, {}, merge, cancel));
-  return std::make_unique<AsMerged>(std::move(moment));
+  const auto oplog = backup.node(kOplogFile, cancel);
+  return std::make_unique<AsMerged>(std::move(moment), oplog ? oplog->size : 0);
 }
 
 }  // namespace varve::job

@@ -10,6 +10,11 @@
 
 namespace varve::job {
 
+/// Bytes that something takes at least and at most, about.
+struct Room {
+  uint64_t least = 0, most = 0;
+};
+
 /// What an export writes: a backup as it was read, or as it was at its moment. Thread-safe after it was made.
 class ExportSource {
  public:
@@ -25,6 +30,8 @@ class ExportSource {
   virtual const std::vector<Item>& items() const = 0;
   virtual Status read(size_t item, const Visit& visit, const Cancel& cancel) const = 0;
   virtual uint64_t oplog_bytes() const = 0;
+  /// What all of it takes, not compressed.
+  virtual Room room() const = 0;
   virtual Status read_oplog(const Visit& visit, const Cancel& cancel) const = 0;
   /// What the backup no longer holds, or never held, and so the export neither; after everything was read.
   virtual std::vector<std::string> losses(const Cancel& cancel) const = 0;

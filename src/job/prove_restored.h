@@ -13,7 +13,8 @@ struct Proof {
   std::vector<std::string> shortfalls, remarks;
 };
 
-/// Of a collection that holds the backup's documents and no others: by digest, and by order where that counts.
+/// Of a collection that holds the backup's documents and no others: by digest, and by order where that counts. One
+/// that lacks documents, which were too large to be sent, must not take another's place.
 Result<Proof> prove_loaded(mongo::Connection& connection, const RestorePlan::Item& item, const Loaded& loaded,
                            const Cancel& cancel);
 

@@ -172,6 +172,11 @@ class Restore {
   void count(const RestorePlan::Item& item, const Loaded& loaded) {
     result_.documents += loaded.as_stored.documents;
     result_.bytes += loaded.as_stored.bytes;
+    for (const auto& document : loaded.too_large) {
+      result_.shortfalls.push_back(
+          fmt::format("{}: {}, no server takes more than {}: left out; `varve export` writes it into a folder",
+                      item.name.text(), document, mongo::kMaxDocumentBytes));
+    }
     if (item.merge) {
       result_.kept += loaded.refused;
     } else if (loaded.refused > 0) {
@@ -281,7 +286,8 @@ class Restore {
                                             : prove_loaded(connection, item, loaded, cancel));
     std::lock_guard lock(mutex_);
     differs_[index] = proof.differs;
-    if (proof.shortfalls.empty()) progress_->verified(index, loaded.as_stored);
+    // What is left out is to be named by who goes on, too.
+    if (proof.shortfalls.empty() && loaded.too_large.empty()) progress_->verified(index, loaded.as_stored);
     append(proof.shortfalls, result_.shortfalls);
     append(proof.remarks, result_.remarks);
     return {};

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <mutex>
+
+#include <fmt/format.h>
 
 #include "job/ttl_commands.h"
 #include "job/workers.h"
@@ -108,6 +111,7 @@ class Loader {
     const bool loaded = item.begun && item.begun->loaded;
     bool send = !loaded && !(item.begun && !load.reading->merged() && item.begun->blobs.cover(task.first, task.last));
     const auto insert = [&](ByteView document) -> Status {
+      if (document.size() > mongo::kMaxDocumentBytes) return leave_out(document, mine);
       mine.as_stored.add(bson::as_stored(document, scratch));
       if (load.loaded.order) load.loaded.order->add(document);  // by this thread alone
       if (send) TRY(inserter.add(document, cancel));
@@ -130,10 +134,18 @@ class Loader {
       std::lock_guard lock(load.mutex);
       load.loaded.as_stored += mine.as_stored;
       load.loaded.refused += mine.refused;
+      std::ranges::move(mine.too_large, std::back_inserter(load.loaded.too_large));
     }
     if (--load.unsent > 0) return {};
     progress_.loaded(task.item);
     complete_(task.item);
+    return {};
+  }
+
+  /// Some came to be with an upgrade or lie in a dump; a server ends the connection of who sends one.
+  static Status leave_out(ByteView document, Loaded& mine) {
+    mine.too_large.push_back(
+        fmt::format("the document with _id {} has {} bytes", mongo::id_text(document), document.size()));
     return {};
   }
 

@@ -135,8 +135,10 @@ std::vector<bson::Namespace> not_in_backup(const BackupMoment& moment, const bso
   return left;
 }
 
-mongo::RestoreDeeds deeds_of(const BackupMoment& moment, bool users) {
-  mongo::RestoreDeeds deeds{.users = users};
+mongo::RestoreDeeds deeds_of(const BackupMoment& moment, bool users, const RestoreOptions& options) {
+  mongo::RestoreDeeds deeds{.users = users,
+                            .replace_users = users && options.users == UsersMode::kReplace,
+                            .overwrite = options.existing == OnExisting::kOverwrite};
   for (const auto& collection : moment.collections()) {
     const auto& entry = collection.entry;
     if (is_of_the_server(entry.ns)) continue;
@@ -243,7 +245,7 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
     databases.insert(options.rename(ns).db);
   }
   TRY(plan_users(moment, options, plan, cancel));
-  TRY(check_privileges(connection, plan.target, deeds_of(moment, plan.users), cancel));
+  TRY(check_privileges(connection, plan.target, deeds_of(moment, plan.users, options), cancel));
   const auto shortfalls_of_users = plan.shortfalls.size();
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));
   TRY(add_items(moment, options, present, plan));

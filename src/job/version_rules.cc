@@ -40,6 +40,28 @@ constexpr std::array<std::string_view, 25> kIndexOptions = {"v",
                                                             "language_override",
                                                             "partialFilterExpression",
                                                             "wildcardProjection"};
+/// Of collections: what 4.2 knows already, internal marks that no create gets, and what has rules of its own below.
+constexpr std::array<std::string_view, 21> kCollectionOptions = {"capped",
+                                                                 "size",
+                                                                 "max",
+                                                                 "autoIndexId",
+                                                                 "flags",
+                                                                 "temp",
+                                                                 "uuid",
+                                                                 "recordIdsReplicated",
+                                                                 "storageEngine",
+                                                                 "indexOptionDefaults",
+                                                                 "validator",
+                                                                 "validationLevel",
+                                                                 "validationAction",
+                                                                 "collation",
+                                                                 "viewOn",
+                                                                 "pipeline",
+                                                                 "timeseries",
+                                                                 "clusteredIndex",
+                                                                 "expireAfterSeconds",
+                                                                 "encryptedFields",
+                                                                 "changeStreamPreAndPostImages"};
 constexpr std::array<std::string_view, 2> kFinerGeo = {"coarsestIndexedLevel", "finestIndexedLevel"};
 constexpr std::array<std::string_view, 4> kTimeSeriesOptions = {"timeField", "metaField", "granularity",
                                                                 "bucketMaxSpanSeconds"};
@@ -120,6 +142,16 @@ class Translator {
     if (name == "validationAction" && option.as_string() == "errorAndLog" && older_than(8, 1)) {
       return refuse("its validationAction is errorAndLog");
     }
+    if (!one_of(name, kCollectionOptions)) return unknown_option(option, out);
+    out.add(option);
+  }
+
+  /// Old servers kept any word with a collection. A newer server's may have a meaning, and so may one in a dump that
+  /// does not tell its version.
+  void unknown_option(const bson::Element& option, bson::Builder& out) {
+    const bool old = !versions_.from.empty() && versions_.from < std::vector{3, 6};
+    if (old) return tell(fmt::format("it is made without the option {}, which no server knows", option.name()));
+    if (versions_.from.empty() || goes_back()) return refuse(fmt::format("it has the option {}", option.name()));
     out.add(option);
   }
 
@@ -208,13 +240,13 @@ class Translator {
     } else if (name == "prepareUnique" || one_of(name, kIndexOptions) || one_of(name, kFinerGeo)) {
       out.add(option);
     } else {
-      return unknown_option(option, label, out);
+      return unknown_index_option(option, label, out);
     }
     return true;
   }
 
   /// Servers before 3.4 kept any word with an index, and none has a meaning; a newer server's may have one.
-  bool unknown_option(const bson::Element& option, const std::string& label, bson::Builder& out) {
+  bool unknown_index_option(const bson::Element& option, const std::string& label, bson::Builder& out) {
     if (versions_.from < std::vector{6, 1}) {
       tell(fmt::format("{} is built without {}, which no server knows", label, option.name()));
       return true;

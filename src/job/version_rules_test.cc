@@ -131,6 +131,28 @@ TEST(VersionRules, KindsOfCollections) {
   EXPECT_EQ(of_options(build.finish(), kTo50).refused.size(), 1u);
 }
 
+TEST(VersionRules, AnUnknownOptionOfACollectionIsNamedAndNotSent) {
+  const auto with = [](const char* option) {
+    Builder build;
+    return build.add(option, int32_t{7}).add("capped", true).add("size", int32_t{4096}).finish();
+  };
+  const Versions from_the_future{{9, 0, 0}, {6, 0, 5}, "6.0.5"}, untold{{}, {6, 0, 5}, "6.0.5"},
+      ancient{{2, 6, 12}, {6, 0, 5}, "6.0.5"};
+  for (const auto& versions : {from_the_future, untold}) {
+    const auto done = of_options(with("sorted"), versions);
+    ASSERT_EQ(done.refused.size(), 1u);
+    EXPECT_EQ(done.refused[0], "shop.a: it has the option sorted, which MongoDB 6.0.5 cannot take");
+    EXPECT_TRUE(done.taken && !done.options.view().find("sorted") && done.options.view().truthy("capped"));
+  }
+  const auto junk = of_options(with("sorted"), ancient);
+  EXPECT_TRUE(junk.refused.empty() && junk.changed.size() == 1 && !junk.options.view().find("sorted"));
+  EXPECT_TRUE(of_options(with("sorted"), kSame).options.view().find("sorted"));
+  for (const char* known : {"max", "flags", "autoIndexId", "recordIdsReplicated", "temp", "storageEngine"}) {
+    EXPECT_TRUE(of_options(with(known), from_the_future).refused.empty()) << known;
+    EXPECT_TRUE(of_options(with(known), untold).refused.empty()) << known;
+  }
+}
+
 TEST(VersionRules, PreImagesHaveTwoNames) {
   Builder build;
   const auto old_way = build.add("recordPreImages", true).finish();

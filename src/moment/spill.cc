@@ -11,6 +11,7 @@ namespace {
 
 // Pieces begin at pages, so that what is released can be given back whole.
 constexpr uint64_t kPage = 4096;
+constexpr const char* kElsewhere = "--spill-dir names another folder, --memory gives more memory instead";
 
 uint64_t pages(uint64_t size) {
   return (size + kPage - 1) / kPage * kPage;
@@ -34,7 +35,7 @@ Result<std::unique_ptr<Spill>> Spill::open(const std::string& folder, uint64_t m
   int file = -1;
   if (!folder.empty()) {
     file = open_unnamed(folder);
-    if (file < 0) return fail(system_error("cannot make a spill file in " + folder, errno));
+    if (file < 0) return fail(system_error("cannot make a spill file in " + folder, errno).hint(kElsewhere));
   }
   return std::unique_ptr<Spill>(new Spill(folder, memory, file));
 }
@@ -60,7 +61,8 @@ Result<Extent> Spill::write(ByteView plain) {
     const ssize_t written = ::pwrite(file_, rest.data(), rest.size(), static_cast<off_t>(at));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0)
-      return fail(system_error("cannot write to the spill folder " + folder_, written < 0 ? errno : EIO));
+      return fail(
+          system_error("cannot write to the spill folder " + folder_, written < 0 ? errno : EIO).hint(kElsewhere));
     at += static_cast<uint64_t>(written);
     rest = rest.subspan(static_cast<size_t>(written));
   }

@@ -11,7 +11,7 @@ namespace varve::mongo {
 namespace {
 
 /// The server takes commands of 16 MiB and 16 KiB; the driver adds the session and cluster time to ours.
-constexpr size_t kMaxDocumentBytes = 16u << 20;
+constexpr size_t kMaxBatchBytes = kMaxDocumentBytes;
 constexpr size_t kMaxDocuments = 20'000;  ///< keeps one command's time, and so a stop's, within a second or so
 
 enum class How : uint8_t {
@@ -19,11 +19,6 @@ enum class How : uint8_t {
   kPutNew,     ///< as an insert, but empty timestamps stay
   kOverwrite,  ///< or insert
 };             // one command holds one kind
-
-std::string id_text(ByteView document) {
-  const auto id = bson::View(document).find("_id");
-  return id ? bson::to_json(*id, bson::JsonMode::kRelaxed) : "(none)";
-}
 
 /// A server fills an empty timestamp in on every insert, but not in a pipeline's literal. Unless it may `overwrite`,
 /// the query matches no document at all, so that a second one of the same `_id` is refused as an insert would be.
@@ -61,7 +56,7 @@ struct Inserter::State {
     constexpr size_t kInsertOverhead = 32, kPutOverhead = 192;
     const size_t size =
         document.size() + (wanted == How::kInsert ? kInsertOverhead : kPutOverhead + bson::id_element(document).size());
-    if (count > 0 && (wanted != how || bytes + size > kMaxDocumentBytes || count >= kMaxDocuments)) TRY(flush(cancel));
+    if (count > 0 && (wanted != how || bytes + size > kMaxBatchBytes || count >= kMaxDocuments)) TRY(flush(cancel));
     if (count == 0) begin(wanted);
     const auto key = std::to_string(count);
     if (inserts()) {
@@ -147,6 +142,17 @@ struct Inserter::State {
     return document ? id_text(document->bytes()) : "?";
   }
 };
+
+std::string id_text(ByteView document) {
+  constexpr size_t kShown = 200;
+  const auto id = bson::View(document).find("_id");
+  auto text = id ? bson::to_json(*id, bson::JsonMode::kRelaxed) : "(none)";
+  if (text.size() <= kShown) return text;
+  const auto goes_on = [&](size_t at) { return (static_cast<uint8_t>(text[at]) & 0xc0u) == 0x80; };  // of UTF-8
+  size_t length = kShown;
+  while (length > 0 && goes_on(length)) --length;
+  return text.substr(0, length) + "...";
+}
 
 Inserter::Inserter(Connection& connection, bson::Namespace ns, InsertOptions options)
     : state_(std::make_unique<State>(connection.state(), std::move(ns), std::move(options))) {}

@@ -52,6 +52,7 @@ Rank rank_of(const Member& member) {
 }
 
 std::string role_name(const Member& member) {
+  if (member.arbiter) return "arbiter";
   switch (rank_of(member)) {
     case Rank::kHidden:
       return "hidden secondary";
@@ -65,6 +66,12 @@ std::string role_name(const Member& member) {
   return "";
 }
 
+std::string state_name(const Member& member) {
+  if (member.arbiter) return "arbiter";
+  if (!member.reached) return "unreachable";
+  return member.primary ? "primary" : member.secondary ? "secondary" : "other";
+}
+
 class Chooser {
  public:
   Chooser(const std::string& set_name, const std::vector<Member>& members, const MemberOptions& options)
@@ -73,21 +80,45 @@ class Chooser {
   }
 
   Result<MemberChoice> choose() const {
-    const auto& wanted = options_.member;
-    if (wanted == "auto" || wanted == "hidden" || wanted == "secondary" || wanted == "primary") return choose_any();
+    auto choice = choose_one();
+    if (!choice) return choice;
+    for (size_t i = 0; i < members_.size(); ++i) {
+      const auto& member = members_[i];
+      KnownMember known{member.host, role_name(member), state_name(member), std::nullopt, i == choice->index, ""};
+      if (member.reached && member.last_write_ms) known.lag = std::chrono::milliseconds(lag_ms(member));
+      known.why = known.read ? "is read: " + choice->reason : why_not(member, members_[choice->index]);
+      choice->members.push_back(std::move(known));
+    }
+    return choice;
+  }
+
+ private:
+  Result<MemberChoice> choose_one() const {
+    if (names_a_kind()) return choose_any();
+    const auto& name = options_.member;
     std::vector<size_t> named;
     for (size_t i = 0; i < members_.size(); ++i) {
-      if (is_named(members_[i], wanted)) named.push_back(i);
+      if (is_named(members_[i], name)) named.push_back(i);
     }
     if (named.size() == 1) return take_named(named[0]);
-    Error error(ErrorKind::kInvalidInput, named.empty() ? set_name_ + " has no member " + wanted
-                                                        : "several members of " + set_name_ + " are called " + wanted);
+    Error error(ErrorKind::kInvalidInput, named.empty() ? set_name_ + " has no member " + name
+                                                        : "several members of " + set_name_ + " are called " + name);
     std::string known;
     for (const auto& member : members_) known += (known.empty() ? "" : ", ") + member.host;
     return fail(std::move(error).hint("its members are " + known));
   }
 
- private:
+  std::string why_not(const Member& member, const Member& chosen) const {
+    if (const auto reason = unreadable(member)) return *reason;
+    if (const auto reason = shortcoming(member)) return *reason;
+    if (options_.member != "auto" && !(names_a_kind() && wanted(member))) {
+      return "is not what --member " + options_.member + " asks for";
+    }
+    if (rank_of(member) != rank_of(chosen)) return "could be read: a " + role_name(chosen) + " goes before";
+    if (chosen.host == options_.before) return "could be read: another " + role_name(chosen) + " was read last time";
+    return "could be read: another " + role_name(chosen) + " is no further behind";
+  }
+
   /// Why it cannot be read at all.
   static std::optional<std::string> unreadable(const Member& member) {
     if (member.arbiter) return "is an arbiter and holds no data";
@@ -112,6 +143,11 @@ class Chooser {
   }
 
   int64_t lag_ms(const Member& member) const { return member.last_write_ms ? newest_ms_ - *member.last_write_ms : 0; }
+
+  bool names_a_kind() const {
+    const auto& name = options_.member;
+    return name == "auto" || name == "hidden" || name == "secondary" || name == "primary";
+  }
 
   bool wanted(const Member& member) const {
     if (options_.member == "hidden") return member.hidden;
@@ -143,7 +179,7 @@ class Chooser {
       if (!member.arbiter) passed_over.push_back(member.host + " was passed over: it " + *reason);
     }
     if (!best) return fail(nobody(refused));
-    return MemberChoice{*best, role_name(members_[*best]), reason_for(members_[*best]), std::move(passed_over), {}};
+    return MemberChoice{*best, role_name(members_[*best]), reason_for(members_[*best]), std::move(passed_over), {}, {}};
   }
 
   Error nobody(const std::vector<std::string>& refused) const {
@@ -160,7 +196,7 @@ class Chooser {
       return fail(Error(ErrorKind::kUnavailable, member.host + " " + *reason)
                       .hint("name another member, or leave --member away"));
     }
-    MemberChoice choice{index, role_name(member), reason_for(member) + ", named by --member", {}, {}};
+    MemberChoice choice{index, role_name(member), reason_for(member) + ", named by --member", {}, {}, {}};
     if (const auto lost = shortcoming(member)) {
       (member.builds_indexes ? choice.notes : choice.lacks).push_back(member.host + " " + *lost);
     }

@@ -47,7 +47,8 @@ struct MemberChoice {
   std::string role;
   std::string reason;
   std::vector<std::string> notes;
-  std::vector<std::string> lacks;  ///< what no backup of it can have
+  std::vector<std::string> lacks;    ///< what no backup of it can have
+  std::vector<KnownMember> members;  ///< all that there were to choose from, in their order
 };
 
 /// The member to read: hidden, then priority 0, then other secondaries, then the primary; among equals the one that was

@@ -1,6 +1,7 @@
 #include "mongo/member.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <map>
 
@@ -146,6 +147,32 @@ TEST(Choice, TakesTheMemberThatIsNamed) {
   EXPECT_EQ(all_hints(nobody.error()),
             "rs0 has no member db9\nits members are db1:27017, 127.0.0.1:37012, 127.0.0.1:37013");
   EXPECT_EQ(choose(members, "127.0.0.1").error().message(), "several members of rs0 are called 127.0.0.1");
+}
+
+TEST(Choice, TellsOfEveryMemberWhyItIsReadOrNot) {
+  auto members = recorded_set(true);
+  members.push_back({.host = "gone:1", .trouble = "Connection refused"});
+  members.push_back({.host = "judge:1", .arbiter = true});
+  members.push_back(members[1]);
+  members.back().host = "late:1";
+  *members.back().last_write_ms -= 90'000;
+  const auto known = choose(members)->members;
+  ASSERT_EQ(known.size(), 6u);
+  const std::vector<std::array<std::string, 3>> wanted = {
+      {"primary", "primary", "could be read: a hidden secondary goes before"},
+      {"secondary", "secondary", "could be read: a hidden secondary goes before"},
+      {"hidden secondary", "secondary", "is read: hidden secondary, 0 s behind"},
+      {"secondary", "unreachable", "cannot be reached: Connection refused"},
+      {"arbiter", "arbiter", "is an arbiter and holds no data"},
+      {"secondary", "secondary", "is 90 s behind, more than --max-lag allows (60 s)"}};
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    EXPECT_EQ((std::array{known[i].role, known[i].state, known[i].why}), wanted[i]);
+    EXPECT_EQ(known[i].read, i == 2);
+  }
+  EXPECT_EQ(known[5].lag, std::chrono::seconds(90));
+  EXPECT_FALSE(known[3].lag || known[4].lag);
+  EXPECT_EQ(choose(members, "primary")->members[1].why, "is not what --member primary asks for");
+  EXPECT_EQ(choose(members, "late:1")->members[0].why, "is not what --member late:1 asks for");
 }
 
 }  // namespace

@@ -232,6 +232,11 @@ std::vector<std::string> lacking_for_restore(const Privileges& privileges, const
       restore.on_every_collection(action, "restore users and roles");
     }
   }
+  Uses replace(privileges);
+  if (deeds.replace_users) {
+    restore.on_every_collection("dropUser", "replace users");
+    replace.on_every_collection("setAuthenticationRestriction", "replace roles");
+  }
   Uses access(privileges);
   access.on_cluster("listDatabases", "list the databases");
   access.on_every_collection("find", "read back what was restored");
@@ -242,11 +247,13 @@ std::vector<std::string> lacking_for_restore(const Privileges& privileges, const
   if (deeds.time_series) access.on_time_series("find", "read time-series collections back");
   access.on_every_collection("listIndexes", "read indexes back");
   access.on_every_collection("update", "keep empty timestamps as they are");
+  if (deeds.overwrite) access.on_every_collection("remove", "put documents with such in the place of others");
   access.on("varve_restore", "collections", "remove", "note how far it has come in varve_restore");
   access.on("varve_restore", "runs", "remove", "note that it is under way there");
   access.on_every_collection("renameCollectionSameDB", "put it in the place of what is replaced");
   auto lines = as_role("restore", restore.lacking());
   append(lines, as_role("readWriteAnyDatabase", access.lacking()));
+  append(lines, as_role("userAdminAnyDatabase", replace.lacking()));
   return lines;
 }
 

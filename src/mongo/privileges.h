@@ -37,10 +37,12 @@ struct BackupDeeds {
 };
 /// What a restore is to bring back, beyond plain collections.
 struct RestoreDeeds {
-  bool users = false;  ///< and roles
+  bool users = false;          ///< and roles
+  bool replace_users = false;  ///< that are there
   bool time_series = false;
   bool stored_functions = false;
   bool capped = false;
+  bool overwrite = false;  ///< what is there
 };
 
 /// Lines such as "backup: to read local.oplog.rs", from the privileges alone. docs/roles.md lists what is asked for.

@@ -64,6 +64,12 @@ struct InsertOptions {
   std::string write_concern = "1";
 };
 
+/// More than this no server of any version takes as one document.
+constexpr size_t kMaxDocumentBytes = 16u << 20;
+
+/// A document's `_id` for people; a long one is cut.
+std::string id_text(ByteView document);
+
 /// Collects documents and inserts them, without validation by the collection's validator. Documents with a top-level
 /// Timestamp(0,0) are written so that the server keeps it. One thread. A document that the server refuses is an error
 /// that names its `_id`.

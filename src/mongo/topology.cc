@@ -155,6 +155,7 @@ class SourceFinder {
     source_.notes.insert(source_.notes.end(), choice.notes.begin(), choice.notes.end());
     source_.lacks = choice.lacks;
     source_.address = member.address;
+    source_.members = choice.members;
     source_.uri = uri_.direct_to(member.address);
     for (const auto& one : members_) {
       if (one.reached) source_.reached.push_back(one.address);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,16 @@ struct MemberOptions {
   std::string member = "auto";  ///< auto, hidden, secondary, primary, or HOST[:PORT]
   std::chrono::seconds max_lag{60};
   std::string before{};  ///< host:port of the member read last time, taken again among equals: natural order is its own
+};
+
+/// A member of a set, for people.
+struct KnownMember {
+  std::string host;   ///< its name in the set
+  std::string role;   ///< as Source::role, "arbiter" too
+  std::string state;  ///< "primary", "secondary", "arbiter", "unreachable", or "other": starting, recovering, ...
+  std::optional<std::chrono::milliseconds> lag;  ///< behind the member with the newest write, if it was reached
+  bool read = false;                             ///< it is the one to be read
+  std::string why;                               ///< or why it is not: "is an arbiter and holds no data"
 };
 
 /// The server to be read, and what was found out on the way.
@@ -33,7 +44,8 @@ struct Source {
   std::string version;               ///< "6.0.5"
   std::vector<int> version_array;
   std::string fcv;
-  Uri uri;  ///< direct to the member
+  std::vector<KnownMember> members;  ///< all that are known of the set; none of a standalone
+  Uri uri;                           ///< direct to the member
 };
 
 /// Finds the member to read and checks that it can be backed up: RULES 6 to 8. Refuses mongos, shards and config

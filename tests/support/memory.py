@@ -1,4 +1,5 @@
 """What a run of the program takes in memory."""
+import os
 import re
 import threading
 from pathlib import Path
@@ -7,11 +8,12 @@ from support.hold import finish
 
 
 class Watch(threading.Thread):
-    """Reads the peak of a process's resident memory until it ends; and what it puts into `folder`."""
+    """Reads the peak of a process's resident memory until it ends; and what it puts into `folder`, in files with names and,
+    `unnamed_mb`, without."""
 
     def __init__(self, process, folder):
         super().__init__(daemon=True)
-        self.process, self.folder, self.peak_mb, self.files = process, folder, 0, set()
+        self.process, self.folder, self.peak_mb, self.files, self.unnamed_mb = process, folder, 0, set(), 0
         self.start()
 
     def run(self):
@@ -23,6 +25,16 @@ class Watch(threading.Thread):
             if found:
                 self.peak_mb = int(found[1]) // 1024
             self.files |= set(self.folder.iterdir())
+            self._see_unnamed()
+
+    def _see_unnamed(self):
+        try:
+            for file in Path(f"/proc/{self.process.pid}/fd").iterdir():
+                link = os.readlink(file)
+                if link.startswith(str(self.folder)) and link.endswith("(deleted)"):
+                    self.unnamed_mb = max(self.unnamed_mb, file.stat().st_size >> 20)
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # closed meanwhile
 
 
 def measured(varve, *args):
