@@ -1,17 +1,22 @@
 """What `export` writes is what stock tools read: folders and archives, compressed or not, as read or merged."""
 import datetime
+import fcntl
 import gzip
 import os
+import signal
+import struct
 import subprocess
+import termios
 import threading
 
 import bson
 import pytest
 
-from harness.servers import Mongod
+from harness.servers import Mongod, wait_until
 from harness.tools import Varve, mongodump, mongorestore
 from support.runs import back_up, verify
 from support.state import empty
+from support.targets import shared_target, target
 
 START = datetime.datetime(2026, 1, 1)
 MAGIC = bytes.fromhex("6de29981")
@@ -61,20 +66,6 @@ def saved(tmp_path_factory, source):
         stop.set()
         writer.join()
     return varve
-
-
-@pytest.fixture(scope="module")
-def shared_target():
-    with Mongod(replica_set="rs1") as target:
-        yield target
-
-
-@pytest.fixture
-def target(shared_target):
-    with shared_target.client() as client:
-        empty(client)
-        client.shop.command("dropAllUsersFromDatabase")
-    return shared_target
 
 
 def loaded(saved, target, *words, **options):
@@ -155,6 +146,44 @@ def test_an_archive_is_mongodumps(saved, source, target, tmp_path):
     for name in ("orders", "ring", "empty", "few"):
         assert ours["shop", name] == theirs["shop", name], name
     assert ends[-1][0] == ("", "oplog") and ends[0][0][0] == "admin"
+
+
+def test_nobody_reads(saved):
+    """Ctrl-C ends what waits for a pipe to be read."""
+    with subprocess.Popen([os.environ["VARVE_BIN"], "export", "latest", "--archive"], env=saved.env, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: waiting_in(process.stdout) >= 60_000, "a full pipe")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130 and "interrupted" in process.stderr.read()
+
+
+def waiting_in(pipe):
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
+
+
+@pytest.mark.parametrize("name, kind, misread", [("x" * 231, {}, False), ("a+b%20" * 35 + "x" * 21, {}, True),
+                                                 ("h" * 230, {"timeseries": {"timeField": "t"}}, True)],
+                         ids=["long", "long and odd", "a long time-series"])
+def test_what_mongorestore_misreads_in_a_folder_is_named(varve, source, target, name, kind, misread):
+    """mongodump shortens long names, and its restore takes some for others. As an archive all come back."""
+    with source.client() as client:
+        client.named.create_collection(name, **kind)
+        client.named[name].insert_one({"_id": 1, "t": START})
+    try:
+        back_up(varve, source, "--ns-include", "named.*")
+    finally:
+        with source.client() as client:
+            client.drop_database("named")
+    out = varve.folder / "folder"
+    done = varve.json("export", "latest", "--out", out, code=3 if misread else 0)[-1]
+    assert [each["reason"].split(":")[0] for each in done["skipped"]] == ([f"named.{name}"] if misread else [])
+    mongorestore("--uri", target.uri, "--oplogReplay", out, code=None)
+    assert bool(verify(varve, target, code=None)["differences"]) == misread
+    with target.client() as client:
+        empty(client)
+    varve("export", "latest", f"--archive={varve.folder / 'archive'}")
+    mongorestore("--uri", target.uri, "--oplogReplay", f"--archive={varve.folder / 'archive'}")
+    assert verify(varve, target)["differences"] == []
 
 
 def test_where_to_must_be_clear(saved):

@@ -13,6 +13,7 @@ from harness.tools import Varve, mongodump, mongorestore
 from support.data import fill
 from support.runs import at, back_up, export, new_repository, restore, verify
 from support.state import differences, empty, state
+from support.targets import shared_target, target
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +33,6 @@ def dumps(tmp_path_factory, source):
     mongodump("--uri", source.uri, f"--archive={folder / 'archive'}")
     mongodump("--uri", source.uri, f"--archive={folder / 'archive.gz'}", "--gzip", "-j", "8")
     return folder
-
-
-@pytest.fixture(scope="module")
-def shared_target():
-    with Mongod(replica_set="rs1") as target:
-        yield target
-
-
-@pytest.fixture
-def target(shared_target):
-    with shared_target.client() as client:
-        empty(client)
-        for name in ("shop", "admin"):
-            client[name].command("dropAllUsersFromDatabase")
-            client[name].command("dropAllRolesFromDatabase")
-        client.admin.drop_collection("user notes")
-    return shared_target
 
 
 @pytest.fixture

@@ -13,5 +13,7 @@ def test_the_limit_is_obeyed_and_told(varve, rs6, database):
 
 def test_a_limit_that_cannot_be(varve, rs6):
     new_repository(varve)
-    assert "1M" in varve("backup", at(varve, rs6.uri), "--limit-read", "100K", code=1).stderr
+    assert "1024K" in varve("backup", at(varve, rs6.uri), "--limit-read", "100K", code=1).stderr
+    crowded = varve("backup", at(varve, rs6.uri), "--limit-read", "1M", "--readers", 40, code=1).stderr
+    assert "--readers 40" in crowded and "2560K" in crowded
     assert "--limit-read" in varve("backup", at(varve, rs6.uri), "--limit-read", "fast", code=1).stderr

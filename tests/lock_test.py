@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pymongo.errors import PyMongoError
 
+from harness.proxy import Proxy
 from harness.servers import VERSIONS, Mongod, wait_until
 from support.hold import HOLDABLE, finish
 from support.runs import at, back_up, new_repository, state_of, verify
@@ -73,7 +74,7 @@ class Writer:
 
 
 @contextmanager
-def held(varve, server, client, *args):
+def held(varve, server, client, *args, uri=None):
     """A backup with --lock that holds the lock and waits in its first read, in any version of the server."""
     if not varve.path.exists():
         new_repository(varve)
@@ -82,7 +83,7 @@ def held(varve, server, client, *args):
 
     def release():
         client.admin.command("configureFailPoint", "waitInFindBeforeMakingBatch", mode="off")
-    process = varve.start("backup", at(varve, server.uri, "source"), "--source", "shop", "--readers", "1", "--json", "--lock", *args)
+    process = varve.start("backup", at(varve, uri or server.uri, "source"), "--source", "shop", "--readers", "1", "--json", "--lock", *args)
     try:
         waiting = {"$or": [{name: "waitInFindBeforeMakingBatch"} for name in ("msg", "failpointMsg")]}
         wait_until(lambda: process.poll() is not None or list(client.admin.aggregate([{"$currentOp": {}}, {"$match": waiting}])),
@@ -158,6 +159,30 @@ def wait_for_no_write(client, writer, standing):
     waiting = {"op": "insert", "waitingForLock": True}
     wait_until(lambda: list(client.admin.aggregate([{"$currentOp": {}}, {"$match": waiting}])), "a writer that waits")
     assert writer.written in (standing, standing + 1)
+
+
+def test_commands_that_wait_do_not_count(varve, server, client):
+    """They have come to nothing while the server is locked, though it counts them when they begin."""
+    commands = ({"createIndexes": "orders", "indexes": [{"key": {"n": 1}, "name": "n_1"}]},
+                {"aggregate": "orders", "pipeline": [{"$merge": "sums"}], "cursor": {}},
+                {"applyOps": [{"op": "i", "ns": "shop.orders", "o": {"_id": "late"}}]})
+    threads = [threading.Thread(target=server_command, args=(server, command)) for command in commands]
+    with held(varve, server, client) as (process, release):
+        for thread in threads:
+            thread.start()
+        waiting = {"waitingForLock": True, "ns": {"$regex": "^shop"}}
+        wait_until(lambda: len(list(client.admin.aggregate([{"$currentOp": {}}, {"$match": waiting}]))) == len(threads), "all that wait")
+        release()
+        saved = summary(finish(process)[0])
+    for thread in threads:
+        thread.join(60)
+    assert saved["consistency"] == "locked" and saved["exit_code"] == 0
+    assert client.shop.sums.count_documents({}) >= 100 and client.shop.orders.find_one("late")
+
+
+def server_command(server, command):
+    with server.client() as client:
+        client.shop.command(command)
 
 
 def test_killed_while_it_reads(varve, server, client):
@@ -283,8 +308,28 @@ def test_a_server_that_dies_under_the_lock(varve, mongod):
             assert "could not unlock" in out + err and "fsyncUnlock" in out + err
     assert len(journals(varve)) == 1 and varve("snapshots", "--json").stdout.strip() == "[]"
     server.start_again()
-    assert "until it was restarted" in varve("backup", at(varve, server.uri), "--source", "shop").stderr
-    assert not journals(varve)
+    wait_until(lambda: not journals(varve), "the keeper's word that the lock went with the server")
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("dead", [False, True], ids=["the backup ends", "the backup is killed"])
+def test_a_server_that_cannot_be_reached_for_long(varve, server, client, dead):
+    """It is said who goes on, and nobody has to wait for that; when the server can be reached it is unlocked."""
+    with Proxy(server) as proxy, held(varve, server, client, uri=proxy.uri()) as (process, release):
+        keeper = keeper_of(process)
+        proxy.refuse()
+        proxy.cut_all()
+        if dead:
+            kill(process.pid)
+        else:
+            release()
+        out, err = finish(process, -signal.SIGKILL if dead else 1)
+        assert f"process {keeper} goes on" in out + err and "fsyncUnlock" in out + err
+        assert is_locked(client) and len(journals(varve)) == 1 and not is_gone(keeper)
+        proxy.accept()
+        until_unlocked(client)
+        wait_until(lambda: is_gone(keeper), "the end of the keeper")
+        assert not journals(varve)
 
 
 def test_rights_are_looked_at_before(varve, mongod):

@@ -5,33 +5,13 @@ import random
 import pytest
 from pymongo.errors import OperationFailure
 
-from harness.servers import Mongod, wait_until
+from harness.servers import wait_until
 from support.hold import HOLDABLE, finish, reads_held
 from support.ledger import Ledger, broken
-from support.readings import AFTER, BIG, WINDOW, fill_big
+from support.readings import AFTER, BIG, WINDOW, client, fill_big, server, target
 from support.runs import at, back_up, new_repository, restore, state_of, verify
 from support.state import differences, empty
 from support.storm import moment_of
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Mongod(replica_set="rs0", extra_args=HOLDABLE) as server:
-        yield server
-
-
-@pytest.fixture
-def client(server):
-    with server.client() as client:
-        empty(client)
-        fill_big(client)
-        yield client
-
-
-@pytest.fixture(scope="module")
-def target():
-    with Mongod() as target:
-        yield target
 
 
 def summary(out):

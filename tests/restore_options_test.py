@@ -235,6 +235,20 @@ class TestMerge:
         done = restore(varve, target, "--merge=replace")
         assert done["result"] == "complete" and done["documents"] >= 30_000
 
+    @pytest.mark.parametrize("how", ["missing", "replace"])
+    def test_numbers_of_another_type_are_the_same(self, saved, target, how):
+        """A server holds 5 and 5.0 to be one `_id` and one index key: no document is missing, and no index in the way."""
+        varve, original = saved
+        with target.client() as client:
+            client.shop.orders.insert_one({"_id": 5.0, "text": "a double"})
+            client.shop.command("createIndexes", "sessions", indexes=[{"key": {"seen": 1.0}, "name": "seen_1", "expireAfterSeconds": 60.0}])
+            done = restore(varve, target, "--ns-include", "shop.orders", "--ns-include", "shop.sessions", f"--merge={how}")
+            assert done["result"] == "complete" and done["verified"], done
+            assert client.shop.orders.find_one({"_id": 5})["text"] == ("a double" if how == "missing" else "order 5" * 20)
+            found = verify(varve, target, "--ns-include", "shop.orders", "--ns-include", "shop.sessions", code=3 if how == "missing" else 0)
+        assert any("shop.sessions: index seen_1: key" in remark and "means the same" in remark for remark in found["remarks"])
+        assert [d["changed"] for d in found["differences"]] == ([["5.0"]] if how == "missing" else [])
+
     def test_a_unique_index_of_the_target_is_no_id(self, saved, target):
         """What cannot be written ends the run and is named: it is not taken for a document that is there already."""
         varve, _ = saved

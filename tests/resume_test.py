@@ -9,7 +9,8 @@ from harness.tools import Varve, mongodump
 from support.data import fill
 from support.hold import HOLDABLE, commands_held, fail_point, finish
 from support.runs import at, back_up, new_repository, restore, state_of, verify
-from support.state import differences, empty
+from support.state import differences
+from support.targets import clear
 
 STATE = "varve_restore"
 BLOBS, BLOB = 100, 1 << 20  # of the large collection: about so many chunks of about a MiB
@@ -38,11 +39,7 @@ def shared_target():
 def target(shared_target):
     """Empty, and its commands can be held."""
     with shared_target.client() as client:
-        for name in ("admin", "shop"):
-            client[name].command("dropAllUsersFromDatabase", 1)
-            client[name].command("dropAllRolesFromDatabase", 1)
-        client.admin["user notes"].drop()
-        empty(client)
+        clear(client)
     return shared_target
 
 
@@ -129,6 +126,34 @@ def test_it_goes_on_as_often_as_it_is_killed(saved, target):
     check_whole(varve, {**wanted, "shop.mine": mine}, target, "--drop")
 
 
+@pytest.mark.parametrize("command, skip", [("update", 1), ("drop", 0), ("create", 0), ("update", 2), ("insert", 0)])
+def test_a_capped_collection_begins_anew_as_often_as_it_is_killed(saved, target, command, skip):
+    """Half of one is of no use: it is dropped and made again, and is the restore's own all the while."""
+    varve, wanted = saved
+    words = "--ns-include", "shop.capped"
+    interrupt(varve, target, "insert", 0, *words)
+    interrupt(varve, target, command, skip, *words, resume=["--resume"])
+    assert restore(varve, target, "--resume", *words)["resumed"]
+    assert not differences({"shop.capped": wanted["shop.capped"]}, state_of(target, auth=False))
+
+
+def test_what_somebody_writes_meanwhile_is_not_dropped(saved, target):
+    """What was empty when the restore looked is looked at once more before it goes."""
+    varve, _ = saved
+    words = "--ns-include", "shop.counted"
+    interrupt(varve, target, "update", 2, *words)  # created, and not noted
+    with target.client() as client, fail_point(target, "hangDuringBatchUpdate", {"nss": f"{STATE}.runs"}) as point:
+        process = varve.start("restore", "latest", "--to", at(varve, target.uri, "target"), "--yes", "--resume", *words)
+        point.wait()
+        client.shop.counted.insert_one({"_id": "mine"})
+        point.release()
+        _, err = finish(process, code=1)
+        assert "shop.counted" in err and "not dropped" in err and "--resume" in err
+        assert client.shop.counted.find_one() == {"_id": "mine"}
+        assert "shop.counted" in str(restore(varve, target, "--resume", *words, code=3)["skipped"])
+        assert client.shop.counted.find_one({"_id": "mine"}) and client.shop.counted.count_documents({}) > 1000
+
+
 def test_what_is_there_is_not_sent_again(tmp_path_factory, mongod):
     """DESIGN 7: of a large collection that was half loaded only what is not noted goes over the wire, and what is noted was right."""
     varve = Varve(tmp_path_factory.mktemp("large"))
@@ -178,6 +203,19 @@ def test_begun_anew_it_leaves_nothing_behind(saved, target):
         client.shop.counted.drop()  # so that the next run needs no temporary one for it
     restore(varve, target, "--drop")
     check_whole(varve, {**wanted, **{f"shop.{name}": before[f"shop.{name}"] for name in ("mine", "varve.restoring.not ours")}}, target, "--drop")
+
+
+def test_a_temporary_that_was_not_noted_goes_too(saved, target):
+    """It is empty, so nothing is lost; one that is not is somebody's."""
+    varve, wanted = saved
+    words = "--ns-include", "shop.counted"
+    with target.client() as client:
+        client.shop.counted.insert_one({"_id": "old"})
+        interrupt(varve, target, "update", 2, "--drop", *words)
+        assert [name for name in client.shop.list_collection_names() if name.startswith("varve.restoring.")]
+        client.shop.counted.drop()
+        restore(varve, target, *words)
+    assert not differences({"shop.counted": wanted["shop.counted"]}, state_of(target, auth=False))
 
 
 def test_other_words_and_other_snapshots_are_refused(saved, target, tmp_path_factory):

@@ -2,11 +2,12 @@
 import copy
 
 import pytest
+from bson import json_util
 
 from harness.servers import Mongod
 from harness.tools import Varve
 from support.data import fill
-from support.runs import at, back_up, restore, state_of
+from support.runs import at, back_up, restore, state_of, verify
 from support.state import differences
 
 LEFT_BEHIND = "--allow-version-mismatch"
@@ -22,6 +23,8 @@ def new_things(shop):
     shop.plain.create_index("a", hidden=False)
     shop.plain.create_index("b", name="prepared")
     shop.command("collMod", "plain", index={"name": "prepared", "prepareUnique": True})
+    shop.plain.create_index("c", name="either", partialFilterExpression={"$or": [{"a": 1}, {"b": 2}]})
+    shop.plain.create_index("d", name="nested", partialFilterExpression={"$and": [{"a": {"$in": [1]}}, {"$and": [{"b": {"$gt": 1}}, {"c": 1}]}]})
     shop.create_collection("quiet", changeStreamPreAndPostImages={"enabled": False})
     shop.create_collection("clustered", clusteredIndex={"key": {"_id": 1}, "unique": True}, expireAfterSeconds=10**9)
     shop.clustered.insert_one({"_id": 1})
@@ -39,19 +42,23 @@ def test_what_the_target_cannot_take_is_named_before_the_first_write(varve, mong
     back_up(varve, source)
     untouched = state_of(target)
     refused = varve("restore", "latest", "--to", at(varve, target.uri, "target"), "--yes", code=1).stderr
-    for words in ("6.0.5", "5.0.4", "compatibility version is 6.0", "shop.plain", "prepared", "prepareUnique", "shop.clustered: it is clustered",
+    for words in ("6.0.5", "5.0.4", "compatibility version is 6.0", "shop.plain", "prepared", "prepareUnique", '"either" has $or in its partialFilterExpression', "shop.clustered: it is clustered",
                   "shop.weather: it is a time-series", "shop.dense", "$densify", "nothing was written", LEFT_BEHIND):
         assert words in refused, words
-    assert "shop.few" not in refused and "shop.quiet" not in refused and "hidden" not in refused
+    assert "shop.few" not in refused and "shop.quiet" not in refused and "hidden" not in refused and "nested" not in refused
     assert state_of(target) == untouched
     plan = varve("restore", "latest", "--to", at(varve, target.uri, "target"), LEFT_BEHIND, "--dry-run", code=3).stdout
     assert "shop.weather: created" not in plan and "left out: shop.weather" in plan
     done = restore(varve, target, LEFT_BEHIND, code=3)
-    assert len(done["skipped"]) == 4 and all("left out" in each["reason"] for each in done["skipped"]), done["skipped"]
+    assert len(done["skipped"]) == 5 and all("left out" in each["reason"] for each in done["skipped"]), done["skipped"]
     found = state_of(target, "shop")
     wanted = state_of(source, "shop")
     assert found.keys() == {"shop.plain", "shop.quiet", "shop.clustered", "shop.few"}
-    assert found["shop.plain"].documents == wanted["shop.plain"].documents and found["shop.plain"].indexes.keys() == {"_id_", "a_1"}
+    assert found["shop.plain"].documents == wanted["shop.plain"].documents and found["shop.plain"].indexes.keys() == {"_id_", "a_1", "nested"}
+    comparisons = {"$and": [{"a": {"$eq": 1}}, {"b": {"$gt": 1}}, {"c": 1}]}
+    assert json_util.loads(found["shop.plain"].indexes["nested"]["partialFilterExpression"]) == comparisons
+    differs = verify(varve, target, code=3)
+    assert "nested" not in str(differs["differences"]) and any("nested" in remark for remark in differs["remarks"])
     assert found["shop.clustered"].documents == wanted["shop.clustered"].documents and not found["shop.clustered"].options
     assert found["shop.few"] == wanted["shop.few"]
 
@@ -105,6 +112,8 @@ def test_upwards_all_comes_back(saved, mongod, old, new):
     said_otherwise(wanted)
     said_otherwise(found)
     assert not differences(wanted, found)
+    differs = verify(varve, target, code=None)["differences"]
+    assert {each["namespace"] for each in differs} <= {"shop.haystack"}, "what servers say otherwise is no difference"
 
 
 @pytest.mark.all

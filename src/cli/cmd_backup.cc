@@ -62,14 +62,17 @@ Result<job::OrderChoice> parse_order(const std::string& name) {
 }
 
 /// 0: none.
-Result<uint64_t> read_limit(const std::string& text) {
+Result<uint64_t> read_limit(const std::string& text, unsigned readers) {
   if (text.empty()) return 0;
   TRY_ASSIGN(const auto limit, size_option("--limit-read", text));
-  if (limit >= job::ReadLimit::kLeast) return limit;
+  const uint64_t least = job::ReadLimit::least_for(readers);
+  if (limit >= least) return limit;
   return fail(
-      Error(ErrorKind::kInvalidInput, "--limit-read " + text + " is too little")
-          .hint("1M, a mebibyte a second, is the least: a server answers with 16 MB at a time, and forgets who pauses "
-                "for ten minutes"));
+      Error(ErrorKind::kInvalidInput, "--limit-read " + text + " is too little" +
+                                          (readers > 0 ? fmt::format(" for --readers {}", readers) : std::string()))
+          .hint(fmt::format("{}K a second is the least: a server answers with 16 MB at a time, and forgets "
+                            "who pauses for ten minutes",
+                            least >> 10)));
 }
 
 Result<job::BackupOptions> options_from(const BackupWords& words) {
@@ -94,7 +97,7 @@ Result<job::BackupOptions> options_from(const BackupWords& words) {
   options.new_incarnation = words.new_incarnation;
   options.accept_inconsistent = words.accept_inconsistent;
   options.lock = words.lock;
-  TRY_ASSIGN(options.limit_read, read_limit(words.limit_read));
+  TRY_ASSIGN(options.limit_read, read_limit(words.limit_read, words.readers));
   options.locking = {.journals = state_folder() + "/locks", .program = "/proc/self/exe"};
   options.program_version = program_version();
   return options;

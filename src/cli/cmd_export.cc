@@ -102,8 +102,6 @@ Result<int> run_export(Context& context, const ExportWords& words) {
   TRY_ASSIGN(const auto result, std::move(exported));
   if (to.stream) TRY(to.stream->finish());
   print(output, words, snapshot, result);
-  const auto remarks = words.merged ? std::vector<std::string>{} : job::replay_remarks(backup);
-  for (const auto& remark : remarks) output.warning(remark);
   auto skipped = nlohmann::ordered_json::array();
   for (const auto& loss : result.losses) {
     output.warning(loss);
@@ -118,8 +116,7 @@ Result<int> run_export(Context& context, const ExportWords& words) {
                  {"snapshot_id", snapshot.id.hex()},
                  {"files", result.files},
                  {"bytes", result.bytes},
-                 {"holds_credentials", result.holds_credentials},
-                 {"remarks", remarks}});
+                 {"holds_credentials", result.holds_credentials}});
   return code;
 }
 

@@ -1,11 +1,14 @@
 #include "cli/destination.h"
 
 #include <filesystem>
+#include <functional>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "cli/format.h"
 
@@ -22,7 +25,60 @@ class StandardOutput final : public Destination {
   Output& output_;
 };
 
-/// A pipe or a device: there is nothing to be replaced.
+/// A pipe, whose reader may take its time or not read at all: a stop is heard all the same. `file` does not block.
+class Pipe final : public Destination {
+ public:
+  using Fail = std::function<Status(int error)>;
+  Pipe(storage::posix::Fd file, Fail fail, const Cancel& cancel)
+      : file_(std::move(file)), fail_(std::move(fail)), cancel_(cancel) {}
+
+  Status write(ByteView bytes) override {
+    constexpr int kHeardWithin = 200;  // milliseconds
+    while (!bytes.empty()) {
+      TRY(cancel_.check());
+      const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
+      if (written >= 0) {
+        bytes = bytes.subspan(static_cast<size_t>(written));
+      } else if (errno == EAGAIN) {
+        pollfd room{.fd = file_.get(), .events = POLLOUT, .revents = 0};
+        ::poll(&room, 1, kHeardWithin);
+      } else if (errno != EINTR) {
+        return fail_(errno);
+      }
+    }
+    return {};
+  }
+
+ private:
+  const storage::posix::Fd file_;
+  const Fail fail_;
+  const Cancel& cancel_;
+};
+
+/// Waits for somebody who reads.
+Result<storage::posix::Fd> open_pipe(const std::string& path, const Cancel& cancel) {
+  for (;;) {
+    storage::posix::Fd file(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    if (file.get() >= 0) return file;
+    if (errno != ENXIO) return fail(system_error("cannot open " + path, errno));
+    if (!cancel.sleep(std::chrono::milliseconds(100))) TRY(cancel.check());
+  }
+}
+
+/// Opened anew, so that whoever shares standard output with us does not find it changed.
+std::unique_ptr<Destination> open_standard_output(Output& output, const Cancel& cancel) {
+  struct stat info;
+  if (::fstat(STDOUT_FILENO, &info) == 0 && S_ISFIFO(info.st_mode)) {
+    storage::posix::Fd file(::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    if (file.get() >= 0) {
+      return std::make_unique<Pipe>(
+          std::move(file), [&output](int error) { return output.lose(error); }, cancel);
+    }
+  }
+  return std::make_unique<StandardOutput>(output);
+}
+
+/// A device: there is nothing to be replaced.
 class Stream final : public Destination {
  public:
   Stream(storage::posix::Fd file, std::string path, const Cancel& cancel)
@@ -57,7 +113,11 @@ Result<std::unique_ptr<Destination>> open_destination(const std::string& path, s
   std::unique_ptr<Destination> destination;
   struct stat info;
   if (path.empty()) {
-    destination = std::make_unique<StandardOutput>(output);
+    destination = open_standard_output(output, cancel);
+  } else if (::stat(path.c_str(), &info) == 0 && S_ISFIFO(info.st_mode)) {
+    TRY_ASSIGN(auto file, open_pipe(path, cancel));
+    const auto failed = [path](int error) -> Status { return fail(system_error("cannot write " + path, error)); };
+    destination = std::make_unique<Pipe>(std::move(file), failed, cancel);
   } else if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     TRY_ASSIGN(auto file, storage::posix::open_file(path, O_WRONLY));
     destination = std::make_unique<Stream>(std::move(file), path, cancel);

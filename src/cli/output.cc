@@ -235,8 +235,13 @@ void Output::raw(std::string_view bytes) {
 
 Status Output::write(std::string_view bytes) {
   raw(bytes);
-  if (lost()) return fail(ErrorKind::kUnavailable, "standard output takes no more");
-  return {};
+  return lost() ? lose(0) : Status{};
+}
+
+Status Output::lose(int error) {
+  std::lock_guard lock(mutex_);
+  if (lost_ == 0) lost_ = error;
+  return fail(ErrorKind::kUnavailable, "standard output takes no more");
 }
 
 bool Output::lost() {

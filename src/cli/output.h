@@ -55,6 +55,8 @@ class Output final : public Reporter {
   Status write(std::string_view bytes);
   /// Whether a part of the result could not be written.
   bool lost();
+  /// Somebody else who writes to standard output has met that: the same error.
+  Status lose(int error);
   /// What went wrong with one thing while the rest goes on; on standard error, in JSON too, as restic does.
   void problem(std::string_view during, std::string_view item, const Error& error);
   /// The error that ends the program, with its hints; gives the exit code.

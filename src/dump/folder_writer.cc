@@ -39,12 +39,14 @@ class FolderWriter final : public DumpWriter {
   bool takes_several_streams() const override { return true; }
   uint64_t files() const override { return files_; }
   Status finish() override { return folder_.publish(); }
+  std::vector<bson::Namespace> misread() const override { return misread_; }
 
   Status begin(const Contents& contents) override {
     TRY(write_text("prelude.json", contents.prelude));
     for (const auto& collection : contents.collections) {
       if (collection.metadata.empty()) continue;
       TRY(check_database(collection.ns.db));
+      if (is_misread(collection.ns.collection, collection.type == "timeseries")) misread_.push_back(collection.ns);
       TRY(write_text(path_of(collection.ns) + ".metadata.json", collection.metadata));
     }
     return {};
@@ -77,6 +79,7 @@ class FolderWriter final : public DumpWriter {
   std::mutex mutex_;  // guards the folder
   Directory folder_;
   const bool gzip_;
+  std::vector<bson::Namespace> misread_;
   std::atomic<uint64_t> files_{0};
 };
 

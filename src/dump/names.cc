@@ -77,6 +77,11 @@ bool is_shortened(std::string_view file_name) {
   return file_name.size() == kLongest && file_name.find("%24") != std::string_view::npos;
 }
 
+bool is_misread(std::string_view collection, bool time_series) {
+  if (time_series) return is_shortened(escape_collection("system.buckets." + std::string(collection)));
+  return is_shortened(escape_collection(collection)) && collection.find_first_of("+%") != std::string_view::npos;
+}
+
 Status check_database(std::string_view db) {
   const auto refuse = [&](std::string_view why) {
     return fail(ErrorKind::kInvalidInput, "the database name \"" + std::string(db) + "\" " + std::string(why));

@@ -17,6 +17,9 @@ std::optional<std::string> unescape_collection(std::string_view file_name);
 std::string unescape_loosely(std::string_view file_name);
 /// Whether the name was shortened, so that nothing but the metadata knows the whole.
 bool is_shortened(std::string_view file_name);
+/// Whether mongorestore takes the collection for another one when it reads it from a folder: it takes '+' and '%' in
+/// the whole name of a shortened one for escapes, and a time-series whose buckets' name is shortened for two.
+bool is_misread(std::string_view collection, bool time_series);
 /// kInvalidInput for a database name that may not become a folder: empty, over 63 bytes, ".", "..", or with / \ NUL in
 /// it.
 Status check_database(std::string_view db);

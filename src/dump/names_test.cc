@@ -27,6 +27,15 @@ TEST(EscapeCollection, LongNamesAreCutAndHashed) {
   EXPECT_EQ(escape_collection(snowmen), expected + "%E2%98%24R-fzysSK8bpEWRkPiUnMkZlgKAs");
 }
 
+TEST(CollectionNames, MongorestoreMisreadsSomeThatAreShortened) {
+  const std::string longest(230, 'x');
+  EXPECT_FALSE(is_misread("a+b%", false) || is_misread(longest, false) ||
+               is_misread(longest + std::string(20, ' '), false));
+  EXPECT_TRUE(is_misread(longest + "%%%", false));
+  EXPECT_TRUE(is_misread(longest, true));
+  EXPECT_FALSE(is_misread("short", true));
+}
+
 TEST(CheckDatabase, TakesFolderNamesOnly) {
   for (const char* good : {"shop", "a.b", "...", "$external", "\u00e9"}) EXPECT_TRUE(check_database(good)) << good;
   for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"),

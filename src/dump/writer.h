@@ -46,6 +46,8 @@ class DumpWriter {
   /// A time-series' documents are those of its system.buckets collection.
   virtual Result<std::unique_ptr<Stream>> open(const bson::Namespace& ns) = 0;
   virtual Status finish() = 0;
+  /// What begin() was told of and mongorestore would take for something else.
+  virtual std::vector<bson::Namespace> misread() const { return {}; }
   /// Files made so far, an archive counting as one.
   virtual uint64_t files() const = 0;
 };

@@ -13,7 +13,7 @@
 #include "job/read_set.h"
 #include "job/server_lock.h"
 #include "job/snapshot_writer.h"
-#include "mongo/catalog.h"
+#include "mongo/counters.h"
 #include "mongo/server.h"
 
 namespace varve::job {
@@ -193,8 +193,7 @@ class Backup {
     } else {
       TRY(readers.read([](const auto&) { return true; }, std::nullopt, cancel));
       TRY(oplog_->finish(false));
-      TRY(compare_counters(cancel));
-      unlock();
+      TRY(end_standalone(cancel));
     }
     read_ = std::move(readers.collections());
     return {};
@@ -242,25 +241,35 @@ class Backup {
     return options_.limit_read > 0 ? std::min<uint64_t>(options_.limit_read, kBytesASecond) : kBytesASecond;
   }
 
-  Status compare_counters(const Cancel& cancel) {
+  /// Whether it was written to. While it is locked what was attempted has to wait, and came to nothing.
+  Status end_standalone(const Cancel& cancel) {
+    const bool to_lock = lock_ != nullptr;
     TRY_ASSIGN(const auto now, mongo::write_counters(**connection_, cancel));
-    const bool same = std::ranges::equal(now.bytes(), counters_.bytes());
-    manifest().consistency = !same ? "inconsistent" : lock_ ? "locked" : "quiet";
+    TRY_ASSIGN(const auto catalog, mongo::list_catalog(**connection_, cancel));
+    const bool held = unlock();
+    const bool same = same_bytes(now.writes, counters_.writes) && mongo::same_catalog(catalog, catalog_) &&
+                      (held || same_bytes(now.attempts, counters_.attempts));
+    manifest().consistency = !same ? "inconsistent" : to_lock ? "locked" : "quiet";
     return {};
   }
 
-  /// As soon as all was read. What was read is good even where that fails.
-  void unlock() {
-    if (!lock_) return;
+  static bool same_bytes(const bson::Document& one, const bson::Document& other) {
+    return std::ranges::equal(one.bytes(), other.bytes());
+  }
+
+  /// As soon as all was read. What was read is good even where that fails. True if nobody could write until now.
+  bool unlock() {
+    if (!lock_) return false;
     auto released = lock_->release();
     lock_.reset();
     if (released) {
-      std::ranges::move(*released, std::back_inserter(result_.remarks));
+      std::ranges::move(released->sentences, std::back_inserter(result_.remarks));
       reporter_.note(source_->member + ": unlocked");
-      return;
+      return released->held;
     }
     result_.shortfalls.push_back(released.error().message());
     for (const auto& hint : released.error().hints()) result_.shortfalls.back() += "; " + hint;
+    return true;
   }
 
   /// Decides what becomes part of the backup, and what is said about it.
@@ -364,7 +373,7 @@ class Backup {
   std::optional<MemberConnection> connection_;
   std::optional<Parent> parent_;
   std::unique_ptr<OplogWindow> window_;  // replica sets only
-  bson::Document counters_;              // standalones only
+  mongo::WriteCounters counters_;        // standalones only
   std::unique_ptr<ServerLock> lock_;     // standalones only
   std::optional<ReadLimit> limit_;
   mongo::Catalog catalog_;

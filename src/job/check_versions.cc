@@ -85,4 +85,24 @@ Status check_versions(mongo::Connection& connection, const BackupMoment& moment,
   return {};
 }
 
+collection::CollectionEntry in_words_of(const mongo::ServerVersion& server, const collection::Manifest& manifest,
+                                        collection::CollectionEntry entry, const std::string& name,
+                                        std::vector<std::string>& remarks) {
+  const Versions versions{version_numbers(manifest.server_version), server.numbers, server.text};
+  auto part = entry;  // each part for itself: what cannot be taken of one says nothing about the others
+  for (auto& index : entry.indexes) {
+    part.indexes = {index};
+    auto said = translate(part, bson::View(), name, versions);
+    if (!said.taken || said.indexes.empty()) continue;
+    index = std::move(said.indexes.front());
+    append(said.changed, remarks);
+  }
+  part.indexes.clear();
+  auto said = translate(part, entry.options, name, versions);
+  if (!said.refused.empty()) return entry;
+  entry.options = std::move(said.options);
+  append(said.changed, remarks);
+  return entry;
+}
+
 }  // namespace varve::job

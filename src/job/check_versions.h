@@ -2,6 +2,7 @@
 
 #include "job/restore.h"
 #include "mongo/connection.h"
+#include "mongo/server.h"
 
 namespace varve::job {
 
@@ -10,5 +11,11 @@ namespace varve::job {
 /// the plan and named in its shortfalls. Reads only.
 Status check_versions(mongo::Connection& connection, const BackupMoment& moment, const RestoreOptions& options,
                       RestorePlan& plan, const Cancel& cancel);
+
+/// The entry as a server of that version holds it once it is restored: said in the server's words where that means the
+/// same, which is told in `remarks`; as it was where the server cannot take it.
+collection::CollectionEntry in_words_of(const mongo::ServerVersion& server, const collection::Manifest& manifest,
+                                        collection::CollectionEntry entry, const std::string& name,
+                                        std::vector<std::string>& remarks);
 
 }  // namespace varve::job

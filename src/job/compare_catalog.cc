@@ -3,42 +3,80 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "bson/id_key.h"
 #include "bson/json.h"
 
 namespace varve::job {
 
 namespace {
 
-using Fields = std::map<std::string, std::string>;
+struct Value {
+  std::string shown;    ///< canonical JSON
+  std::string meaning;  ///< equal where servers hold two values equal; empty if it is as good as not there
+};
+using Fields = std::map<std::string, Value>;
 
-/// Field by field as canonical JSON, without those that differ between servers of themselves.
+constexpr std::array<std::string_view, 4> kFlags = {"unique", "sparse", "hidden", "prepareUnique"};
+
+/// A projection's paths, each with whether it is in. Servers leave `_id` out by themselves, and some say so.
+void add_paths(bson::View projection, const std::string& before, std::set<std::string>& paths) {
+  auto elements = projection.elements();
+  while (const auto element = elements.next()) {
+    const auto path = before + std::string(element->name());
+    const auto inner = element->as_document();
+    if (inner) add_paths(*inner, path + ".", paths);
+    if (!inner && (path != "_id" || element->truthy())) paths.insert(path + (element->truthy() ? " in" : " out"));
+  }
+}
+
+std::string meaning_of(const bson::Element& element) {
+  if (std::ranges::find(kFlags, element.name()) != kFlags.end()) return element.truthy() ? "on" : "";
+  if (element.name() == "wildcardProjection" && element.as_document()) {
+    std::set<std::string> paths;
+    add_paths(*element.as_document(), "", paths);
+    return fmt::format("{}", fmt::join(paths, "\n"));
+  }
+  Bytes scratch;
+  return std::string(as_text(bson::id_key(element, scratch)));
+}
+
+/// Without those that differ between servers of themselves.
 Fields fields(bson::View document, std::initializer_list<std::string_view> ignored) {
   Fields out;
   auto elements = document.elements();
   while (const auto element = elements.next()) {
-    if (std::ranges::find(ignored, element->name()) == ignored.end()) {
-      out[std::string(element->name())] = bson::to_json(*element, bson::JsonMode::kCanonical);
-    }
+    if (std::ranges::find(ignored, element->name()) != ignored.end()) continue;
+    out[std::string(element->name())] = {bson::to_json(*element, bson::JsonMode::kCanonical), meaning_of(*element)};
   }
   return out;
 }
 
-void compare_fields(const std::string& of, const Fields& backup, const Fields& server, std::vector<std::string>& what) {
+/// What means another thing goes to `what`, what is only said otherwise to `same`.
+void compare_fields(const std::string& of, const Fields& backup, const Fields& server, std::vector<std::string>& what,
+                    std::vector<std::string>& same) {
+  const auto tell = [&](bool means_the_same, std::string sentence) {
+    if (means_the_same) sentence += ", which means the same";
+    (means_the_same ? same : what).push_back(std::move(sentence));
+  };
   for (const auto& [name, value] : backup) {
     const auto it = server.find(name);
     if (it == server.end()) {
-      what.push_back(fmt::format("{}: {} is {} in the backup and not set on the server", of, name, value));
-    } else if (it->second != value) {
-      what.push_back(fmt::format("{}: {} is {} in the backup and {} on the server", of, name, value, it->second));
+      tell(value.meaning.empty(),
+           fmt::format("{}: {} is {} in the backup and not set on the server", of, name, value.shown));
+    } else if (it->second.shown != value.shown) {
+      tell(it->second.meaning == value.meaning,
+           fmt::format("{}: {} is {} in the backup and {} on the server", of, name, value.shown, it->second.shown));
     }
   }
   for (const auto& [name, value] : server) {
-    if (!backup.contains(name)) {
-      what.push_back(fmt::format("{}: {} is {} on the server and not set in the backup", of, name, value));
-    }
+    if (backup.contains(name)) continue;
+    tell(value.meaning.empty(),
+         fmt::format("{}: {} is {} on the server and not set in the backup", of, name, value.shown));
   }
 }
 
@@ -51,7 +89,7 @@ std::map<std::string, Fields> by_name(const std::vector<bson::Document>& indexes
 }
 
 void compare_indexes(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
-                     std::vector<std::string>& what) {
+                     std::vector<std::string>& what, std::vector<std::string>& same) {
   const auto ours = by_name(backup.indexes);
   const auto theirs = by_name(server.indexes);
   for (const auto& [name, spec] : ours) {
@@ -59,7 +97,7 @@ void compare_indexes(const collection::CollectionEntry& backup, const mongo::Col
     if (it == theirs.end()) {
       what.push_back(fmt::format("index {} is missing on the server", name));
     } else {
-      compare_fields("index " + name, spec, it->second, what);
+      compare_fields("index " + name, spec, it->second, what, same);
     }
   }
   for (const auto& [name, spec] : theirs) {
@@ -80,9 +118,10 @@ void compare_for_merge(const collection::CollectionEntry& backup, const mongo::C
     });
     return out;
   };
-  compare_fields("options", divided(backup.options, false), divided(server.options, false), conflicts);
+  std::vector<std::string> same;
+  compare_fields("options", divided(backup.options, false), divided(server.options, false), conflicts, same);
   compare_fields("options, which stay as they are", divided(backup.options, true), divided(server.options, true),
-                 remarks);
+                 remarks, same);
 }
 
 /// Whether a server could not hold both under two names. Servers before 5.0 look at the key and the collation only, and
@@ -92,8 +131,8 @@ bool is_one_index(const Fields& one, const Fields& other) {
                                                  "unique", "sparse",    "wildcardProjection"};
   return std::ranges::all_of(kTellApart, [&](const std::string& field) {
     const auto in_one = one.find(field), in_other = other.find(field);
-    if (in_one == one.end() || in_other == other.end()) return in_one == one.end() && in_other == other.end();
-    return in_one->second == in_other->second;
+    return (in_one == one.end() ? "" : in_one->second.meaning) ==
+           (in_other == other.end() ? "" : in_other->second.meaning);
   });
 }
 
@@ -101,10 +140,11 @@ bool is_one_index(const Fields& one, const Fields& other) {
 void compare_indexes_for_merge(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
                                std::vector<std::string>& conflicts) {
   const auto theirs = by_name(server.indexes);
+  std::vector<std::string> same;
   for (const auto& [name, spec] : by_name(backup.indexes)) {
     for (const auto& [other_name, other] : theirs) {
       if (name == other_name) {
-        compare_fields("index " + name, spec, other, conflicts);
+        compare_fields("index " + name, spec, other, conflicts, same);
       } else if (is_one_index(spec, other)) {
         conflicts.push_back(fmt::format("index {} is called {} on the server", name, other_name));
       }
@@ -122,7 +162,8 @@ std::vector<std::string> merge_conflicts(const collection::CollectionEntry& back
   } else if (backup.type == "timeseries") {
     conflicts.emplace_back("is a time-series, whose buckets have no _id to be merged by");
   } else if (backup.type == "view") {
-    compare_fields("options", fields(backup.options, {}), fields(server.options, {}), conflicts);
+    std::vector<std::string> same;
+    compare_fields("options", fields(backup.options, {}), fields(server.options, {}), conflicts, same);
   } else if (server.options.view().truthy("capped")) {
     conflicts.emplace_back("is capped, so that documents added would be its newest and push others out");
   } else {
@@ -133,13 +174,13 @@ std::vector<std::string> merge_conflicts(const collection::CollectionEntry& back
 }
 
 void compare_catalog(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
-                     Difference& difference) {
+                     Difference& difference, std::vector<std::string>& remarks) {
   if (backup.type != server.type) {
     difference.what.push_back(fmt::format("is a {} in the backup and a {} on the server", backup.type, server.type));
     return;
   }
-  compare_fields("options", fields(backup.options, {}), fields(server.options, {}), difference.what);
-  compare_indexes(backup, server, difference.what);
+  compare_fields("options", fields(backup.options, {}), fields(server.options, {}), difference.what, remarks);
+  compare_indexes(backup, server, difference.what, remarks);
 }
 
 }  // namespace varve::job

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bson/digest.h"
+#include "bson/id_key.h"
 #include "bson/json.h"
 
 namespace varve::job {
@@ -18,17 +19,23 @@ constexpr uint64_t kRemembered = 400'000;
 
 using Buckets = std::vector<bson::Digest>;
 
-size_t bucket_of(ByteView document) {
-  return codec::xxh3_128(bson::id_element(document)).low % kBuckets;
+/// Equal where a server holds two `_id`s equal: 5 and 5.0 are one.
+ByteView key_of(ByteView document, Bytes& scratch) {
+  const auto id = bson::View(document).find("_id");
+  return id ? bson::id_key(*id, scratch) : ByteView();
+}
+
+size_t bucket_of(ByteView key) {
+  return codec::xxh3_128(key).low % kBuckets;
 }
 
 Result<Buckets> sum(const DocumentSource& source, const Cancel& cancel) {
   Buckets buckets(kBuckets);
-  Bytes scratch;
+  Bytes scratch, key;
   TRY(source(
       [&](ByteView document) -> Status {
         const auto stored = bson::as_stored(document, scratch);
-        buckets[bucket_of(stored)].add(stored);
+        buckets[bucket_of(key_of(stored, key))].add(stored);
         return {};
       },
       cancel));
@@ -39,8 +46,9 @@ Result<Buckets> sum(const DocumentSource& source, const Cancel& cancel) {
 struct Remembered {
   codec::UInt128 hash;
   bool met = false;
+  std::string id;  ///< the raw element; empty if it is the key itself
 };
-using Memory = std::unordered_map<std::string, Remembered>;  // by raw `_id` element
+using Memory = std::unordered_map<std::string, Remembered>;  // by key
 
 std::string shown(const std::string& raw_id) {
   const auto bytes = as_bytes(raw_id);
@@ -78,31 +86,38 @@ class Comparison {
  private:
   Status look_closer(const std::array<bool, kBuckets>& chosen, const Cancel& cancel) {
     Memory memory;
-    Bytes scratch;
+    Bytes scratch, space;
     TRY(backup_(
         [&](ByteView document) -> Status {
           const auto stored = bson::as_stored(document, scratch);
-          if (chosen[bucket_of(stored)]) {
-            memory[std::string(as_text(bson::id_element(stored)))].hash = codec::xxh3_128(stored);
-          }
+          const auto key = key_of(stored, space);
+          if (chosen[bucket_of(key)]) remember(memory, key, stored);
           return {};
         },
         cancel));
     TRY(server_(
         [&](ByteView document) -> Status {
-          if (chosen[bucket_of(document)]) meet(memory, document);
+          const auto key = key_of(document, space);
+          if (chosen[bucket_of(key)]) meet(memory, key, document);
           return {};
         },
         cancel));
-    for (const auto& [id, remembered] : memory) {
-      if (!remembered.met) name(out_.missing, out_.missing_count, id);
+    for (const auto& [key, remembered] : memory) {
+      if (!remembered.met) name(out_.missing, out_.missing_count, remembered.id.empty() ? key : remembered.id);
     }
     return {};
   }
 
-  void meet(Memory& memory, ByteView document) {
+  static void remember(Memory& memory, ByteView key, ByteView document) {
+    auto& remembered = memory[std::string(as_text(key))];
+    remembered.hash = codec::xxh3_128(document);
+    const auto id = bson::id_element(document);
+    if (!std::ranges::equal(id, key)) remembered.id = as_text(id);
+  }
+
+  void meet(Memory& memory, ByteView key, ByteView document) {
     const std::string id(as_text(bson::id_element(document)));
-    const auto it = memory.find(id);
+    const auto it = memory.find(std::string(as_text(key)));
     if (it == memory.end()) {
       name(out_.extra, out_.extra_count, id);
       return;

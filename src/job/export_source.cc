@@ -89,6 +89,9 @@ class AsRead final : public ExportSource {
 
   std::vector<std::string> losses(const Cancel& cancel) const override {
     auto losses = never_held(backup_.manifest());
+    for (const auto& reason : backup_.manifest().needs_varve) {
+      losses.push_back("mongorestore --oplogReplay will not reach the backup's moment, --merged is at it: " + reason);
+    }
     for (auto& loss : backup_.losses(cancel)) losses.push_back(std::move(loss));
     if (oplog_entries_ != backup_.manifest().oplog_entries) {
       losses.push_back(fmt::format("the oplog of the backup's window has {} entries, not {}", oplog_entries_.load(),

@@ -33,7 +33,8 @@ class ExportSource {
   /// What all of it takes, not compressed.
   virtual Room room() const = 0;
   virtual Status read_oplog(const Visit& visit, const Cancel& cancel) const = 0;
-  /// What the backup no longer holds, or never held, and so the export neither; after everything was read.
+  /// What the backup no longer holds, or never held, and so the export neither, and why mongorestore would not reach
+  /// its moment; after everything was read.
   virtual std::vector<std::string> losses(const Cancel& cancel) const = 0;
 };
 

@@ -2,6 +2,10 @@
 
 #include <csignal>
 #include <cstdio>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "job/lock_journal.h"
 #include "job/lock_release.h"
@@ -12,7 +16,7 @@ namespace varve::job {
 namespace {
 
 constexpr std::chrono::seconds kPatience(30);
-constexpr std::chrono::minutes kPatienceForTheDead(10);
+constexpr std::chrono::hours kPatienceAlone(24);  // by then somebody has looked after a server that takes no writes
 
 /// What the backup told it to do.
 struct Order {
@@ -57,7 +61,16 @@ class Keeper {
     if (!taken) return give_up(taken.error());
     (void)send_message(out_, message_of(*lock_));  // if the backup is dead, the next line hears it
     const auto word = receive_message(in_, Cancel());
-    return word && *word ? release() : release_for_the_dead();
+    const auto released = release_within(kPatience);
+    const bool goes_on = !released && released.error().kind() == ErrorKind::kUnavailable;
+    if (word && *word) {
+      (void)send_message(out_, released ? message_of(*released) : error_message(released.error()));
+    } else {
+      tell_of_the_dead(released, goes_on);
+    }
+    if (!goes_on) return {};
+    let_go_of_streams();
+    return Status(release_within(kPatienceAlone).map([](const Released&) {}));
   }
 
  private:
@@ -84,25 +97,24 @@ class Keeper {
   }
 
   Result<Released> release_within(std::chrono::seconds patience) {
-    LockRelease release(order_.uri, order_.server, *lock_, std::move(connection_));
+    LockRelease release(order_.uri, order_.server, *lock_, std::exchange(connection_, std::nullopt));
     TRY_ASSIGN(const auto released, release.run(patience, Cancel()));
     TRY(journal_.remove());
     return released;
   }
 
-  Status release() {
-    const auto released = release_within(kPatience);
-    return send_message(out_, released ? message_of(*released) : error_message(released.error()));
+  void tell_of_the_dead(const Result<Released>& released, bool goes_on) const {
+    const auto& host = order_.server.host;
+    const auto what = released ? host + " is no longer locked by it" : released.error().message();
+    std::fprintf(stderr, "varve: the backup ended without a word; %s\n", what.c_str());
+    if (goes_on) std::fprintf(stderr, "  process %d goes on until it has unlocked %s\n", ::getpid(), host.c_str());
+    if (!released) std::fprintf(stderr, "  %s\n", unlock_by_hand(host).c_str());
   }
 
-  Status release_for_the_dead() {
-    const auto released = release_within(kPatienceForTheDead);
-    const auto& host = order_.server.host;
-    if (released) {
-      std::fprintf(stderr, "varve: the backup ended without a word; %s is no longer locked by it\n", host.c_str());
-      return {};
-    }
-    return fail(Error(released.error()).hint(unlock_by_hand(host)));
+  /// Whoever started the backup may wait for the end of what it prints.
+  static void let_go_of_streams() {
+    const storage::posix::Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(nothing.get(), stream);
   }
 
   const Order order_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <mutex>
 
@@ -12,8 +13,9 @@ namespace varve::job {
 /// which nothing was read is not saved up. Thread-safe.
 class ReadLimit {
  public:
-  /// Below it a reader would pause so long between two replies of 16 MB that the server forgets its cursor.
-  static constexpr uint64_t kLeast = 1 << 20;
+  /// The least rate for so many readers. They wait for each other, so below it one would pause so long between two
+  /// replies of 16 MB that the server, which takes ten minutes, forgets its cursor.
+  static uint64_t least_for(unsigned readers) { return std::max<uint64_t>(16, readers) * kLeastOfEach; }
 
   /// `rate` in bytes a second, above 0.
   explicit ReadLimit(uint64_t rate, const Clock& clock = system_clock()) : rate_(rate), clock_(clock) {}
@@ -22,6 +24,8 @@ class ReadLimit {
   Status pay(uint64_t bytes, const Cancel& cancel);
 
  private:
+  static constexpr uint64_t kLeastOfEach = 64 << 10;  // about four minutes a reply
+
   const uint64_t rate_;
   const Clock& clock_;
   std::mutex mutex_;

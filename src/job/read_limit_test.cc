@@ -55,9 +55,21 @@ TEST(ReadLimit, ReadersPayTogether) {
   EXPECT_EQ(waited(limit, 1'000'000, clock), 3s);
 }
 
+// A server forgets a cursor of which nothing was asked for ten minutes.
+TEST(ReadLimit, AtTheLeastRateNoReaderPausesForTooLong) {
+  for (const unsigned readers : {0u, 1u, 16u, 38u, 39u, 1000u}) {
+    const FakeClock clock;
+    ReadLimit limit(ReadLimit::least_for(readers), clock);
+    std::stop_source stop;
+    stop.request_stop();
+    for (unsigned i = 1; i < readers; ++i) EXPECT_FALSE(limit.pay(16 << 20, Cancel(stop.get_token())));
+    EXPECT_LE(waited(limit, 16 << 20, clock), 5min) << readers;
+  }
+}
+
 TEST(ReadLimit, ManyBytesAreNoOverflow) {
   const FakeClock clock;
-  ReadLimit limit(ReadLimit::kLeast, clock);
+  ReadLimit limit(1 << 20, clock);
   EXPECT_EQ(waited(limit, uint64_t(1) << 40, clock), std::chrono::seconds(1 << 20));
 }
 

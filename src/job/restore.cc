@@ -154,6 +154,7 @@ class Restore {
       return mongo::delete_all(connection, item.name, cancel);
     }
     if (item.exists && item.drop_first) {
+      TRY(check_redo(connection, item, cancel));
       note_dropped(item.name);
       TRY(mongo::drop_collection(connection, item.name, cancel));
     }

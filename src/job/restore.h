@@ -54,6 +54,9 @@ struct RestorePlan {
     /// What an interrupted restore has done for it: at least, `load_into` is its work. `load_into` is the item's name
     /// if it was put in place too.
     std::optional<CollectionState> begun;
+    /// What stands under its name is the work of an interrupted run, to be dropped and done again: its UUID. Empty if
+    /// that had not been noted; then it is empty itself.
+    std::optional<Bytes> redo;
     bool fill = false;  ///< is there when a restore is resumed, and how it came is not known: gets what it lacks
   };
   std::vector<Item> items;  ///< sorted by the names that they have in the backup

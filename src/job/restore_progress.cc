@@ -19,8 +19,9 @@ CollectionState first_state(const RestorePlan::Item& item) {
   CollectionState state;
   state.name = item.name;
   state.into = item.load_into;
-  state.there = item.exists && !item.fill;
+  state.there = item.exists && !item.fill && !item.redo;
   state.merge = item.merge;
+  if (item.redo) state.uuid = *item.redo;  // until it is dropped it is known by that
   return state;
 }
 
@@ -73,15 +74,25 @@ Status RestoreProgress::remove_left_over(mongo::Connection& connection, const Ca
         ++stay;
         continue;
       }
-      const auto found = names.find(state.into);
-      const bool temporary = state.into != name && found != names.end() && found->second.uuid == state.uuid;
-      if (temporary) TRY(mongo::drop_collection(connection, state.into, cancel));
+      if (const auto found = names.find(state.into); state.into != name && found != names.end()) {
+        TRY(drop_temporary(connection, state, found->second.uuid, cancel));
+      }
       collections.push_back(encode_collection(run.id, state));
     }
     if (stay == 0) runs.push_back(encode_run(run));
   }
   TRY(mongo::remove_documents(connection, kCollections, collections, cancel));
   return mongo::remove_documents(connection, kRuns, runs, cancel);
+}
+
+/// One whose UUID was not noted was not loaded yet.
+Status RestoreProgress::drop_temporary(mongo::Connection& connection, const CollectionState& state, const Bytes& uuid,
+                                       const Cancel& cancel) {
+  bool ours = state.uuid == uuid;
+  if (state.uuid.empty()) {
+    TRY_ASSIGN(ours, mongo::is_empty(connection, state.into, cancel));
+  }
+  return ours ? mongo::drop_collection(connection, state.into, cancel) : Status{};
 }
 
 Status RestoreProgress::created(mongo::Connection& connection, const Cancel& cancel) {

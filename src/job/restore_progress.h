@@ -37,6 +37,8 @@ class RestoreProgress {
 
  private:
   Status remove_left_over(mongo::Connection& connection, const Cancel& cancel);
+  static Status drop_temporary(mongo::Connection& connection, const CollectionState& state, const Bytes& uuid,
+                               const Cancel& cancel);
   Status write_dirty(mongo::Connection& connection, const Cancel& cancel);
 
   const RestorePlan& plan_;

@@ -34,6 +34,11 @@ const CollectionState* state_of(const Unfinished* run, const bson::Namespace& na
   return found == run->collections.end() ? nullptr : &found->second;
 }
 
+/// A time-series is known by its buckets.
+bson::Namespace key_of(const RestorePlan::Item& item) {
+  return item.entry->type == "timeseries" ? bson::buckets_of(item.name) : item.name;
+}
+
 bool overlaps(const Unfinished& run, const RestorePlan& plan) {
   return std::ranges::any_of(plan.items, [&](const auto& item) { return state_of(&run, item.name) != nullptr; });
 }
@@ -67,8 +72,7 @@ class GoOn {
       : connection_(connection), options_(options), present_(present), met_twice_(met_twice) {}
 
   Status operator()(const Unfinished* run, RestorePlan::Item& item, const Cancel& cancel) const {
-    // A time-series is known by its buckets.
-    const auto key = item.entry->type == "timeseries" ? bson::buckets_of(item.name) : item.name;
+    const auto key = key_of(item);
     const auto* state = state_of(run, key);
     const bool ours = state != nullptr && !state->merge;
     if (ours && item.entry->type != "view") {
@@ -79,7 +83,7 @@ class GoOn {
       if (item.exists && !state->there) {
         TRY_ASSIGN(const bool empty, mongo::is_empty(connection_, key, cancel));
         if (empty) {  // created and not yet noted
-          create_anew(item);
+          create_anew(item, {});
           return {};
         }
       }
@@ -110,7 +114,7 @@ class GoOn {
     item.merge = false;
     item.drop_first = false;
     if (!state.verified && (met_twice_ || (ordered && !state.loaded))) {
-      if (where == item.name) create_anew(item);
+      if (where == item.name) create_anew(item, state.uuid);
       return;
     }
     item.begun = state;
@@ -118,9 +122,10 @@ class GoOn {
     if (item.entry->type == "timeseries") item.begun->into = item.name;
   }
 
-  static void create_anew(RestorePlan::Item& item) {
+  static void create_anew(RestorePlan::Item& item, Bytes uuid) {
     item.merge = false;
     item.drop_first = true;
+    item.redo = std::move(uuid);
     item.load_into = item.name;
   }
 
@@ -168,6 +173,21 @@ Status refuse_unfinished(const RestoreOptions& options, RestorePlan& plan) {
                             ? "to forget it, drop the database varve_restore there; what it has added then counts as "
                               "the target's own"
                             : "--drop begins anew, and replaces what it has restored so far"));
+}
+
+Status check_redo(mongo::Connection& connection, const RestorePlan::Item& item, const Cancel& cancel) {
+  if (!item.redo) return {};
+  const auto ns = key_of(item);
+  TRY_ASSIGN(const auto names, mongo::list_names(connection, {ns.db}, cancel));
+  const auto found = names.find(ns);
+  bool own = found != names.end() && found->second.uuid == *item.redo;
+  if (item.redo->empty()) {
+    TRY_ASSIGN(own, mongo::is_empty(connection, ns, cancel));
+  }
+  if (own) return {};
+  return fail(Error(ErrorKind::kExists, "somebody has put something into " + item.name.text() +
+                                            " since it was looked at; it was not dropped")
+                  .hint("--resume once more adds to it what it lacks"));
 }
 
 std::vector<std::string> tell_unfinished(const RestorePlan& plan) {

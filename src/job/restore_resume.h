@@ -15,6 +15,10 @@ Status plan_resume(mongo::Connection& connection, const BackupMoment& moment, co
 /// left and does not say what becomes of it; a remark where it is replaced.
 Status refuse_unfinished(const RestoreOptions& options, RestorePlan& plan);
 
+/// Right before what an interrupted run has made is dropped: kExists if somebody has put something there since it was
+/// looked at.
+Status check_redo(mongo::Connection& connection, const RestorePlan::Item& item, const Cancel& cancel);
+
 /// A line for each other unfinished restore that has brought one of these collections.
 std::vector<std::string> tell_unfinished(const RestorePlan& plan);
 

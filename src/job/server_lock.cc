@@ -153,17 +153,21 @@ Result<Released> ServerLock::release_without_keeper() {
   return released;
 }
 
-std::vector<std::string> ServerLock::sentences(const Released& released) const {
+ServerLock::Unlocking ServerLock::describe(const Released& released) const {
   const auto& host = record_.server.host;
-  if (released.restarted) return {host + " was restarted while it was locked, which ended the lock"};
-  std::vector<std::string> lines;
+  Unlocking done{.held = released.was_ours, .sentences = {}};
+  auto& lines = done.sentences;
+  if (released.restarted) {
+    lines.push_back(host + " was restarted while it was locked, which ended the lock");
+    return done;
+  }
   if (!released.was_ours) lines.push_back("somebody unlocked " + host + " while it was read");
   if (released.locked) lines.push_back(host + " is locked still, by others; their locks were left alone");
-  return lines;
+  return done;
 }
 
-Result<std::vector<std::string>> ServerLock::release() {
-  if (!record_.held) return std::vector<std::string>{};
+Result<ServerLock::Unlocking> ServerLock::release() {
+  if (!record_.held) return Unlocking();
   const auto released = ask_for_release();
   record_.held.reset();
   let_keeper_go();
@@ -172,7 +176,7 @@ Result<std::vector<std::string>> ServerLock::release() {
                     .within("could not unlock " + record_.server.host)
                     .hint(unlock_by_hand(record_.server.host)));
   }
-  return sentences(*released);
+  return describe(*released);
 }
 
 void ServerLock::let_keeper_go() {
@@ -195,7 +199,7 @@ ServerLock::~ServerLock() {
     reporter_.warning(released.error().message());
     for (const auto& hint : released.error().hints()) reporter_.warning(hint);
   } else {
-    for (const auto& sentence : *released) reporter_.warning(sentence);
+    for (const auto& sentence : released->sentences) reporter_.warning(sentence);
     if (held) reporter_.note(record_.server.host + ": unlocked");
   }
   let_keeper_go();

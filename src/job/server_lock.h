@@ -36,9 +36,13 @@ class ServerLock {
   ServerLock(const ServerLock&) = delete;
   ServerLock& operator=(const ServerLock&) = delete;
 
-  /// Sentences about what is not as expected: somebody had unlocked the server before, or others keep it locked. An
-  /// error: the server may be locked still. Whatever happens, nothing is tried again.
-  Result<std::vector<std::string>> release();
+  struct Unlocking {
+    bool held = true;  ///< the lock was there until now, as far as can be known
+    /// About what is not as expected: somebody had unlocked the server before, or others keep it locked.
+    std::vector<std::string> sentences;
+  };
+  /// An error: the server may be locked still, and the process that holds the lock goes on trying.
+  Result<Unlocking> release();
 
  private:
   ServerLock(mongo::Uri uri, LockRecord record, LockJournal journal, Reporter& reporter);
@@ -48,7 +52,7 @@ class ServerLock {
   Result<Released> release_without_keeper();
   /// Waits for the keeper's end, but not for ever.
   void let_keeper_go();
-  std::vector<std::string> sentences(const Released& released) const;
+  Unlocking describe(const Released& released) const;
 
   const mongo::Uri uri_;
   LockRecord record_;

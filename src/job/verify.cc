@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "job/check_versions.h"
 #include "job/compare_catalog.h"
 #include "job/compare_documents.h"
 #include "job/layout.h"
@@ -30,6 +31,7 @@ class Verify {
 
   Result<VerifyResult> run(const Cancel& cancel) {
     TRY_ASSIGN(auto connection, mongo::Connection::open(options_.against, cancel));
+    TRY_ASSIGN(version_, mongo::server_version(connection, cancel));
     TRY_ASSIGN(moment_, BackupMoment::open(backup_, options_.filter, options_.merge, cancel));
     TRY_ASSIGN(const auto catalog, mongo::list_catalog(connection, cancel));
     for (const auto& info : catalog.collections) server_[info.ns] = &info;
@@ -46,6 +48,7 @@ class Verify {
     find_extra();
     for (const auto& missing : moment_->missing()) result_.remarks.push_back(missing);
     std::ranges::sort(result_.differences, {}, &Difference::ns);
+    std::ranges::sort(result_.remarks);
     return std::move(result_);
   }
 
@@ -55,8 +58,9 @@ class Verify {
   bson::Namespace on_server(size_t index) const { return options_.rename(entry(index).ns); }
 
   /// The entry as it should be on the server.
-  Result<collection::CollectionEntry> expected_entry(size_t index) const {
-    auto expected = entry(index);
+  Result<collection::CollectionEntry> expected_entry(size_t index, std::vector<std::string>& remarks) const {
+    const auto name = on_server(index).text();
+    auto expected = in_words_of(version_, backup_.manifest(), entry(index), name, remarks);
     if (expected.type == "view" && !options_.rename.empty()) {
       TRY_ASSIGN(expected.options, rename_in_view(expected.ns, expected.options, options_.rename));
     }
@@ -85,8 +89,7 @@ class Verify {
       difference.what.push_back(
           fmt::format("is missing on the server ({} documents in the backup)", entry.as_read.documents));
     } else {
-      TRY_ASSIGN(const auto expected, expected_entry(index));
-      compare_catalog(expected, *there->second, difference);
+      TRY(compare_with(*there->second, index, difference));
       if (entry.type == "collection") {
         TRY_ASSIGN(digest, compare_data(connection, index, difference, cancel));
       }
@@ -95,6 +98,16 @@ class Verify {
     if (difference.agrees()) return {};
     std::lock_guard lock(mutex_);
     result_.differences.push_back(std::move(difference));
+    return {};
+  }
+
+  Status compare_with(const mongo::CollectionInfo& there, size_t index, Difference& difference) {
+    std::vector<std::string> remarks, same;
+    TRY_ASSIGN(const auto expected, expected_entry(index, remarks));
+    compare_catalog(expected, there, difference, same);
+    for (auto& remark : same) remarks.push_back(there.ns.text() + ": " + std::move(remark));
+    std::lock_guard lock(mutex_);
+    std::ranges::move(remarks, std::back_inserter(result_.remarks));
     return {};
   }
 
@@ -165,6 +178,7 @@ class Verify {
   const BackupReader& backup_;
   VerifyOptions options_;
   Reporter& reporter_;
+  mongo::ServerVersion version_;
   std::map<bson::Namespace, const mongo::CollectionInfo*> server_;
   std::unique_ptr<BackupMoment> moment_;
   std::vector<size_t> indexes_;  // in the moment's collections

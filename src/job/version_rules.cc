@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/parse.h"
+#include "job/plain_filter.h"
 
 namespace varve::job {
 
@@ -229,6 +230,9 @@ class Translator {
       return false;
     }
     if (name == "v" && option.as_int64() == 0) return true;  // how keys lie on disk; none is built that way any more
+    if (name == "partialFilterExpression" && option.as_document() && older_than(6, 0)) {
+      return add_filter(option, label, out);
+    }
     if (name == "key") {
       add_key(option, label, out);
     } else if (name == "name" && option.as_string() == "") {
@@ -257,6 +261,19 @@ class Translator {
     }
     refuse(fmt::format("{} has the option {}", label, option.name()));
     return false;
+  }
+
+  bool add_filter(const bson::Element& option, const std::string& label, bson::Builder& out) {
+    const auto older = plain_filter(*option.as_document());
+    if (!older.filter) {
+      refuse(fmt::format("{} has {} in its {}", label, older.not_taken, option.name()));
+      return false;
+    }
+    out.add(option.name(), older.filter->view());
+    if (!std::ranges::equal(older.filter->bytes(), option.as_document()->bytes())) {
+      tell(fmt::format("{} has its {} without nested operators, which pick the same documents", label, option.name()));
+    }
+    return true;
   }
 
   void add_key(const bson::Element& option, const std::string& label, bson::Builder& out) {

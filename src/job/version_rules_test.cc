@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "bson/from_json.h"
 #include "bson/json.h"
 
 namespace varve::job {
@@ -107,6 +108,64 @@ TEST(VersionRules, OldWordsWithoutMeaningGo) {
   EXPECT_EQ(of_index(nameless.finish(), kUp).indexes.at(0).view().string("name"), "a.b_1_c_-1_t_text");
   const Versions from_the_future{{9, 0, 0}, {6, 0, 5}, "6.0.5"};
   EXPECT_EQ(of_index(index_with("junk", int32_t{1}), from_the_future).refused.size(), 1u);
+}
+
+bson::Document partial(const std::string& filter) {
+  return index_with("partialFilterExpression", bson::from_json(filter)->view());
+}
+
+std::string filter_of(const Translated& done) {
+  return done.indexes.empty()
+             ? "refused"
+             : bson::to_json(*done.indexes[0].view().find("partialFilterExpression"), bson::JsonMode::kRelaxed);
+}
+
+// Before 6.0 a partial index takes comparisons, joined by one $and at the top.
+TEST(VersionRules, APartialFilterThatSuitsAllStaysAsItIs) {
+  for (const auto* filter :
+       {R"({})", R"({"a":1,"b":{"$gt":1,"$lt":9},"c":{"$exists":true}})", R"({"$and":[{"a":1},{"b":{"$gte":1}}]})",
+        R"({"a":{"$type":["int","string"]}})", R"({"a":{"b":1}})", R"({"a":{"$eq":[1,2]},"$comment":"x"})",
+        R"({"$and":[{"a":{"$lte":1}}]})"}) {
+    const auto done = of_index(partial(filter), kTo42);
+    EXPECT_EQ(filter_of(done), filter);
+    EXPECT_TRUE(done.changed.empty() && done.refused.empty()) << filter;
+  }
+}
+
+TEST(VersionRules, APartialFilterIsTranslatedWhereItPicksTheSameDocuments) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"$and":[{"a":1},{"$and":[{"b":1},{"$and":[{"c":1}]}]}]})", R"({"$and":[{"a":1},{"b":1},{"c":1}]})"},
+      {R"({"$and":[{"a":{"$gt":1,"$lt":9}},{"b":1}]})", R"({"$and":[{"a":{"$gt":1}},{"a":{"$lt":9}},{"b":1}]})"},
+      {R"({"z":1,"$and":[{"a":1}]})", R"({"$and":[{"z":1},{"a":1}]})"},
+      {R"({"a":{"$in":[5]}})", R"({"a":{"$eq":5}})"},
+      {R"({"$or":[{"a":1,"b":2}]})", R"({"$and":[{"a":1},{"b":2}]})"},
+      {R"({"a":{"$all":[1,[2]]},"b":1})", R"({"$and":[{"a":{"$eq":1}},{"a":{"$eq":[2]}},{"b":1}]})"},
+  };
+  for (const auto& [filter, plain] : cases) {
+    const auto done = of_index(partial(filter), kTo50);
+    EXPECT_EQ(filter_of(done), plain);
+    EXPECT_EQ(done.changed.size(), 1u);
+    EXPECT_EQ(filter_of(of_index(partial(filter), kSame)), filter);
+  }
+}
+
+TEST(VersionRules, APartialFilterThatOnlyNewServersTakeIsRefused) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"$or":[{"a":1},{"b":2}]})", "$or"},
+      {R"({"$and":[{"x":1},{"$or":[{"a":1},{"b":2}]}]})", "$or"},
+      {R"({"a":{"$in":[1,2]}})", "$in"},
+      {R"({"a":{"$in":[]}})", "$in"},
+      {R"({"a":{"$in":[{"$regularExpression":{"pattern":"x","options":""}}]}})", "$in"},
+      {R"({"g":{"$geoWithin":{"$box":[[0,0],[1,1]]}}})", "$geoWithin"},
+      {R"({"g":{"$geoIntersects":{"$geometry":{"type":"Point","coordinates":[0,0]}}}})", "$geoIntersects"},
+  };
+  for (const auto& [filter, named] : cases) {
+    const auto done = of_index(partial(filter), kTo50);
+    ASSERT_EQ(done.refused.size(), 1u) << filter;
+    EXPECT_NE(done.refused[0].find(std::string(named) + " in its partialFilterExpression"), std::string::npos);
+    EXPECT_TRUE(done.indexes.empty() && done.taken);
+    EXPECT_EQ(filter_of(of_index(partial(filter), kSame)), filter);
+  }
 }
 
 TEST(VersionRules, KindsOfCollections) {

@@ -180,6 +180,20 @@ TEST(Transactions, AHeadlessOneIsRefusedUnlessTheBaseHoldsIt) {
   EXPECT_TRUE(outcome(missing_commit, {}, {100, 1}));
 }
 
+// A backup keeps a prepare that came before its documents were read, and leaves out its end where that did too.
+TEST(Transactions, APreparedOneWhoseEndTheBaseKnowsIsNeitherLostNorDoneAgain) {
+  Entries e;
+  e.apply_ops({update_op(1, kNs, 1, set_field("n", 11))}, {.prepare = true});  // (100, 1): its end is in the base
+  e.noop();                                                                    // (100, 2): in the place of its commit
+  e.apply_ops({update_op(1, kNs, 2, set_field("n", 21))}, {.number = 2});      // (100, 3)
+  e.apply_ops({update_op(1, kNs, 3, set_field("n", 31))}, {.number = 3, .prepare = true});
+  e.commit(1, 3, {100, 5});
+  EXPECT_EQ(documents(e, {}, {100, 2}), (Documents{{1, 10}, {2, 21}, {3, 31}}));
+  const auto gap = outcome(e);
+  ASSERT_FALSE(gap) << "a base from before the end needs it";
+  EXPECT_EQ(gap.error().kind(), ErrorKind::kInconsistent);
+}
+
 TEST(Transactions, AMissingPartIsSeen) {
   Entries e;
   e.apply_ops({}, {.partial = true});

@@ -230,6 +230,16 @@ Result<Catalog> list_catalog(Connection& connection, const Cancel& cancel) {
   return Lister(connection, cancel).list();
 }
 
+bool same_catalog(const Catalog& one, const Catalog& other) {
+  const auto same_bytes = [](const bson::Document& a, const bson::Document& b) {
+    return std::ranges::equal(a.bytes(), b.bytes());
+  };
+  return std::ranges::equal(one.collections, other.collections, [&](const CollectionInfo& a, const CollectionInfo& b) {
+    return a.ns == b.ns && a.type == b.type && a.uuid == b.uuid && same_bytes(a.options, b.options) &&
+           std::ranges::equal(a.indexes, b.indexes, same_bytes) && a.unfinished == b.unfinished;
+  });
+}
+
 Result<std::set<std::string>> collection_uuids(Connection& connection, const std::string& db, const Cancel& cancel) {
   bson::Builder list;
   list.add("listCollections", int32_t{1}).open("filter").add("type", "collection").end();

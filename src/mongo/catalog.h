@@ -45,6 +45,9 @@ Result<Catalog> list_catalog(Connection& connection, const Cancel& cancel);
 /// The same of these collections, as far as they are there, without rights on any other.
 Result<Catalog> list_catalog(Connection& connection, const std::set<bson::Namespace>& only, const Cancel& cancel);
 
+/// Whether both have the same collections, views, options and indexes. How much is in them does not count.
+bool same_catalog(const Catalog& one, const Catalog& other);
+
 /// The UUIDs (16 bytes as text) of the collections that a database has now.
 Result<std::set<std::string>> collection_uuids(Connection& connection, const std::string& db, const Cancel& cancel);
 

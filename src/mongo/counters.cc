@@ -1,45 +1,27 @@
+#include "mongo/counters.h"
+
 #include <array>
 
 #include "mongo/batch.h"
-#include "mongo/catalog.h"
 #include "mongo/errors.h"
 #include "mongo/scope.h"
-#include "mongo/topology.h"
 
 namespace varve::mongo {
 
 namespace {
 
-/// Commands that change a catalog, or write where no collection counts it. Reading never runs one, and neither does the
-/// server by itself after its start.
-constexpr std::array kCatalogCommands = {"mapReduce",
-                                         "create",
-                                         "drop",
-                                         "dropDatabase",
-                                         "renameCollection",
-                                         "createIndexes",
-                                         "dropIndexes",
-                                         "collMod",
-                                         "convertToCapped",
-                                         "applyOps",
-                                         "cloneCollectionAsCapped",
-                                         "reIndex"};
+/// Reading never runs one of these, and neither does the server by itself.
+constexpr std::array kCommands = {"mapReduce", "applyOps"};
+constexpr std::array kStages = {"$merge", "$out"};
 
-Status add_catalog_commands(Connection& connection, bson::Builder& counters, const Cancel& cancel) {
-  bson::Builder command;
-  command.add("serverStatus", int32_t{1});
-  TRY_ASSIGN(const auto status, connection.command("admin", command.finish(), cancel));
-  // A server that was restarted counts from zero again.
-  if (const auto pid = status.view().find("pid")) counters.add(*pid);
-  counters.open("commands");
-  for (const auto* name : kCatalogCommands) {
-    counters.add(name, status.view().int64("metrics.commands." + std::string(name) + ".total").value_or(0));
-  }
-  for (const auto* stage : {"$merge", "$out"}) {
-    counters.add(stage, status.view().int64("metrics.aggStageCounters." + std::string(stage)).value_or(0));
-  }
-  counters.end();
-  return {};
+bson::Document attempts_in(bson::View status) {
+  bson::Builder attempts;
+  const auto add = [&](const char* name, const std::string& path) {
+    attempts.add(name, status.int64(path).value_or(0));
+  };
+  for (const auto* name : kCommands) add(name, "metrics.commands." + std::string(name) + ".total");
+  for (const auto* stage : kStages) add(stage, "metrics.aggStageCounters." + std::string(stage));
+  return attempts.finish();
 }
 
 /// How often a collection was written to, and how many documents it has: what TTL indexes delete is in the second only.
@@ -77,10 +59,13 @@ Status add_database(Connection& connection, const std::string& db, bson::Builder
 }  // namespace
 
 /// Counted by collection, since the server's totals also tell of its own book-keeping: it writes the sessions of
-/// clients into config.system.sessions every five minutes.
-Result<bson::Document> write_counters(Connection& connection, const Cancel& cancel) {
-  bson::Builder counters;
-  TRY(add_catalog_commands(connection, counters, cancel));
+/// clients into config.system.sessions every five minutes, and makes that collection the first time.
+Result<WriteCounters> write_counters(Connection& connection, const Cancel& cancel) {
+  bson::Builder ask;
+  TRY_ASSIGN(const auto status, connection.command("admin", ask.add("serverStatus", int32_t{1}).finish(), cancel));
+  bson::Builder writes;
+  // A server that was restarted counts from zero again.
+  if (const auto pid = status.view().find("pid")) writes.add(*pid);
   bson::Builder list;
   list.add("listDatabases", int32_t{1}).add("nameOnly", true);
   TRY_ASSIGN(const auto reply, connection.command("admin", list.finish(), cancel));
@@ -88,9 +73,9 @@ Result<bson::Document> write_counters(Connection& connection, const Cancel& canc
   if (!databases) return fail(ErrorKind::kCorrupt, connection.host() + ": listDatabases without databases");
   TRY(each_in_batch(*databases, [&](ByteView entry) -> Status {
     const std::string db(bson::View(entry).string("name").value_or(""));
-    return out_of_scope(db) ? Status{} : add_database(connection, db, counters, cancel);
+    return out_of_scope(db) ? Status{} : add_database(connection, db, writes, cancel);
   }));
-  return counters.finish();
+  return WriteCounters{writes.finish(), attempts_in(status)};
 }
 
 }  // namespace varve::mongo

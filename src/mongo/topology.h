@@ -74,8 +74,4 @@ Status wait_for_majority(Connection& connection, bson::Timestamp at_least, std::
 /// authorization is on. `lock`: those for fsync locks too.
 Result<std::vector<std::string>> missing_for_backup(Connection& connection, bool lock, const Cancel& cancel);
 
-/// Counters that change whenever anything is written (a standalone's only witness): opcounters of insert, update,
-/// delete, command-level DDL where visible, and document metrics.
-Result<bson::Document> write_counters(Connection& connection, const Cancel& cancel);
-
 }  // namespace varve::mongo

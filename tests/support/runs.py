@@ -45,10 +45,10 @@ def verify(varve, server, *args, code=0, snapshot="latest"):
     return varve.json("verify", snapshot, "--against", at(varve, server.uri, "target"), *args, code=code)[-1]
 
 
-def export(varve, name="export", snapshot="latest", *args):
-    """Exports and returns the folder that mongorestore takes."""
+def export(varve, name="export", snapshot="latest", *args, code=0):
+    """Exports and returns the folder that mongorestore takes; where that would not bring all back, `code` is 3."""
     out = varve.folder / name
-    varve("export", snapshot, "--out", out, *args)
+    varve("export", snapshot, "--out", out, *args, code=code)
     return out
 
 
