@@ -5,6 +5,7 @@ import time
 
 import pytest
 from bson import Timestamp
+from pymongo import WriteConcern
 
 from harness.servers import Mongod, wait_until
 from support.hold import HOLDABLE, backup_held_at, fail_point, finish
@@ -85,9 +86,11 @@ def test_an_oplog_that_rolls_over_while_the_catalog_is_listed(varve, small):
 def write_entry(client, **entry):
     """Into the oplog itself, as the server would write it one day."""
     last = newest(client)
-    ts = Timestamp(max(int(time.time()), last["ts"].time) + 1, 1)
+    wait_until(lambda: time.time() > last["ts"].time + 1, "a second in which the server has not written yet")
+    ts = Timestamp(last["ts"].time, last["ts"].inc + 1)
     client.local.command("godinsert", "oplog.rs", obj={"ts": ts, "t": last["t"], "v": 2, "wall": last["wall"], **entry})
-    client.shop.after.insert_one({})  # so that the majority point passes it
+    after = client.shop.get_collection("after", write_concern=WriteConcern(1))
+    after.insert_one({})  # the next entry, without which this one is not seen
 
 
 UNKNOWN = {
