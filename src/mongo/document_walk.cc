@@ -1,6 +1,8 @@
 #include "mongo/document_walk.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "bson/view.h"
 
@@ -54,14 +56,28 @@ bool DocumentWalk::saw(ByteView bytes) {
     const size_t taken = std::min<uint64_t>(value_left_, bytes.size());
     value_left_ -= taken;
     left_ -= taken;
+    for (const uint8_t byte : bytes.first(taken).last(std::min<size_t>(taken, 8))) {
+      number_ = number_ >> 8 | uint64_t{byte} << 56;
+    }
     const uint8_t last = bytes[taken - 1];
     bytes = bytes.subspan(taken);
     if (value_left_ > 0) continue;
-    if (ends_in_zero_ && last != 0) return false;
-    if (static_cast<Type>(type_) == Type::kBool && last > 1) return false;
+    if (!end_value(last)) return false;
     part_ = Part::kType;
   }
   return true;
+}
+
+bool DocumentWalk::end_value(uint8_t last) const {
+  if (ends_in_zero_ && last != 0) return false;
+  const auto type = static_cast<Type>(type_);
+  if (type == Type::kBool && last > 1) return false;
+  if (name_size_ != 5 || std::memcmp(name_.data(), "code", 5) != 0) return true;
+  // An error's number: the driver aborts on one of which the lower half is zero.
+  if (type == Type::kInt32) return number_ >> 32 != 0;
+  if (type == Type::kInt64) return static_cast<uint32_t>(number_) != 0;
+  const auto value = std::bit_cast<double>(number_);
+  return type != Type::kDouble || (value >= 1 && value < 0x1p31);
 }
 
 /// A byte that is not of a value.
@@ -70,8 +86,11 @@ bool DocumentWalk::one(uint8_t byte) {
     case Part::kType:
       type_ = byte;
       part_ = Part::kName;
+      name_size_ = 0;
       return (byte == 0) == (left_ == 0);
     case Part::kName:
+      if (name_size_ < name_.size()) name_[name_size_] = byte;
+      ++name_size_;
       return left_ > 0 && (byte != 0 || begin_value());
     default:
       length_[have_++] = byte;

@@ -22,6 +22,7 @@ class DocumentWalk {
   bool begin_value();
   bool know_length();
   bool begin_skip(uint64_t size);
+  bool end_value(uint8_t last) const;
 
   Part part_ = Part::kType;
   uint64_t left_ = 0;        ///< bytes of the document still to come
@@ -29,7 +30,10 @@ class DocumentWalk {
   uint8_t type_ = 0;
   bool ends_in_zero_ = false;  ///< the value under way must
   std::array<uint8_t, 5> length_{};
-  size_t have_ = 0, wanted_ = 0;  ///< of `length_`
+  size_t have_ = 0, wanted_ = 0;   ///< of `length_`
+  std::array<uint8_t, 5> name_{};  ///< its beginning, with the zero at its end
+  size_t name_size_ = 0;
+  uint64_t number_ = 0;  ///< the last eight bytes of the value, the latest uppermost
 };
 
 }  // namespace varve::mongo

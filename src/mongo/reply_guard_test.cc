@@ -1,5 +1,7 @@
 #include "mongo/reply_guard.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "bson/document.h"
@@ -141,6 +143,17 @@ TEST(ReplyGuard, StopsADocumentThatCannotBeWalkedOver) {
   Bytes nameless = to_bytes(good.bytes());
   std::fill(nameless.end() - 10, nameless.end() - 1, uint8_t{'x'});
   EXPECT_FALSE(passes_in_pieces(with_document(nameless)));
+}
+
+TEST(ReplyGuard, StopsAnErrorWithoutANumber) {
+  const auto coded = [](auto code) {
+    bson::Builder builder;
+    builder.add("ok", 0.0).add("code", code).add("codeName", "x");
+    return passes_in_pieces(with_document(builder.finish().bytes()));
+  };
+  EXPECT_TRUE(coded(int32_t{1}) && coded(int32_t{-1}) && coded(int64_t{43}) && coded(43.0) && coded("zero"));
+  EXPECT_FALSE(coded(int32_t{0}) || coded(int64_t{0}) || coded(int64_t{1} << 40) || coded(0.5) || coded(-0.0));
+  EXPECT_FALSE(coded(std::numeric_limits<double>::quiet_NaN()));
 }
 
 TEST(ReplyGuard, LetsEveryKindOfFieldThrough) {
