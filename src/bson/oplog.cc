@@ -146,6 +146,7 @@ Result<OplogEntry> parse_operation(View view) {
   if (entry.kind == OplogKind::kNoop || entry.kind == OplogKind::kIgnorable) return entry;
   if (!ns || !o) return not_an_entry("it has no \"ns\" or no \"o\"");
   if (entry.kind == OplogKind::kUpdate && !is_update(*o)) entry.kind = OplogKind::kUnknown;
+  if (entry.kind == OplogKind::kUnknown) entry.command = *op;
   if (*op == "c") TRY(resolve_command(entry));
   return entry;
 }

@@ -48,7 +48,7 @@ struct OplogEntry {
   Namespace rename_to;                  ///< kRename only
   bool drops_target = false;            ///< kRename only: a collection of that name is replaced, if there is one
   std::optional<ByteView> drop_target;  ///< kRename only: UUID of what is replaced, where the entry tells it
-  std::string_view command;             ///< the command's name, for messages; empty for CRUD
+  std::string_view command;  ///< for messages: the command's name, or what `op` says if it is unknown; else empty
 };
 
 /// kCorrupt if it is not an oplog entry at all. Unknown operations, and updates in a form that no MongoDB writes, are

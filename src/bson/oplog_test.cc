@@ -112,6 +112,7 @@ TEST(Oplog, WhatIsNotKnownIsSaidNotSkipped) {
   EXPECT_EQ(entry->command, "importCollection");
   const Document odd = Builder().add("ts", Timestamp{1, 1}).add("op", "zz").add("ns", "a.b").add("o", View()).finish();
   EXPECT_EQ(parse_oplog_entry(odd)->kind, OplogKind::kUnknown);
+  EXPECT_EQ(parse_oplog_entry(odd)->command, "zz");
 }
 
 TEST(Oplog, OnlyMongosOwnFormsOfUpdateAreKnown) {

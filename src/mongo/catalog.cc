@@ -89,9 +89,14 @@ class Lister {
     if (!databases) return fail(ErrorKind::kCorrupt, connection_.host() + ": listDatabases without databases");
     TRY(each_in_batch(*databases, [&](ByteView entry) -> Status {
       names.emplace_back(bson::View(entry).string("name").value_or(""));
-      return {};
+      return names.back().empty() ? nameless("listDatabases") : Status{};
     }));
     return names;
+  }
+
+  /// What has no name cannot be read, and must not be missing in silence.
+  Status nameless(const std::string& what) const {
+    return fail(ErrorKind::kCorrupt, connection_.host() + ": " + what + " has an entry without a name");
   }
 
   Status list_collections(const std::string& db) {
@@ -102,6 +107,7 @@ class Lister {
     saw(found->operation_time);
     for (const auto& entry : found->documents) {
       auto info = describe(db, entry);
+      if (info.ns.collection.empty()) return nameless("listCollections of " + db);
       if (auto reason = out_of_scope(info.ns)) {
         if (info.ns.collection != "system.views") catalog_.left_out.push_back({info.ns, std::move(*reason)});
       } else {

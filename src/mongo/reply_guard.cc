@@ -17,7 +17,9 @@ constexpr uint32_t kChecksumPresent = 1;
 bool ReplyGuard::saw(ByteView bytes) {
   while (!bytes.empty()) {
     const size_t skipped = std::min<uint64_t>(left_, bytes.size());
-    if (end_ > 0 && left_ >= end_ && left_ - skipped < end_ && bytes[left_ - end_] != 0) return false;
+    const size_t walked = std::min<uint64_t>(document_left_, skipped);
+    if (!document_.saw(bytes.first(walked))) return false;
+    document_left_ -= walked;
     left_ -= skipped;
     bytes = bytes.subspan(skipped);
     if (left_ > 0 || bytes.empty()) return true;
@@ -56,8 +58,9 @@ bool ReplyGuard::check() {
   const bool good = kind == kReply     ? number(32) == 1 && fits(36, 0)
                     : kind == kMessage ? head_[20] == 0 && fits(21, checksum)
                                        : number(20) <= kLargest;
-  end_ = kind == kCompressed ? 0 : checksum + 1;
   left_ = length - have_;
+  document_left_ = kind == kCompressed ? 0 : left_ - checksum;
+  document_.begin(document_left_);
   have_ = 0;
   wanted_ = 4;
   return good;

@@ -1,5 +1,7 @@
 #include "mongo/reply_guard.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "bson/document.h"
@@ -89,6 +91,77 @@ TEST(ReplyGuard, StopsADocumentWithoutAnEnd) {
       EXPECT_FALSE(good) << piece;
     }
   }
+}
+
+/// A message with that document in it, whatever its bytes are.
+Bytes with_document(ByteView inside) {
+  Bytes out;
+  append_le<uint32_t>(out, static_cast<uint32_t>(21 + inside.size()));
+  for (const uint32_t field : {7u, 3u, 2013u, 0u}) append_le(out, field);
+  out.push_back(0);
+  append(out, inside);
+  return out;
+}
+
+bool passes_in_pieces(const Bytes& bytes) {
+  bool same = passes(bytes);
+  for (size_t piece = 1; piece < bytes.size(); ++piece) {
+    ReplyGuard guard(false);
+    bool good = true;
+    for (size_t at = 0; at < bytes.size() && good; at += piece) {
+      good = guard.saw(ByteView(bytes).subspan(at, std::min(piece, bytes.size() - at)));
+    }
+    EXPECT_EQ(good, same) << piece;
+  }
+  return same;
+}
+
+TEST(ReplyGuard, StopsADocumentThatCannotBeWalkedOver) {
+  bson::Builder builder;
+  builder.open("cursor").add("id", int64_t{0}).end().add("text", "x").add("yes", true).add("none", 1.5);
+  builder.open("$clusterTime").add("clusterTime", bson::Timestamp{5, 1}).end().add("last", int32_t{1});
+  const auto good = builder.finish();
+  ASSERT_TRUE(passes_in_pieces(with_document(good.bytes())));
+  const auto changed = [&](std::string_view after, size_t at, uint8_t byte) {
+    Bytes bad = to_bytes(good.bytes());
+    bad[as_text(bad).find(after) + at] = byte;
+    return with_document(bad);
+  };
+  const std::string_view time("$clusterTime\0", 13);
+  const std::string_view text("text\0", 5);
+  for (const uint8_t length : {0, 4, 200, 25, 27}) EXPECT_FALSE(passes_in_pieces(changed(time, 13, length))) << +length;
+  EXPECT_FALSE(passes_in_pieces(changed(time, 16, 0x7f))) << "longer than all of it";
+  EXPECT_FALSE(passes_in_pieces(changed(time, 13 + 26 - 1, 1))) << "without its last zero";
+  for (const uint8_t length : {0, 3, 200}) EXPECT_FALSE(passes_in_pieces(changed(text, 5, length))) << +length;
+  EXPECT_FALSE(passes_in_pieces(changed(text, 10, 1))) << "a string without its last zero";
+  EXPECT_FALSE(passes_in_pieces(changed(std::string_view("yes\0", 4), 4, 2))) << "neither true nor false";
+  for (const uint8_t type : {0, 0x0b, 0x0f, 0x20, 0x80}) {
+    Bytes bad = to_bytes(good.bytes());
+    bad[as_text(bad).find(text) - 1] = type;
+    EXPECT_FALSE(passes_in_pieces(with_document(bad))) << +type;
+  }
+  Bytes nameless = to_bytes(good.bytes());
+  std::fill(nameless.end() - 10, nameless.end() - 1, uint8_t{'x'});
+  EXPECT_FALSE(passes_in_pieces(with_document(nameless)));
+}
+
+TEST(ReplyGuard, StopsAnErrorWithoutANumber) {
+  const auto coded = [](auto code) {
+    bson::Builder builder;
+    builder.add("ok", 0.0).add("code", code).add("codeName", "x");
+    return passes_in_pieces(with_document(builder.finish().bytes()));
+  };
+  EXPECT_TRUE(coded(int32_t{1}) && coded(int32_t{-1}) && coded(int64_t{43}) && coded(43.0) && coded("zero"));
+  EXPECT_FALSE(coded(int32_t{0}) || coded(int64_t{0}) || coded(int64_t{1} << 40) || coded(0.5) || coded(-0.0));
+  EXPECT_FALSE(coded(std::numeric_limits<double>::quiet_NaN()));
+}
+
+TEST(ReplyGuard, LetsEveryKindOfFieldThrough) {
+  bson::Builder builder;
+  builder.add("t", bson::Timestamp{1, 2}).add("i", int32_t{1}).add("l", int64_t{1}).add("d", 1.0).add("b", false);
+  builder.add("s", "").open("o").end().open_array("a").add("0", "x").end();
+  EXPECT_TRUE(passes_in_pieces(with_document(builder.finish().bytes())));
+  EXPECT_TRUE(passes_in_pieces(with_document(bson::Builder().finish().bytes())));
 }
 
 TEST(ReplyGuard, StopsKindsThatWereNotAskedFor) {

@@ -6,13 +6,18 @@
         proxy.truncate_after(1_000_000) the reply under way ends there, and the connection is closed in order
         proxy.delay(0.05)               everything from the server comes so much later
         proxy.mangle(change)            what comes from the server, piece by piece, is change(piece)
+        proxy.answer(change)            what it answers is change(command, document), of connections that are made from now on
         proxy.refuse()                  new connections are reset; proxy.accept() ends that
         proxy.cut_all()                 those that exist are reset
+
+Those that count bytes count what the client sends with `sent=True`.
 """
 import socket
 import struct
 import threading
 import time
+
+from .wire import Messages, asked, request_id, response_to, with_answer
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
@@ -22,38 +27,39 @@ class Proxy:
         self._server = server
         self._lock = threading.Lock()
         self._pairs = set()
-        self._left, self._fault = None, None
+        self._left, self._fault, self._sent = None, None, False
         self._change = lambda piece: piece
+        self._answer = None
         self._delay, self._refusing, self._stalled = 0, False, False
         self.struck = threading.Event()  # a fault that counts bytes has come
         self.healed = threading.Event()  # ends a stall
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.host = "127.0.0.1:%d" % self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def host(self):
-        return "127.0.0.1:%d" % self._listener.getsockname()[1]
 
     def uri(self, uri=None):
         """The server's own URI, or another one to it, through here and to this one member."""
         uri = (uri or self._server.direct_uri).replace(self._server.host, self.host)
         return uri if "directConnection" in uri else uri + ("&" if "?" in uri else "?") + "directConnection=true"
 
-    def cut_after(self, size):
-        self._arm(size, self._cut)
+    def cut_after(self, size, sent=False):
+        self._arm(size, self._cut, sent)
 
-    def truncate_after(self, size):
-        self._arm(size, self._truncate)
+    def truncate_after(self, size, sent=False):
+        self._arm(size, self._truncate, sent)
 
-    def stall_after(self, size):
-        self._arm(size, self._stall)
+    def stall_after(self, size, sent=False):
+        self._arm(size, self._stall, sent)
 
     def delay(self, seconds):
         self._delay = seconds
 
     def mangle(self, change):
         self._change = change
+
+    def answer(self, change):
+        self._answer = change
 
     def refuse(self):
         self._refusing = True
@@ -67,10 +73,10 @@ class Proxy:
         for pair in pairs:
             self._cut(pair)
 
-    def _arm(self, size, fault):
+    def _arm(self, size, fault, sent):
         self.struck.clear()
         with self._lock:
-            self._left, self._fault = size, fault
+            self._left, self._fault, self._sent = size, fault, sent
 
     def _accept(self):
         while True:
@@ -90,18 +96,39 @@ class Proxy:
             pair = (client, server)
             with self._lock:
                 self._pairs.add(pair)
-            threading.Thread(target=self._pass_on, args=(pair, client, server, False), daemon=True).start()
-            threading.Thread(target=self._pass_on, args=(pair, server, client, True), daemon=True).start()
+            requests, answers = self._messages() if self._answer else (self._same, self._change_piece)
+            threading.Thread(target=self._pass_on, args=(pair, client, server, False, requests), daemon=True).start()
+            threading.Thread(target=self._pass_on, args=(pair, server, client, True, answers), daemon=True).start()
 
-    def _pass_on(self, pair, source, target, from_server):
+    def _same(self, piece):
+        return piece
+
+    def _change_piece(self, piece):
+        return self._change(piece)
+
+    def _messages(self):
+        """What is done with the pieces of either direction where answers are changed."""
+        commands, requests, answers = {}, Messages(), Messages()
+
+        def note(piece):
+            for message in requests.take(piece):
+                commands[request_id(message)] = asked(message)
+            return piece
+
+        def change(piece):
+            return b"".join(with_answer(message, lambda document, of=commands.pop(response_to(message), ""): self._answer(of, document))
+                            for message in answers.take(piece))
+        return note, change
+
+    def _pass_on(self, pair, source, target, from_server, change):
         try:
             while data := source.recv(65536):
                 if self._stalled:
                     self.healed.wait()
-                fault, part = self._count(data) if from_server else (None, data)
+                fault, part = self._count(data, from_server)
                 if self._delay and from_server:
                     time.sleep(self._delay)
-                target.sendall(self._change(part) if from_server else part)
+                target.sendall(change(part))
                 if fault:
                     self.struck.set()  # first: whoever the fault ends may ask at once
                     fault(pair)
@@ -109,10 +136,10 @@ class Proxy:
             pass
         self._close(pair)
 
-    def _count(self, data):
+    def _count(self, data, from_server):
         """The fault that is due, and what is passed on before it."""
         with self._lock:
-            if self._left is None:
+            if self._left is None or self._sent == from_server:
                 return None, data
             if len(data) < self._left:
                 self._left -= len(data)

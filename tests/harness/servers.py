@@ -70,7 +70,7 @@ class Mongod(Server):
     `initiate=False` leaves both to the caller. `tls`: pymongo's options for a server that wants TLS."""
 
     def __init__(self, version=None, replica_set=None, auth=False, extra_args=(), *, initiate=True, key_file=None,
-                 cache_gb=0.5, tls=None):
+                 cache_gb=0.5, tls=None, oplog_mb=256):
         super().__init__("mongod")
         self._tls = {"tls": True, **tls} if tls else {}
         self.replica_set, self.auth = replica_set, auth
@@ -78,7 +78,7 @@ class Mongod(Server):
         self._args = ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", cache_gb,
                       "--setParameter", "diagnosticDataCollectionEnabled=false"]
         if replica_set:
-            self._args += ["--replSet", replica_set, "--oplogSize", 256]
+            self._args += ["--replSet", replica_set, "--oplogSize", oplog_mb]
         if auth:
             self._args += ["--keyFile", key_file or self._write_key()] if replica_set else ["--auth"]
         self._args += extra_args

@@ -4,6 +4,7 @@ Wants a server that was started with `extra_args=HOLDABLE`.
 """
 from contextlib import contextmanager
 
+from harness.servers import wait_until
 from support.runs import at, new_repository
 
 HOLDABLE = ["--setParameter", "enableTestCommands=1"]
@@ -14,14 +15,20 @@ class FailPoint:
 
     def __init__(self, client, name, data=None, mode="alwaysOn"):
         self.client, self.name = client, name
-        self.entered = self._configure(mode, data or {})["count"]
+        self.entered = self._configure(mode, data or {}).get("count")
 
     def _configure(self, mode, data):
         return self.client.admin.command("configureFailPoint", self.name, mode=mode, data=data)
 
     def wait(self):
-        """Returns when it holds an operation."""
+        """Returns when it holds an operation. Before 4.4 the server tells only of some that they do."""
+        if self.entered is None:
+            wait_until(self._holds, f"something to be held at {self.name}")
+            return
         self.client.admin.command("waitForFailPoint", self.name, timesEntered=self.entered + 1, maxTimeMS=60_000)
+
+    def _holds(self):
+        return list(self.client.admin.aggregate([{"$currentOp": {}}, {"$match": {"msg": self.name}}]))
 
     def release(self):
         self._configure("off", {})

@@ -4,29 +4,41 @@ import string
 from collections import Counter
 
 from bson import Int64, Timestamp
-from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateMany, UpdateOne
+from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateMany, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure
 
+from support.live_ddl import LiveDdl
+
 DATABASES = ("h1", "h2")
-NAMES = ("a", "b", "c", "d.e", "capped")
+NAMES = ("a", "b", "c", "d.e", "capped", "series", "clustered")
+PLAIN = NAMES[:4]
 FIELDS = ("n", "text", "list", "deep", "deep.x", "deep.y.z", "list.1", "other")
 
 
-class LiveHistory:
-    """`run(n)` tries n operations; `tried` and `done` count them by kind. What the server refuses has not happened."""
+class LiveHistory(LiveDdl):
+    """`run(n)` tries n operations; `tried` and `done` count them by kind. What the server refuses has not happened.
 
-    def __init__(self, client, seed):
-        self.client, self.noise = client, random.Random(seed)
+    Wants a replica set of that version, a tuple, whose test commands are on.
+    """
+
+    def __init__(self, client, seed, version):
+        super().__init__(client, random.Random(seed), version)
         self.tried, self.done = Counter(), Counter()
         often = [self._insert, self._insert, self._insert_many, self._update, self._update, self._update, self._replace, self._delete,
                  self._bulk, self._modify, self._pipeline, self._transaction, self._update_many]
-        seldom = [self._create, self._drop, self._rename, self._create_index, self._drop_index, self._coll_mod, self._out, self._merge,
-                  self._drop_database, self._view, self._capped, self._delete_many]
-        self.kinds = often * 6 + seldom
+        seldom = [self._create, self._drop, self._rename, self._drop_index, self._out, self._merge, self._drop_database, self._view, self._capped,
+                  self._delete_many, *self.ddl()]
+        self.rare = [self._large_transaction, self._prepared_transaction]
+        self.kinds = often * 5 + seldom
+
+    def every_kind(self):
+        """The names by which operations of this version are counted."""
+        return {kind.__name__.strip("_") for kind in (*self.kinds, *self.rare)}
 
     def run(self, operations):
-        for _ in range(operations):
-            kind = self.noise.choice(self.kinds)
+        kinds = self.noise.choices(self.kinds, k=operations - len(self.rare)) + self.rare
+        self.noise.shuffle(kinds)
+        for kind in kinds:
             name = kind.__name__.strip("_")
             self.tried[name] += 1
             try:
@@ -56,8 +68,12 @@ class LiveHistory:
                 Int64(self.noise.randrange(50))][pick]
 
     def _document(self):
-        return {"_id": self._id(), "n": self.noise.randrange(100), "text": "t" * self.noise.randrange(200), "list": [1, self._value()],
-                "deep": {"x": self._value(), "y": {"z": 1}}, "other": self._value()}
+        document = {"_id": self._id(), "n": self.noise.randrange(100), "text": "t" * self.noise.randrange(200), "list": [1, self._value()],
+                    "deep": {"x": self._value(), "y": {"z": 1}}, "other": self._value()}
+        if self.noise.random() < 0.3:
+            document["place"] = {"type": "Point", "coordinates": [self.noise.randrange(-90, 90), self.noise.randrange(-90, 90)]}
+            document["single"] = self.noise.randrange(10**9)
+        return document
 
     def _change(self):
         field = self.noise.choice(FIELDS)
@@ -107,61 +123,53 @@ class LiveHistory:
             UpdateMany({"n": self.noise.randrange(50)}, self._change()), ReplaceOne({"_id": 1}, {"n": 5}, upsert=True)]) for _ in range(8)],
             ordered=False)
 
+    def _there(self, database):
+        """Collections that a transaction can write to; older servers make none in one, and none takes capped ones."""
+        open_ones = {"type": "collection", "options.capped": {"$ne": True}}
+        return [name for name in PLAIN[:3] if name in database.list_collection_names(filter=open_ones)]
+
+    def _made(self, collection):
+        """Empty, and old enough for a transaction to see it."""
+        durable = collection.with_options(write_concern=WriteConcern("majority"))
+        durable.delete_many({})
+        durable.insert_one({"_id": "first"})
+
+    def _write_some(self, database, names, session):
+        for name in names:
+            for _ in range(self.noise.randrange(4)):
+                database[name].replace_one({"_id": self.noise.randrange(200)}, {"n": self.noise.randrange(9), "t": "x" * 100}, upsert=True,
+                                           session=session)
+            database[name].delete_one({"_id": self.noise.randrange(200)}, session=session)
+
     def _transaction(self):
         database = self._database()
-        names = [name for name in ("a", "b", "c") if name in database.list_collection_names(filter={"type": "collection"})]
+        names = self._there(database)
         with self.client.start_session() as session, session.start_transaction():
-            for name in names:
-                for _ in range(self.noise.randrange(4)):
-                    database[name].replace_one({"_id": self.noise.randrange(200)}, {"n": self.noise.randrange(9), "t": "x" * 100},
-                                               upsert=True, session=session)
-                database[name].delete_one({"_id": self.noise.randrange(200)}, session=session)
+            self._write_some(database, names, session)
             if self.noise.random() < 0.3:
                 session.abort_transaction()
 
-    def _create(self):
-        options = self.noise.choice([{}, {"collation": {"locale": "de"}}, {"validator": {"n": {"$exists": True}}, "validationLevel": "moderate"}])
-        self._database().create_collection(self.noise.choice(NAMES[:4]), **options)
-
-    def _capped(self):
-        self._database().create_collection("capped", capped=True, size=8192, max=self.noise.choice([5, 20]))
-
-    def _drop(self):
-        self._collection().drop()
-
-    def _rename(self):
-        source, target = self._collection(), self._collection()
-        self.client.admin.command("renameCollection", source.full_name, to=target.full_name, dropTarget=self.noise.random() < 0.6)
-
-    def _drop_database(self):
-        if self.noise.random() < 0.3:
-            self.client.drop_database(self.noise.choice(DATABASES))
-
-    def _create_index(self):
-        field = self.noise.choice(["n", "text", "deep.x", "other"])
-        options = self.noise.choice([{}, {"sparse": True}, {"partialFilterExpression": {"n": {"$gt": 5}}}, {"expireAfterSeconds": 10**8}])
-        self._collection().create_index([(field, self.noise.choice([1, -1]))], **options)
-
-    def _drop_index(self):
-        collection = self._collection()
-        names = [name for name in collection.index_information() if name != "_id_"]
-        if names:
-            collection.drop_index(self.noise.choice(names))
-
-    def _coll_mod(self):
-        change = self.noise.choice([{"validator": {}}, {"validator": {"n": {"$exists": True}}}, {"validationLevel": "off"},
-                                    {"index": {"keyPattern": {"n": 1}, "expireAfterSeconds": 10**7}}])
-        self._database().command("collMod", self.noise.choice(NAMES), **change)
-
-    def _out(self):
-        self._collection().aggregate([{"$match": {"n": {"$lt": 50}}}, {"$set": {"out": 1}}, {"$out": self.noise.choice(NAMES[:4])}])
-
-    def _merge(self):
-        self._collection().aggregate([{"$set": {"merged": 1}}, {"$merge": {"into": self.noise.choice(NAMES[:4]), "whenMatched": "replace"}}])
-
-    def _view(self):
+    def _large_transaction(self):
+        """Over 16 MB: a chain of oplog entries. What it leaves is small."""
         database = self._database()
-        if self.noise.random() < 0.5:
-            database.command("create", "view", viewOn=self.noise.choice(NAMES), pipeline=[{"$match": {"n": self.noise.randrange(9)}}])
-        else:
-            database.drop_collection("view")
+        self._made(database.large)
+        with self.client.start_session() as session, session.start_transaction():
+            for i in range(18):
+                database.large.insert_one({"_id": i, "x": f"{i}" * 1_000_000}, session=session)
+            self._write_some(database, self._there(database), session)
+            database.large.delete_many({"_id": {"$in": list(range(1, 18))}}, session=session)
+
+    def _prepared_transaction(self):
+        """In two phases, as a sharded transaction is; the server takes that from anyone when its test commands are on."""
+        database = self._database()
+        self._made(database.prepared)
+        with self.client.start_session() as session:
+            session.start_transaction()
+            try:
+                database.prepared.insert_one({"n": 1, "x": self._value()}, session=session)
+                self._write_some(database, self._there(database), session)
+                prepared = self.client.admin.command("prepareTransaction", 1, session=session, writeConcern={"w": "majority"})
+                if self.noise.random() < 0.7:
+                    self.client.admin.command("commitTransaction", 1, commitTimestamp=prepared["prepareTimestamp"], session=session)
+            finally:
+                session.abort_transaction()  # of no effect once it is committed

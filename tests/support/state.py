@@ -27,6 +27,13 @@ def empty(client):
             client.drop_database(name)
 
 
+def empty_logins(client, *databases):
+    """Drops the users and roles of these databases."""
+    for name in databases:
+        client[name].command("dropAllUsersFromDatabase", 1)
+        client[name].command("dropAllRolesFromDatabase", 1)
+
+
 def canonical(value):
     return json_util.dumps(value, json_options=CANONICAL_JSON_OPTIONS)
 
