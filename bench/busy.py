@@ -119,7 +119,7 @@ def main():
     options = parser.parse_args()
     with (Mongod(MONGOD, replica_set="rs0", cache_gb=CACHE_GB) as mongod, mongod.client() as client,
           tempfile.TemporaryDirectory() as folder):
-        dataset.load(mongod, client, options.mb)
+        dataset.load(mongod, client, "shop", options.mb)
         stop = multiprocessing.Event()
         writer = multiprocessing.Process(target=write, args=(mongod.host, stop), daemon=True)
         writer.start()
@@ -127,7 +127,7 @@ def main():
         found = rounds(Server(mongod, client), folder, options.rounds, options.idle)
         stop.set()
         writer.join()
-        data = f"{dataset.size(client) / 1e6:,.0f} MB of BSON, a cache of {CACHE_GB} GB"
+        data = f"{dataset.size(client, dataset.SHOP) / 1e6:,.0f} MB of BSON, a cache of {CACHE_GB} GB"
     figures = f"{report.origin('busy', data, (), (f'mongod {MONGOD}',))}\n\n{table(found)}"
     report.finish("busy", {"figures": figures}, options.write, [])
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from harness.others import FerretDB, SecantusDB
 from harness.servers import Mongod, ReplicaSet, ShardedParts
 from harness.tools import Varve
 
@@ -64,6 +65,8 @@ def _factory(kind):
 mongod = pytest.fixture(_factory(Mongod), name="mongod")
 replica_set = pytest.fixture(_factory(ReplicaSet), name="replica_set")
 sharded_parts = pytest.fixture(_factory(ShardedParts), name="sharded_parts")
+ferretdb = pytest.fixture(_factory(FerretDB), name="ferretdb")
+secantusdb = pytest.fixture(_factory(SecantusDB), name="secantusdb")
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ go_home=$cache/go-$go_version
 venv=$cache/venv-$(hash_of tests/requirements.txt)
 python=$venv/bin/python
 peers=$cache/peers-$(hash_of tests/peers/go.mod tests/peers/go.sum)
+ferretdb=$cache/ferretdb-$(hash_of tests/peers/ferretdb/go.mod tests/peers/ferretdb/go.sum tests/peers/ferretdb/main.go)
+secantus=$cache/secantus-$(hash_of tests/peers/secantus/requirements.txt)
 default_mongod=6.0.5
 
 # A mongod of the user's own is the default server if the tests can use it; a wheel's is the default elsewhere.
@@ -24,4 +26,5 @@ own_mongod() {
 
 # What the test harness reads.
 export VARVE_CACHE=$cache VARVE_PEERS=$peers VARVE_BIN=${VARVE_BIN:-$PWD/build/release/bin/varve}
+export VARVE_FERRETDB=$ferretdb VARVE_SECANTUS=$secantus
 export PYTHONPATH=$PWD/tests${PYTHONPATH:+:$PYTHONPATH} PYTHONDONTWRITEBYTECODE=1

@@ -54,13 +54,19 @@ tl::unexpected<Error> not_an_entry(std::string_view why) {
   return fail(ErrorKind::kCorrupt, "not an oplog entry: " + std::string(why));
 }
 
+constexpr int64_t kVersion = 2;
+
 /// The sections of a document diff: d, u, i, b, or s and a field's name.
+bool is_section(const Element& section) {
+  const std::string_view name = section.name();
+  const bool known = name == "d" || name == "u" || name == "i" || name == "b" || name.starts_with('s');
+  return known && section.as_document();
+}
+
 bool is_diff(View diff) {
   auto sections = diff.elements();
   while (const auto section = sections.next()) {
-    const std::string_view name = section->name();
-    const bool known = name == "d" || name == "u" || name == "i" || name == "b" || name.starts_with('s');
-    if (!known || !section->as_document()) return false;
+    if (!is_section(*section)) return false;
   }
   return sections.valid() && !diff.empty();
 }
@@ -136,10 +142,12 @@ Result<OplogEntry> parse_operation(View view) {
     if (name == "o") o = element->as_document();
     if (name == "ui") entry.uuid = element->as_uuid();
     if (name == "ts") entry.ts = element->as_timestamp().value_or(Timestamp{});
+    if (name == "v") entry.version = element->as_int64();
     if (name == "t") entry.term = element->as_int64().value_or(0);
   }
   if (!elements.valid()) return not_an_entry("its bytes are not BSON");
   if (!op) return not_an_entry("it has no \"op\"");
+  entry.op = *op;
   entry.ns = Namespace::parse(ns.value_or(""));
   entry.o = o.value_or(View());
   entry.kind = lookup(kOperations, *op);
@@ -156,7 +164,23 @@ Result<OplogEntry> parse_operation(View view) {
 Result<OplogEntry> parse_oplog_entry(View entry) {
   TRY_ASSIGN(auto parsed, parse_operation(entry));
   if (parsed.ts == Timestamp{}) return not_an_entry("it has no \"ts\"");
+  if (parsed.kind != OplogKind::kNoop && parsed.version != kVersion) parsed.kind = OplogKind::kUnknown;
   return parsed;
+}
+
+std::string describe_unknown(const OplogEntry& entry) {
+  const std::string on = " on " + entry.ns.text();
+  if (entry.op == "u" && !is_update(entry.o)) {
+    const auto diff = entry.o.document("diff").value_or(View());
+    auto sections = diff.elements();
+    while (const auto section = sections.next()) {
+      if (!is_section(*section)) return "an update with '" + std::string(section->name()) + "'" + on;
+    }
+    return "an update" + on;
+  }
+  const std::string what = entry.command.empty() ? std::string(entry.op) : std::string(entry.command);
+  const bool dialect = entry.ts != Timestamp{} && entry.version != kVersion;
+  return "'" + what + "'" + on + (dialect ? ", in an entry that is not of the version 2" : "");
 }
 
 Result<std::vector<OplogEntry>> nested_operations(const OplogEntry& apply_ops) {

@@ -57,6 +57,7 @@ Document command(View o) {
   return Builder()
       .add("ts", Timestamp{1, 1})
       .add("t", int64_t{7})
+      .add("v", int64_t{2})
       .add("op", "c")
       .add("ns", "db.$cmd")
       .add("o", o)
@@ -64,7 +65,13 @@ Document command(View o) {
 }
 
 Document update(View o) {
-  return Builder().add("ts", Timestamp{1, 1}).add("op", "u").add("ns", "db.c").add("o", o).finish();
+  return Builder()
+      .add("ts", Timestamp{1, 1})
+      .add("v", int64_t{2})
+      .add("op", "u")
+      .add("ns", "db.c")
+      .add("o", o)
+      .finish();
 }
 
 TEST(Oplog, CommandsAreResolvedToTheirCollection) {
@@ -110,9 +117,34 @@ TEST(Oplog, WhatIsNotKnownIsSaidNotSkipped) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->kind, OplogKind::kUnknown);
   EXPECT_EQ(entry->command, "importCollection");
-  const Document odd = Builder().add("ts", Timestamp{1, 1}).add("op", "zz").add("ns", "a.b").add("o", View()).finish();
+  Builder b;
+  const Document odd =
+      b.add("ts", Timestamp{1, 1}).add("v", int64_t{2}).add("op", "zz").add("ns", "a.b").add("o", View()).finish();
   EXPECT_EQ(parse_oplog_entry(odd)->kind, OplogKind::kUnknown);
   EXPECT_EQ(parse_oplog_entry(odd)->command, "zz");
+  EXPECT_EQ(describe_unknown(*entry), "'importCollection' on db.db.c");
+  EXPECT_EQ(describe_unknown(*parse_oplog_entry(odd)), "'zz' on a.b");
+}
+
+/// As SecantusDB writes its oplog: entries that look like MongoDB's and mean something else.
+TEST(Oplog, TheDialectOfAnotherServerIsNamed) {
+  Builder b;
+  const auto begin = [&](const char* op) -> Builder& {
+    return b.add("ts", Timestamp{1, 1}).add("op", op).add("ns", "db.c");
+  };
+  const Document insert = begin("i").open("o").add("_id", int32_t{1}).finish();
+  EXPECT_EQ(parse_oplog_entry(insert)->kind, OplogKind::kUnknown);
+  EXPECT_EQ(describe_unknown(*parse_oplog_entry(insert)), "'i' on db.c, in an entry that is not of the version 2");
+  const Document index =
+      b.add("ts", Timestamp{1, 1}).add("op", "c").add("ns", "db.$cmd").open("o").add("createIndexes", "c").finish();
+  EXPECT_EQ(describe_unknown(*parse_oplog_entry(index)),
+            "'createIndexes' on db.c, in an entry that is not of the version 2");
+  const Document changed =
+      begin("u").open("o").add("$v", int32_t{2}).open("diff").open("updatedFields").add("a", int32_t{1}).finish();
+  EXPECT_EQ(parse_oplog_entry(changed)->kind, OplogKind::kUnknown);
+  EXPECT_EQ(describe_unknown(*parse_oplog_entry(changed)), "an update with 'updatedFields' on db.c");
+  const Document noop = b.add("ts", Timestamp{1, 1}).add("op", "n").add("ns", "").finish();
+  EXPECT_EQ(parse_oplog_entry(noop)->kind, OplogKind::kNoop);
 }
 
 TEST(Oplog, OnlyMongosOwnFormsOfUpdateAreKnown) {

@@ -10,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/state_folder.h"
 #include "cli/writer_options.h"
+#include "collection/chunker.h"
 #include "job/backup.h"
 #include "job/read_limit.h"
 
@@ -24,7 +25,7 @@ struct BackupWords {
   FilterOptions filter;
   std::vector<std::string> tags;
   std::string read_at = "auto", order = "auto", member = "auto";
-  std::string limit_read;
+  std::string limit_read, chunk_size;
   WriterWords store;
   unsigned readers = 0;
   std::string max_lag = "60s";
@@ -75,6 +76,15 @@ Result<uint64_t> read_limit(const std::string& text, unsigned readers) {
                             least >> 10)));
 }
 
+/// 0: not asked for.
+Result<uint32_t> chunk_size(const std::string& text) {
+  if (text.empty()) return 0;
+  TRY_ASSIGN(const auto size, size_option("--chunk-size", text));
+  if (size >= collection::kLeastAverage && size <= collection::kMostAverage) return static_cast<uint32_t>(size);
+  return fail(Error(ErrorKind::kInvalidInput, "--chunk-size " + text + " is not from 256K to 8M")
+                  .hint("it is the average: chunks have a quarter of it to four times it"));
+}
+
 Result<job::BackupOptions> options_from(const BackupWords& words) {
   if (words.lock && words.accept_inconsistent) {
     return fail(ErrorKind::kInvalidInput,
@@ -92,6 +102,7 @@ Result<job::BackupOptions> options_from(const BackupWords& words) {
   options.readers = words.readers;
   TRY_ASSIGN(options.read_at, parse_read_at(words.read_at));
   TRY_ASSIGN(options.order, parse_order(words.order));
+  TRY_ASSIGN(options.average_chunk, chunk_size(words.chunk_size));
   options.member.member = words.member;
   TRY_ASSIGN(options.member.max_lag, duration_option("--max-lag", words.max_lag));
   options.new_incarnation = words.new_incarnation;
@@ -176,6 +187,11 @@ std::shared_ptr<BackupWords> add_words(Command& command) {
       "one-time: all documents as of one cluster time (MongoDB 5.0 and later); window: as they come, made "
       "exact by the oplog; auto");
   command.add_option("--order", words->order, "read documents by _id, in natural order, or what suits each collection");
+  command
+      .add_option("--chunk-size", words->chunk_size,
+                  "average size of the chunks that documents are stored in, 256K to 8M; later backups keep it, and "
+                  "another one stores everything anew (1M, or more for collections beyond 64 GiB)")
+      ->type_name("SIZE");
   command.add_option("--member", words->member,
                      "auto, hidden, secondary, primary, or HOST[:PORT] of the member to read");
   command.add_option("--max-lag", words->max_lag, "a secondary further behind is not read")->type_name("D");

@@ -6,6 +6,7 @@
 #include "cli/context.h"
 #include "cli/format.h"
 #include "job/backup_reader.h"
+#include "job/version_rules.h"
 
 namespace varve::cli {
 
@@ -19,7 +20,7 @@ std::string consistency(const Manifest& m) {
   if (m.consistency == "imported")
     return "unknown: of a dump without an oplog, so nobody knows whether its collections are of one moment";
   if (m.consistency == "inconsistent")
-    return "NOT consistent: a standalone server that was written to while it was read";
+    return "NOT consistent: a standalone server that was, or may have been, written to while it was read";
   if (m.consistency == "one-time" && m.oplog_changes == 0) return "consistent: all documents as of one time";
   if (m.oplog_changes == 0) return "consistent: nothing in scope changed while it was read";
   return fmt::format("consistent with its oplog: {} came in while it was read", plural(m.oplog_changes, "operation"));
@@ -31,9 +32,10 @@ std::string made_on(const Manifest& m) {
 }
 
 std::string server(const Manifest& m) {
-  const auto version = "MongoDB " + (m.server_version.empty() ? "of an unknown version" : m.server_version);
+  const auto version = job::server_name(m.server_version);
   if (m.imported()) return version + ", imported from " + m.imported_from;
-  return fmt::format("{} (feature compatibility {}), read from {} ({})", version, m.fcv, m.member, m.member_role);
+  const auto fcv = m.fcv.empty() ? "" : fmt::format(" (feature compatibility {})", m.fcv);
+  return fmt::format("{}{}, read from {} ({})", version, fcv, m.member, m.member_role);
 }
 
 void print_collection(Output& output, const collection::CollectionEntry& c) {

@@ -39,9 +39,9 @@ void print_list(Output& output, const std::string& title, const std::vector<std:
 }  // namespace
 
 void print_restore_plan(Output& output, const job::RestorePlan& plan, bool whole) {
-  output.line(fmt::format("will restore {}, {}, {} to {} (MongoDB {})", plural(visible(plan), "collection"),
+  output.line(fmt::format("will restore {}, {}, {} to {} ({})", plural(visible(plan), "collection"),
                           plural(plan.documents, "document"), format_size(plan.bytes), plan.target.host,
-                          plan.target.version));
+                          plan.target.name()));
   for (const auto& item : plan.items) {
     if (item.name != bson::logical(item.name)) continue;
     if (whole || item.exists) output.line(fmt::format("  {}: {}", shown_name(item), what_happens(item)));

@@ -15,6 +15,10 @@ std::array<uint8_t, 16> cut_key(uint64_t polynomial);
 /// short.
 uint32_t average_for(uint64_t collection_bytes);
 
+/// The averages that may be asked for instead.
+constexpr uint32_t kLeastAverage = 256u << 10;
+constexpr uint32_t kMostAverage = 8u << 20;
+
 /// A run of whole documents: one blob.
 struct Chunk {
   Bytes bytes;

@@ -46,8 +46,10 @@ Result<Metadata> parse_metadata(std::string_view json) {
 }
 
 std::string prelude_json(std::string_view server_version, std::string_view tool_version) {
+  // mongorestore takes numbers, or this word.
+  const bool number = !server_version.empty() && server_version.front() >= '0' && server_version.front() <= '9';
   bson::Builder b;
-  b.add("ServerVersion", server_version).add("ToolVersion", tool_version);
+  b.add("ServerVersion", number ? server_version : "unknown").add("ToolVersion", tool_version);
   return bson::to_json(b.finish(), bson::JsonMode::kCanonical);
 }
 

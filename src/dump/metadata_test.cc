@@ -57,6 +57,9 @@ TEST(Metadata, OfOldToolsIsUnderstood) {
 
 TEST(Prelude, NamesServerAndTool) {
   EXPECT_EQ(prelude_json("6.0.5", "varve 0.1.0"), R"({"ServerVersion":"6.0.5","ToolVersion":"varve 0.1.0"})");
+  for (const char* none : {"", "FerretDB v1.24.2"}) {
+    EXPECT_EQ(prelude_json(none, "varve 0.1.0"), R"({"ServerVersion":"unknown","ToolVersion":"varve 0.1.0"})");
+  }
 }
 
 }  // namespace

@@ -129,13 +129,24 @@ class Backup {
     m.cluster_parameters = mongo::cluster_parameters(**connection_, cancel);
   }
 
+  Status lock(const Cancel& cancel) {
+    auto taken = ServerLock::take(options_.locking, **connection_, reporter_, cancel, clock_);
+    if (taken) lock_ = std::move(*taken);
+    if (taken || source_->product.empty() || is_stop(taken.error())) return taken ? Status{} : fail(taken.error());
+    return fail(Error(ErrorKind::kUnsupported, source_->product + " cannot be locked; nothing was saved")
+                    .hint("its answer: " + taken.error().message())
+                    .hint("leave --lock out, and see that nothing writes to it meanwhile"));
+  }
+
   /// Lists the catalog. On a replica set in an interval of the oplog in which it did not change, if there is one.
   Status open_window(const Cancel& cancel) {
     if (!replica_set()) {
       if (options_.lock) {
-        TRY_ASSIGN(lock_, ServerLock::take(options_.locking, **connection_, reporter_, cancel, clock_));
+        TRY(lock(cancel));
       }
-      TRY_ASSIGN(counters_, mongo::write_counters(**connection_, cancel));
+      if (tells_writes()) {
+        TRY_ASSIGN(counters_, mongo::write_counters(**connection_, cancel));
+      }
       TRY_ASSIGN(catalog_, mongo::list_catalog(**connection_, cancel));
       return check_names();
     }
@@ -241,8 +252,13 @@ class Backup {
     return options_.limit_read > 0 ? std::min<uint64_t>(options_.limit_read, kBytesASecond) : kBytesASecond;
   }
 
+  /// Another server that speaks as MongoDB does counts otherwise, or is one of several before the same data.
+  bool tells_writes() const { return source_->product.empty(); }
+
   /// Whether it was written to. While it is locked what was attempted has to wait, and came to nothing.
   Status end_standalone(const Cancel& cancel) {
+    manifest().consistency = "inconsistent";
+    if (!tells_writes()) return {};
     const bool to_lock = lock_ != nullptr;
     TRY_ASSIGN(const auto now, mongo::write_counters(**connection_, cancel));
     TRY_ASSIGN(const auto catalog, mongo::list_catalog(**connection_, cancel));
@@ -285,8 +301,11 @@ class Backup {
     for (const auto& out : catalog_.left_out) m.skipped.push_back({out.ns.text(), out.reason, false});
     if (m.consistency == "inconsistent" && !options_.accept_inconsistent) {
       result_.shortfalls.push_back(
-          "the standalone server was written to meanwhile, so the collections may be of different "
-          "moments (a replica set, even of one member, has an oplog and can be read consistently)");
+          !tells_writes() ? source_->product +
+                                " does not tell whether it was written to meanwhile, so the collections may be of "
+                                "different moments (nothing else is missing: --accept-inconsistent takes that for good)"
+                          : "the standalone server was written to meanwhile, so the collections may be of different "
+                            "moments (a replica set, even of one member, has an oplog and can be read consistently)");
     }
     for (const auto& read : read_) {
       if (!kept(read))

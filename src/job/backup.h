@@ -28,6 +28,7 @@ struct BackupOptions {
   unsigned readers = 0;  ///< connections that read at once; 0: as many as cores, 2 to 4
   ReadAt read_at = ReadAt::kAuto;
   OrderChoice order = OrderChoice::kAuto;
+  uint32_t average_chunk = 0;  ///< of all collections, kLeastAverage to kMostAverage; 0: as the parent's, else by size
   mongo::MemberOptions member{};
   bool new_incarnation = false;  ///< accept another replica set under this source's name
   bool accept_inconsistent = false;

@@ -106,6 +106,7 @@ std::vector<PlannedCollection> plan_collections(const mongo::Catalog& catalog, c
       plan.order = it->second->order;
       plan.average_chunk = it->second->average_chunk;
     }
+    if (options.average_chunk != 0) plan.average_chunk = options.average_chunk;
     if (options.order != OrderChoice::kAuto) {
       plan.order = options.order == OrderChoice::kId ? collection::Order::kId : collection::Order::kNatural;
     }

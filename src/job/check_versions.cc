@@ -19,8 +19,9 @@ void append(const std::vector<std::string>& sentences, std::vector<std::string>&
 
 Error mismatch_error(const RestorePlan& plan, const collection::Manifest& manifest,
                      const std::vector<std::string>& refused) {
-  Error error(ErrorKind::kUnsupported, fmt::format("the backup is of MongoDB {} and {} is {}; nothing was written",
-                                                   manifest.server_version, plan.target.host, plan.target.version));
+  Error error(ErrorKind::kUnsupported,
+              fmt::format("the backup is of {} and {} is {}; nothing was written", server_name(manifest.server_version),
+                          plan.target.host, plan.target.name()));
   for (size_t i = 0; i < refused.size() && i < kShown; ++i) error.hint(refused[i]);
   if (refused.size() > kShown) error.hint(std::to_string(refused.size() - kShown) + " more");
   return std::move(error).hint(

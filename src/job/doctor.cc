@@ -46,6 +46,9 @@ class Examination {
         check_majority(cancel);
         if (listed) check_oplog(cancel);
         if (options_.lock) note(State::kBad, "lock", "is for a standalone server; the oplog of a set does more");
+      } else if (!result_.source->product.empty()) {
+        note(State::kWarning, "oplog",
+             "none that MongoDB's tools know: nobody can tell whether it is written to during a backup, which says so");
       } else {
         check_lock(cancel);
         check_left_locks(cancel);
@@ -72,8 +75,10 @@ class Examination {
     result_.source = std::move(*source);
     const auto& found = *result_.source;
     note(State::kGood, "server",
-         fmt::format("MongoDB {} (feature version {}), {}", found.version, found.fcv.empty() ? "unknown" : found.fcv,
-                     replica_set() ? "replica set " + found.set_name : "a standalone"));
+         found.product.empty() ? fmt::format("MongoDB {} (feature version {}), {}", found.version,
+                                             found.fcv.empty() ? "unknown" : found.fcv,
+                                             replica_set() ? "replica set " + found.set_name : "a standalone")
+                               : found.product);
     note(State::kGood, "member", fmt::format("{} would be read: {}", found.member, found.reason));
     for (const auto& why : found.notes) note(State::kWarning, "member", why);
     for (const auto& why : found.lacks) note(State::kWarning, "member", why);
@@ -209,7 +214,7 @@ class Examination {
     mongo::ReadSpec spec;
     spec.db = largest_->ns.db;
     spec.collection = largest_->ns.collection;
-    spec.uuid = largest_->uuid;
+    if (largest_->by_uuid) spec.uuid = largest_->uuid;
     const auto started = clock_.ticks();
     uint64_t bytes = 0;
     const auto count = [&](ByteView document) -> Status {

@@ -27,7 +27,8 @@ uint64_t count_documents(ByteView documents) {
 std::vector<std::string> never_held(const collection::Manifest& manifest) {
   std::vector<std::string> losses;
   if (manifest.consistency == "inconsistent") {
-    losses.emplace_back("the backup is of a standalone server that was written to while it was read");
+    losses.emplace_back(
+        "the backup is of a standalone server that was, or may have been, written to while it was read");
   }
   for (const auto& skipped : manifest.skipped) {
     if (skipped.counts) losses.push_back(skipped.what + ": " + skipped.reason);

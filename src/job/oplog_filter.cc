@@ -97,9 +97,9 @@ Status OplogFilter::take(ByteView entry, Bytes& out) {
   TRY_ASSIGN(const auto op, bson::parse_oplog_entry(bson::View(entry)));
   if (op.kind == OplogKind::kUnknown) {
     return fail(
-        Error(ErrorKind::kUnsupported, "the oplog holds an operation that this version of varve does not know: '" +
-                                           std::string(op.command) + "' on " + op.ns.text())
-            .hint("nothing was saved; please report it with the server's version"));
+        Error(ErrorKind::kUnsupported,
+              "the oplog holds an operation that this version of varve does not know: " + bson::describe_unknown(op))
+            .hint("nothing was saved; if the server is a MongoDB, please report it with its version"));
   }
   if (changes_nothing(op.kind)) return {};
 
@@ -143,8 +143,8 @@ Status OplogFilter::select_nested(const bson::OplogEntry& group, bson::Builder& 
     if (op.kind == OplogKind::kUnknown) {
       return fail(ErrorKind::kUnsupported,
                   "a transaction in the oplog holds an operation that this version of varve does "
-                  "not know: '" +
-                      std::string(op.command) + "' on " + op.ns.text());
+                  "not know: " +
+                      bson::describe_unknown(op));
     }
     if (changes_nothing(op.kind)) continue;
     TRY_ASSIGN(const bool want, wanted(op));

@@ -20,14 +20,14 @@ OplogFilter filter(std::vector<std::string> includes) {
 
 Document crud(const char* op, const std::string& ns, uint8_t id, int32_t value = 1) {
   Builder b;
-  b.add("op", op).add("ns", ns).add_uuid("ui", uuid(id)).add("ts", Timestamp{100, 1});
+  b.add("op", op).add("ns", ns).add_uuid("ui", uuid(id)).add("ts", Timestamp{100, 1}).add("v", int64_t{2});
   b.open("o").add("_id", value).end();
   return b.finish();
 }
 
 Document command(const std::string& db, uint8_t id, const std::string& name, const std::string& collection) {
   Builder b;
-  b.add("op", "c").add("ns", db + ".$cmd").add_uuid("ui", uuid(id)).add("ts", Timestamp{100, 2});
+  b.add("op", "c").add("ns", db + ".$cmd").add_uuid("ui", uuid(id)).add("ts", Timestamp{100, 2}).add("v", int64_t{2});
   b.open("o").add(name, collection).end();
   return b.finish();
 }
@@ -37,14 +37,15 @@ Document rename(const std::string& from, const std::string& to, uint8_t id) {
   b.add("op", "c")
       .add("ns", from.substr(0, from.find('.')) + ".$cmd")
       .add_uuid("ui", uuid(id))
-      .add("ts", Timestamp{100, 3});
+      .add("ts", Timestamp{100, 3})
+      .add("v", int64_t{2});
   b.open("o").add("renameCollection", from).add("to", to).end();
   return b.finish();
 }
 
 Document transaction(const std::vector<Document>& operations, bool session = true) {
   Builder b;
-  b.add("op", "c").add("ns", "admin.$cmd").add("ts", Timestamp{100, 4});
+  b.add("op", "c").add("ns", "admin.$cmd").add("ts", Timestamp{100, 4}).add("v", int64_t{2});
   if (session) {
     b.open("lsid").add("id", int32_t{1}).end();
     b.add("txnNumber", int64_t{1});
@@ -106,7 +107,7 @@ TEST(OplogFilter, WhatARenameReplacesIsDropped) {
   f.know(uuid(1), {"shop", "orders"}, true);
   f.know(uuid(2), {"shop", "old"}, true);
   Builder b;
-  b.add("op", "c").add("ns", "shop.$cmd").add_uuid("ui", uuid(1)).add("ts", Timestamp{100, 3});
+  b.add("op", "c").add("ns", "shop.$cmd").add_uuid("ui", uuid(1)).add("ts", Timestamp{100, 3}).add("v", int64_t{2});
   b.open("o").add("renameCollection", "shop.orders").add("to", "shop.old").add_uuid("dropTarget", uuid(2)).end();
   EXPECT_TRUE(taken(f, b.finish()));
   EXPECT_EQ(f.dropped(), std::set<std::string>{std::string(16, '\2')});
@@ -156,7 +157,11 @@ TEST(OplogFilter, RefusesByNameWhatItDoesNotKnow) {
 TEST(OplogFilter, AViewIsSelectedByItsOwnName) {
   const auto view = [](const char* name) {
     Builder b;
-    b.add("op", "i").add("ns", "shop.system.views").add_uuid("ui", uuid(6)).add("ts", Timestamp{100, 1});
+    b.add("op", "i")
+        .add("ns", "shop.system.views")
+        .add_uuid("ui", uuid(6))
+        .add("ts", Timestamp{100, 1})
+        .add("v", int64_t{2});
     b.open("o").add("_id", name).end();
     return b.finish();
   };

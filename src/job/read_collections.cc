@@ -48,7 +48,7 @@ mongo::ReadSpec spec_for(const PlannedCollection& plan, bool majority) {
   mongo::ReadSpec spec;
   spec.db = plan.info.ns.db;
   spec.collection = plan.info.ns.collection;
-  spec.uuid = plan.info.uuid;
+  if (plan.info.by_uuid) spec.uuid = plan.info.uuid;
   spec.majority = majority;
   return spec;
 }

@@ -16,6 +16,7 @@
 #include "job/restore_plan.h"
 #include "job/restore_progress.h"
 #include "job/restore_resume.h"
+#include "job/try_out.h"
 #include "job/ttl_commands.h"
 #include "job/workers.h"
 #include "mongo/names.h"
@@ -45,16 +46,25 @@ class Restore {
     TRY_ASSIGN(plan(), plan_restore(*result_.moment, options_, *connection_, cancel));
     if (!options_.resume) TRY(refuse_unfinished(options_, plan()));
     if (!options_.resume && options_.existing == OnExisting::kRefuse) TRY(refuse_existing(plan()));
+    if (options_.dry_run) TRY(try_out(*connection_, options_, plan(), cancel));
     tell_about_moment();
     if (options_.dry_run) return std::move(result_);
     if (options_.confirm && !options_.confirm(plan())) {
       return fail(ErrorKind::kCancelled, "not confirmed; nothing was written");
     }
     TRY(check_whole(cancel));
+    const auto told = plan().shortfalls.size();
+    TRY(try_out(*connection_, options_, plan(), cancel));
+    append({plan().shortfalls.begin() + static_cast<ptrdiff_t>(told), plan().shortfalls.end()}, result_.shortfalls);
     progress_.emplace(plan(), options_.write_concern);
     auto status = write(cancel);
     if (status) return std::move(result_);
     if (status.error().kind() == ErrorKind::kCancelled) note_the_last();
+    if (!plan().target.product.empty() && !is_stop(status.error())) {
+      status.error().hint(plan().target.product +
+                          " may not hold every value that a MongoDB does, and end a connection over one; "
+                          "--ns-exclude leaves a collection out");
+    }
     return fail(std::move(status).error().hint(what_is_left()));
   }
 
@@ -111,7 +121,8 @@ class Restore {
     const auto& m = backup_.manifest();
     append(result_.moment->missing(), result_.shortfalls);
     if (m.consistency == "inconsistent") {
-      result_.shortfalls.push_back("the backup is of a standalone server that was written to while it was read");
+      result_.shortfalls.push_back(
+          "the backup is of a standalone server that was, or may have been, written to while it was read");
     } else if (m.consistency == "imported") {
       result_.remarks.push_back("it is " + m.imported_from +
                                 ", a dump without an oplog: nobody knows whether its collections are of one moment");

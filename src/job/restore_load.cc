@@ -103,6 +103,7 @@ class Loader {
     mongo::Inserter inserter(connection, item.load_into,
                              {.keep_order = load.reading->in_order(),
                               .overwrite = item.merge && options_.existing == OnExisting::kOverwrite,
+                              .plain = !plan_.target.product.empty(),
                               .write_concern = options_.write_concern});
     Loaded mine;
     Bytes scratch;

@@ -231,6 +231,19 @@ Status plan_users(BackupMoment& moment, const RestoreOptions& options, RestorePl
   return {};
 }
 
+/// Users are merged by a command that MongoDB alone has.
+Status check_takes_users(const RestoreOptions& options, RestorePlan& plan) {
+  const auto& product = plan.target.product;
+  if (!plan.users || product.empty()) return {};
+  if (options.users != UsersMode::kWithWhole) {
+    return fail(Error(ErrorKind::kUnsupported, product + " takes no users and roles of MongoDB; nothing was written")
+                    .hint("leave --users out, and make them there by hand"));
+  }
+  plan.users = false;
+  plan.shortfalls.push_back("users and roles were left out: " + product + " takes none of MongoDB's");
+  return {};
+}
+
 }  // namespace
 
 Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& options, mongo::Connection& connection,
@@ -245,6 +258,7 @@ Result<RestorePlan> plan_restore(BackupMoment& moment, const RestoreOptions& opt
     databases.insert(options.rename(ns).db);
   }
   TRY(plan_users(moment, options, plan, cancel));
+  TRY(check_takes_users(options, plan));
   TRY(check_privileges(connection, plan.target, deeds_of(moment, plan.users, options), cancel));
   const auto shortfalls_of_users = plan.shortfalls.size();
   TRY_ASSIGN(const auto present, mongo::list_names(connection, databases, cancel));

@@ -74,9 +74,7 @@ Status SnapshotWriter::add_bytes(std::string_view path, ByteView bytes) {
 Result<SnapshotWriter::Saved> SnapshotWriter::save(const collection::Manifest& manifest,
                                                    const std::vector<std::string>& tags, Time started,
                                                    const Clock& clock, const Cancel& cancel) {
-  // mongorestore takes no empty version, but this word.
-  const std::string server = manifest.server_version.empty() ? "unknown" : manifest.server_version;
-  TRY(add_bytes(kPreludeFile, as_bytes(dump::prelude_json(server, manifest.varve_version))));
+  TRY(add_bytes(kPreludeFile, as_bytes(dump::prelude_json(manifest.server_version, manifest.varve_version))));
   TRY(add_bytes(kManifestFile, as_bytes(collection::encode_manifest(manifest))));
   TRY_ASSIGN(const auto tree, tree_.write(writer_, cancel));
   TRY(writer_.finish());

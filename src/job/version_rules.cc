@@ -328,6 +328,11 @@ std::vector<int> version_numbers(std::string_view text) {
   return numbers;
 }
 
+std::string server_name(const std::string& version) {
+  if (version.empty() || version == "unknown") return "MongoDB of an unknown version";  // the word of a prelude
+  return version_numbers(version).empty() ? version : "MongoDB " + version;
+}
+
 Translated translate(const collection::CollectionEntry& entry, bson::View options, const std::string& name,
                      const Versions& versions) {
   return Translator(entry, name, versions).run(options);

@@ -18,6 +18,9 @@ struct Versions {
 /// The numbers of "6.0.5" or "6.0"; nothing of what is no number.
 std::vector<int> version_numbers(std::string_view text);
 
+/// "MongoDB 6.0.5", or the name of another server as it is, where a manifest has one.
+std::string server_name(const std::string& version);
+
 /// A collection as the target takes it.
 struct Translated {
   bool taken = true;  ///< false: of a kind that the target does not know

@@ -233,5 +233,11 @@ TEST(VersionRules, Numbers) {
   EXPECT_TRUE(version_numbers("").empty());
 }
 
+TEST(VersionRules, AServerIsNamedAsItIs) {
+  EXPECT_EQ(server_name("6.0.5"), "MongoDB 6.0.5");
+  EXPECT_EQ(server_name("FerretDB v1.24.2"), "FerretDB v1.24.2");
+  EXPECT_EQ(server_name(""), "MongoDB of an unknown version");
+}
+
 }  // namespace
 }  // namespace varve::job

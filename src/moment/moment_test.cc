@@ -253,7 +253,11 @@ TEST(Moment, EntriesWithoutUuidAreResolvedByName) {
   Entries e;
   e.rename(1, "shop.orders", "shop.sales");
   Builder insert;
-  insert.add("ts", Timestamp{100, 9}).add("op", "i").add("ns", "shop.sales").add("o", numbered(2, 2));
+  insert.add("ts", Timestamp{100, 9})
+      .add("v", int64_t{2})
+      .add("op", "i")
+      .add("ns", "shop.sales")
+      .add("o", numbered(2, 2));
   e.raw(insert.finish());
   EXPECT_EQ(ids(results_of(states, e), "shop.sales"), (Ids{1, 2}));
 }
@@ -306,6 +310,7 @@ TEST(Moment, ViewsFollowSystemViews) {
   Builder b;
   e.insert(5, "shop.system.views", b.add("_id", "shop.made").add("viewOn", "seen").open_array("pipeline").finish());
   e.raw(b.add("ts", Timestamp{100, 50})
+            .add("v", int64_t{2})
             .add("op", "u")
             .add("ns", "shop.system.views")
             .open("o")
@@ -320,6 +325,7 @@ TEST(Moment, ViewsFollowSystemViews) {
             .add("_id", "shop.seen")
             .finish());
   e.raw(b.add("ts", Timestamp{100, 51})
+            .add("v", int64_t{2})
             .add("op", "d")
             .add("ns", "shop.system.views")
             .open("o")
@@ -337,7 +343,7 @@ TEST(Moment, ViewsFollowSystemViews) {
 TEST(Moment, AViewThatTheBaseLacksIsNamed) {
   Entries e;
   Builder b;
-  b.add("ts", Timestamp{100, 50}).add("op", "u").add("ns", "shop.system.views");
+  b.add("ts", Timestamp{100, 50}).add("v", int64_t{2}).add("op", "u").add("ns", "shop.system.views");
   b.open("o").add("$v", int32_t{2}).open("diff").open("u").add("viewOn", "sales").end().end().end();
   e.raw(b.open("o2").add("_id", "shop.seen").finish());
   EXPECT_EQ(results_of({}, e).account.missing, Names{"the view shop.seen is not in the base"});
@@ -426,7 +432,11 @@ TEST(Moment, ManyUpdatesOfACounterAreOneRecord) {
   ASSERT_TRUE(moment);
   for (uint32_t i = 1; i <= 20'000; ++i) {
     Builder b;
-    b.add("ts", Timestamp{101, i}).add("op", "u").add("ns", "shop.orders").add_uuid("ui", testing::uuid_of(1));
+    b.add("ts", Timestamp{101, i})
+        .add("v", int64_t{2})
+        .add("op", "u")
+        .add("ns", "shop.orders")
+        .add_uuid("ui", testing::uuid_of(1));
     b.add("o", set_field("n", static_cast<int32_t>(i))).open("o2").add("_id", int32_t{1});
     ASSERT_TRUE((*moment)->take(b.finish().bytes()));
   }

@@ -18,10 +18,8 @@ tl::unexpected<Error> at(Timestamp ts, Error error) {
 }
 
 tl::unexpected<Error> unknown(const OplogEntry& entry, Timestamp ts) {
-  const std::string what = entry.command.empty() ? "an operation" : "'" + std::string(entry.command) + "'";
-  return at(ts,
-            Error(ErrorKind::kUnsupported, what + " on " + entry.ns.text() + " is not known to this version of varve")
-                .hint("a moment before it can be had; please report it with the server's version"));
+  return at(ts, Error(ErrorKind::kUnsupported, bson::describe_unknown(entry) + " is not known to this version of varve")
+                    .hint("a moment before it can be had; please report it with the server's version"));
 }
 
 tl::unexpected<Error> gap(const OplogEntry& entry, const std::string& why) {

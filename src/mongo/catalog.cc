@@ -7,6 +7,7 @@
 #include "mongo/batch.h"
 #include "mongo/errors.h"
 #include "mongo/scope.h"
+#include "mongo/server.h"
 
 namespace varve::mongo {
 
@@ -61,6 +62,7 @@ class Lister {
   Result<Catalog> list(const std::set<bson::Namespace>& only) {
     std::set<std::string> databases;
     for (const auto& ns : only) databases.insert(ns.db);
+    named_ = true;
     for (const auto& db : databases) TRY(list_collections(db));
     std::erase_if(catalog_.collections, [&](const CollectionInfo& info) { return !only.contains(info.ns); });
     return finish();
@@ -69,6 +71,8 @@ class Lister {
  private:
   Result<Catalog> finish() {
     std::ranges::sort(catalog_.collections, {}, &CollectionInfo::ns);
+    TRY_ASSIGN(const auto version, server_version(connection_, cancel_));
+    for (auto& info : catalog_.collections) info.by_uuid = version.product.empty() && !info.uuid.empty();
     std::vector<CollectionInfo> there;
     for (auto& info : catalog_.collections) {
       TRY_ASSIGN(const bool complete, this->complete(info));
@@ -108,7 +112,7 @@ class Lister {
     for (const auto& entry : found->documents) {
       auto info = describe(db, entry);
       if (info.ns.collection.empty()) return nameless("listCollections of " + db);
-      if (auto reason = out_of_scope(info.ns)) {
+      if (auto reason = named_ ? std::nullopt : out_of_scope(info.ns)) {
         if (info.ns.collection != "system.views") catalog_.left_out.push_back({info.ns, std::move(*reason)});
       } else {
         catalog_.collections.push_back(std::move(info));
@@ -135,9 +139,9 @@ class Lister {
   }
 
   /// By UUID: meanwhile the name may be another collection's, or nobody's while this one is still there. By name where
-  /// there is no UUID, and for a login that may not use them.
+  /// there is no UUID, for a login that may not use them, and of servers that know no such commands.
   Result<Results> indexes_of(const CollectionInfo& info) {
-    if (!info.uuid.empty()) {
+    if (info.by_uuid) {
       auto found = run_list_indexes(info.ns.db, bson::Builder().add_uuid("listIndexes", info.uuid));
       if (found || found.error().code() != code::kUnauthorized) return found;
     }
@@ -207,6 +211,7 @@ class Lister {
 
   Connection& connection_;
   const Cancel& cancel_;
+  bool named_ = false;  // so that no scope counts
   Catalog catalog_;
 };
 

@@ -20,6 +20,7 @@ struct CollectionInfo {
   std::vector<bson::Document> indexes;  ///< finished ones, verbatim without build information
   std::vector<std::string> unfinished;  ///< names of those whose build had not ended
   uint64_t bytes = 0, documents = 0;    ///< estimates, for planning and progress only
+  bool by_uuid = true;                  ///< whether the server takes its UUID in the place of its name
   bool capped = false;
   bool temporary = false;  ///< tmp*, tmp.agg_out.*, convertToCapped and rename leftovers, options.temp: RULES 4
 

@@ -161,7 +161,7 @@ Inserter::~Inserter() = default;
 Status Inserter::add(ByteView document, const Cancel& cancel) {
   if (bson::id_element(document).empty()) return state_->add(document, How::kInsert, cancel);
   const bool overwrite = state_->options.overwrite;
-  if (!bson::has_empty_timestamp(document)) {
+  if (state_->options.plain || !bson::has_empty_timestamp(document)) {
     return state_->add(document, overwrite ? How::kOverwrite : How::kInsert, cancel);
   }
   if (overwrite) TRY(state_->make_way(document, cancel));

@@ -101,6 +101,8 @@ Result<Login> login_of(Connection& connection, const Cancel& cancel) {
   if (users && !users->empty()) {
     login.user = std::string(users->string("0.user").value_or(""));
     login.db = std::string(users->string("0.db").value_or("admin"));
+    // Every MongoDB tells them. Who does not is another server, and says what it denies when it is asked for it.
+    login.needed = login.status.view().array("authInfo.authenticatedUserPrivileges").has_value();
     return login;
   }
   bson::Builder list;

@@ -10,6 +10,7 @@
 #include "mongo/errors.h"
 #include "mongo/privileges.h"
 #include "mongo/scope.h"
+#include "mongo/server.h"
 #include "mongo/testing/json.h"
 
 namespace varve::mongo {
@@ -43,6 +44,15 @@ TEST(Scope, TemporariesAreOnlyTheServersOwn) {
     EXPECT_FALSE(is_temporary(name, {})) << name;
   }
   EXPECT_TRUE(is_temporary("x", from_json(R"({"temp": true})")));
+}
+
+TEST(Product, IsToldByServersThatAreNoMongo) {
+  EXPECT_EQ(product_of(from_json(R"({"version": "6.0.5", "versionArray": [6, 0, 5, 0]})")), "");
+  EXPECT_EQ(product_of(from_json(R"({"version": "6.0.5-4", "psmdbVersion": "6.0.5-4"})")), "");  // Percona's build
+  EXPECT_EQ(product_of(from_json(R"({"version": "7.0.42", "ferretdbVersion": "v1.24.2"})")), "FerretDB v1.24.2");
+  EXPECT_EQ(product_of(from_json(R"({"version": "7.0.42", "ferretdbVersion": "unknown"})")), "FerretDB");
+  EXPECT_EQ(product_of(from_json(R"({"version": "7.0.77", "ferretdb": {"version": "v2.5.0"}})")), "FerretDB v2.5.0");
+  EXPECT_EQ(product_of(from_json(R"({"version": "8.2.11", "secantusVersion": "0.7.0b3"})")), "SecantusDB 0.7.0b3");
 }
 
 TEST(Privileges, OfTheBuiltInRoles) {

@@ -1,5 +1,9 @@
 #include "mongo/server.h"
 
+#include <algorithm>
+#include <array>
+#include <cctype>
+
 #include "mongo/batch.h"
 
 namespace varve::mongo {
@@ -26,6 +30,21 @@ Result<bson::Document> is_master(Connection& connection, const Cancel& cancel) {
   return connection.command("admin", simple("isMaster"), cancel);
 }
 
+std::string product_of(bson::View build_info) {
+  struct Mark {
+    const char *field, *name;
+  };
+  constexpr std::array kMarks = {Mark{"ferretdbVersion", "FerretDB"}, Mark{"ferretdb.version", "FerretDB"},
+                                 Mark{"secantusVersion", "SecantusDB"}};
+  for (const auto& mark : kMarks) {
+    const auto version = build_info.string(mark.field);
+    if (!version) continue;
+    const bool known = std::ranges::any_of(*version, [](unsigned char c) { return std::isdigit(c) != 0; });
+    return known ? mark.name + (" " + std::string(*version)) : mark.name;
+  }
+  return "";
+}
+
 Result<ServerVersion> server_version(Connection& connection, const Cancel& cancel) {
   TRY_ASSIGN(const auto reply, connection.command("admin", simple("buildInfo"), cancel));
   ServerVersion version;
@@ -36,6 +55,7 @@ Result<ServerVersion> server_version(Connection& connection, const Cancel& cance
       version.numbers.push_back(static_cast<int>(element->as_int64().value_or(0)));
     }
   }
+  version.product = product_of(reply);
   return version;
 }
 

@@ -15,9 +15,13 @@ namespace varve::mongo {
 Result<bson::Document> is_master(Connection& connection, const Cancel& cancel);
 
 struct ServerVersion {
-  std::string text;
+  std::string text;  ///< of MongoDB, also where another server says which one it speaks as
   std::vector<int> numbers;
+  std::string product;  ///< product_of()
 };
+/// The name and version of a server that speaks MongoDB's protocol and is another one, as its buildInfo tells; "" for
+/// MongoDB and what is built from its sources.
+std::string product_of(bson::View build_info);
 Result<ServerVersion> server_version(Connection& connection, const Cancel& cancel);
 
 /// "6.0"; "" where it cannot be read.

@@ -91,8 +91,9 @@ Result<TargetInfo> inspect_target(Connection& connection, const Cancel& cancel) 
   TRY_ASSIGN(const auto version, server_version(connection, cancel));
   target.version = version.text;
   target.version_array = version.numbers;
-  target.fcv = feature_version(connection, cancel);
-  target.replica_set = role == ServerRole::kMember;
+  target.product = version.product;
+  if (target.product.empty()) target.fcv = feature_version(connection, cancel);
+  target.replica_set = role == ServerRole::kMember && target.product.empty();
   target.host = connection.host();
   find_login(connection, target, cancel);
   if (const auto election = answer.view().find("electionId")) target.election_id = to_hex(election->value());

@@ -18,11 +18,15 @@ struct TargetInfo {
   std::string version;
   std::vector<int> version_array;
   std::string fcv;
+  std::string product;  ///< of another server that speaks MongoDB's protocol, which takes what it takes
   bool replica_set = false;
   std::string host;                     ///< of the primary or standalone
   std::string user;                     ///< the login in use, "db.user"; "" without authorization
   std::vector<std::string> user_roles;  ///< that it has, directly or by others, "db.role"
   std::string election_id;              ///< of the primary, hex; barrier() refuses another one. "" on a standalone
+
+  /// For people: "MongoDB 6.0.5".
+  std::string name() const { return product.empty() ? "MongoDB " + version : product; }
 };
 Result<TargetInfo> inspect_target(Connection& connection, const Cancel& cancel);
 
@@ -60,6 +64,7 @@ Result<std::vector<FailedIndex>> create_indexes(Connection& connection, const bs
 struct InsertOptions {
   bool keep_order = false;  ///< one after the other, as for a capped collection
   bool overwrite = false;   ///< documents that have the same `_id`, instead of refusing them; not with `keep_order`
+  bool plain = false;       ///< documents with an empty timestamp too: where the server fills none in
   /// That each command waits for; barrier() makes it all durable at the end.
   std::string write_concern = "1";
 };

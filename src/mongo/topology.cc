@@ -25,8 +25,11 @@ class SourceFinder {
     TRY_ASSIGN(uri_, uri_.resolved());
     TRY(reach_a_seed());
     TRY_ASSIGN(const auto role, role_of(seed_, answer_));
+    TRY_ASSIGN(const auto version, server_version(*connection_, cancel_));
+    source_.product = version.product;
     if (role == ServerRole::kStandalone) return describe_standalone();
     TRY(check_set_name(seed_, answer_));
+    if (!source_.product.empty()) return describe_standalone();
     source_.kind = Kind::kReplicaSet;
     source_.set_name = std::string(answer_.view().string("setName").value_or(""));
     learn_configuration();
@@ -139,7 +142,12 @@ class SourceFinder {
     source_.member = seed_;
     source_.role = source_.reason = "standalone";
     source_.uri = uri_.direct_to(seed_);
-    if (!uri_.replica_set().empty()) {
+    if (!source_.product.empty()) {
+      source_.reason = source_.product;
+      source_.notes.push_back(seed_ + " is " + source_.product +
+                              ", not MongoDB: it is read as it comes and without an oplog");
+    }
+    if (!uri_.replica_set().empty() && !answer_.view().find("setName")) {
       return fail(Error(ErrorKind::kInvalidInput, seed_ + " is a standalone server, no member of '" +
                                                       uri_.replica_set() + "' as the connection string says")
                       .hint("take replicaSet= out of the connection string"));
@@ -167,6 +175,10 @@ class SourceFinder {
 
   Result<Source> finish(Connection& connection) {
     if (const auto identity = shard_identity(connection, cancel_)) return fail(refuse_shard(source_.member, *identity));
+    if (!source_.product.empty()) {  // the version that it says is one that it resembles
+      source_.version = source_.product;
+      return std::move(source_);
+    }
     TRY_ASSIGN(const auto version, server_version(connection, cancel_));
     source_.version = version.text;
     source_.version_array = version.numbers;

@@ -41,11 +41,12 @@ struct Source {
   std::vector<std::string> lacks;  ///< what a backup of this member cannot have: its secondary indexes
   std::string address;             ///< where it was reached, mostly the same as `member`
   std::vector<std::string> reached;  ///< where members of the set answered, this one among them
-  std::string version;               ///< "6.0.5"
-  std::vector<int> version_array;
+  std::string version;               ///< "6.0.5", or "FerretDB 1.24.2"
+  std::vector<int> version_array;    ///< empty where it is not MongoDB
   std::string fcv;
   std::vector<KnownMember> members;  ///< all that are known of the set; none of a standalone
-  Uri uri;                           ///< direct to the member
+  std::string product;  ///< of another server that speaks MongoDB's protocol: read like a standalone, whatever it says
+  Uri uri;              ///< direct to the member
 };
 
 /// Finds the member to read and checks that it can be backed up: RULES 6 to 8. Refuses mongos, shards and config
