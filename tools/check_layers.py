@@ -15,6 +15,8 @@ CONTAINED = {
     "xxhash": {"codec"},
     "CLI/": {"cli"},
     "archive": {"files"},
+    "curl/": {"net"},
+    "pugixml": {"storage"},
 }
 
 # The line that begins the definition of a type in a namespace; the layout puts it in the first column.

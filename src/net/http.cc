@@ -1,0 +1,95 @@
+#include "net/http.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/parse.h"
+#include "codec/base64.h"
+#include "net/transfer.h"
+
+namespace varve::net {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr nanoseconds kLongestHold = std::chrono::minutes(5);
+
+/// How long the server wants to be left alone; dates in place of seconds are not taken.
+nanoseconds asked_pause(const Response& response) {
+  if (response.status != 429 && response.status != 503) return {};
+  const auto seconds = parse_number<uint32_t>(response.header("retry-after"));
+  return seconds ? std::min<nanoseconds>(std::chrono::seconds(*seconds), kLongestHold) : nanoseconds{};
+}
+
+}  // namespace
+
+std::string_view Response::header(std::string_view lower_case_name) const {
+  for (const auto& header : headers) {
+    if (header.name == lower_case_name) return header.value;
+  }
+  return {};
+}
+
+struct Client::Pool {
+  std::mutex mutex;
+  std::vector<Handle> idle;
+  nanoseconds quiet_until{};
+
+  Handle take() {
+    std::lock_guard lock(mutex);
+    if (idle.empty()) return Handle(curl_easy_init());
+    Handle handle = std::move(idle.back());
+    idle.pop_back();
+    return handle;
+  }
+  void give_back(Handle handle) {
+    std::lock_guard lock(mutex);
+    idle.push_back(std::move(handle));
+  }
+  void hold(nanoseconds pause) {
+    std::lock_guard lock(mutex);
+    quiet_until = std::max(quiet_until, system_clock().ticks() + pause);
+  }
+  nanoseconds left_of_hold() {
+    std::lock_guard lock(mutex);
+    return quiet_until - system_clock().ticks();
+  }
+};
+
+Client::Client(ClientOptions options) : options_(std::move(options)), pool_(std::make_unique<Pool>()) {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  (void)initialised;
+}
+
+Client::~Client() = default;
+
+Result<Response> Client::send(const Request& request, const Cancel& cancel) {
+  for (auto left = pool_->left_of_hold(); left.count() > 0; left = pool_->left_of_hold()) {
+    if (!cancel.sleep(left)) break;
+  }
+  TRY(cancel.check());
+  Handle handle = pool_->take();
+  if (!handle) return fail(ErrorKind::kUnavailable, "there is not enough memory");
+  auto response = transfer(handle.get(), options_, request, cancel);
+  pool_->give_back(std::move(handle));
+  if (response) pool_->hold(asked_pause(*response));
+  return response;
+}
+
+Header basic_login(std::string_view user, std::string_view password) {
+  return {"authorization", "Basic " + codec::base64(as_bytes(std::string(user) + ':' + std::string(password)))};
+}
+
+std::string authority_of(std::string_view url) {
+  const size_t scheme = url.find("://");
+  const size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  return std::string(url.substr(begin, std::min(url.find_first_of("/?", begin), url.size()) - begin));
+}
+
+std::optional<Time> parse_http_date(std::string_view text) {
+  const time_t seconds = curl_getdate(std::string(text).c_str(), nullptr);
+  return seconds < 0 ? std::nullopt : std::optional<Time>(std::chrono::sys_seconds(std::chrono::seconds(seconds)));
+}
+
+}  // namespace varve::net
