@@ -23,8 +23,7 @@ Result<codec::Polynomial> polynomial_of(Context& context, const InitOptions& opt
 
 Result<int> init(Context& context, const InitOptions& options) {
   TRY_ASSIGN(const auto location, context.repository_location());
-  TRY_ASSIGN(auto storage, storage::open_storage(location));
-  std::shared_ptr<storage::Storage> shared = std::move(storage);
+  TRY_ASSIGN(const auto shared, context.storage_at(location));
   const bool names_another = !options.source.repo.empty() || !options.source.repository_file.empty();
   if (names_another && !options.copy_chunker_params) {
     return fail(ErrorKind::kInvalidInput, "--from-repo and --copy-chunker-params go together");

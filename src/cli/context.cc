@@ -10,7 +10,7 @@
 #include "files/paths.h"
 #include "job/layout.h"
 #include "repo/snapshot_files.h"
-#include "storage/storage.h"
+#include "storage/open.h"
 
 namespace varve::cli {
 
@@ -36,6 +36,12 @@ Result<std::string> Context::repository_location() const {
   if (const auto file = variable("REPOSITORY_FILE")) return file_content(*file);
   return fail(Error(ErrorKind::kInvalidInput, "no repository was named")
                   .hint("-r PLACE, or RESTIC_REPOSITORY in the environment, says where it is"));
+}
+
+Result<std::shared_ptr<storage::Storage>> Context::storage_at(const std::string& location, const std::string& prefix) {
+  TRY_ASSIGN(const auto options, storage_options(global.storage, prefix, output_));
+  TRY_ASSIGN(auto storage, storage::open_storage(location, options));
+  return std::shared_ptr<storage::Storage>(std::move(storage));
 }
 
 Result<std::string> Context::new_password(const std::string& prompt) const {
@@ -77,8 +83,7 @@ Result<OpenRepository> Context::open(const Place& place, Access access, const Ca
 
 Result<OpenRepository> Context::begin(const Place& place, Access access, const Cancel& parent,
                                       const Meanwhile& meanwhile) {
-  TRY_ASSIGN(auto storage, storage::open_storage(place.location));
-  std::shared_ptr<storage::Storage> shared = std::move(storage);
+  TRY_ASSIGN(const auto shared, storage_at(place.location, place.password.prefix));
   // Asked for only where there is something to open.
   if (const auto config = shared->stat({}, parent); !config) {
     if (config.error().kind() != ErrorKind::kNotFound) return fail(config.error());
@@ -179,6 +184,24 @@ Result<codec::Compression> parse_compression(const std::string& name) {
 Result<uint64_t> size_option(const std::string& option, const std::string& text) {
   if (const auto size = parse_size(text)) return *size;
   return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + text + "\"").hint("such as 500K, 20M or 10G"));
+}
+
+Result<std::chrono::nanoseconds> duration_option(const std::string& option, std::string_view text) {
+  std::chrono::nanoseconds sum{};
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
+    const std::chrono::seconds unit(rest.empty() ? 0 : rest[0] == 'h' ? 3600 : rest[0] == 'm' ? 60 : rest[0] == 's');
+    if (error != std::errc{} || unit.count() == 0 || number > 1'000'000) {
+      return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + std::string(text) + "\"")
+                      .hint("such as 30s, 5m or 1h30m"));
+    }
+    sum += unit * number;
+    rest.remove_prefix(1);
+  }
+  return sum;
 }
 
 Result<repo::SnapshotFilter> SelectionOptions::filter(const std::vector<std::string>& names) const {

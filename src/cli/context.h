@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cancel.h"
@@ -10,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/secrets.h"
+#include "cli/storage_options.h"
 #include "codec/zstd.h"
 #include "repo/lock.h"
 #include "repo/repository.h"
@@ -23,6 +26,7 @@ struct GlobalOptions {
   std::string password_file, password_command, key_hint;
   bool json = false, quiet = false, no_lock = false, no_password = false;
   std::string retry_lock;
+  StorageWords storage;
 };
 
 /// An open repository and, unless --no-lock was given for a command that only reads, the lock on it.
@@ -69,6 +73,8 @@ class Context {
   const Cancel& cancel() const { return cancel_; }
 
   Result<std::string> repository_location() const;
+  /// The repository's place or, `prefix` being "FROM_", the other one's, as yet unasked.
+  Result<std::shared_ptr<storage::Storage>> storage_at(const std::string& location, const std::string& prefix = "");
   Result<std::string> new_password(const std::string& prompt) const;
   /// Opens and locks. The index is loaded by whoever needs it, and not before the snapshots were listed: what a backup
   /// adds in between would be missed. find_snapshot and find_snapshot_tree do it so.
@@ -104,6 +110,8 @@ void add_uri_secrets(Command& command, UriOptions& options);
 Result<codec::Compression> parse_compression(const std::string& name);
 /// A number of bytes, such as 20M; the error names the option.
 Result<uint64_t> size_option(const std::string& option, const std::string& text);
+/// A length of time, such as 30s, 5m or 1h30m; empty is none. The error names the option.
+Result<std::chrono::nanoseconds> duration_option(const std::string& option, std::string_view text);
 /// --host, --path and --tag, which select snapshots as in restic.
 struct SelectionOptions {
   std::vector<std::string> hosts, paths, tags;

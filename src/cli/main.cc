@@ -18,6 +18,21 @@ namespace {
 
 using varve::cli::Context;
 
+void add_storage_options(CLI::App& app, varve::cli::StorageWords& words) {
+  app.add_option("--retry-for", words.retry_for,
+                 "ask a store that fails again for so long (15m; 20s before it has ever answered)")
+      ->type_name("DURATION");
+  app.add_option("--connections", words.connections, "so many connections at once to a store on a network (5)")
+      ->type_name("N");
+  app.add_option("--cacert", words.authorities_file,
+                 "trust the authorities in FILE, not the system's (or RESTIC_CACERT)")
+      ->type_name("FILE");
+  app.add_option("--tls-client-cert", words.certificate_file,
+                 "certificate and key of this client, PEM (or RESTIC_TLS_CLIENT_CERT)")
+      ->type_name("FILE");
+  app.add_flag("--insecure-tls", words.any_certificate, "trust any certificate: who is in between can read the login");
+}
+
 void add_global_options(CLI::App& app, varve::cli::GlobalOptions& global) {
   app.add_option("-r,--repo", global.repo, "where the repository is (or RESTIC_REPOSITORY)")->type_name("PLACE");
   app.add_option("--repository-file", global.repository_file, "read the repository's place from FILE")
@@ -31,6 +46,7 @@ void add_global_options(CLI::App& app, varve::cli::GlobalOptions& global) {
   app.add_flag("--json", global.json, "one JSON object a line, the last one the summary");
   app.add_flag("-q,--quiet", global.quiet, "no progress");
   app.add_flag("--no-lock", global.no_lock, "commands that only read take no lock");
+  add_storage_options(app, global.storage);
   app.add_option("--retry-lock", global.retry_lock, "wait so long for a lock that others hold, such as 5m")
       ->type_name("DURATION");
 }
@@ -156,7 +172,8 @@ int run(std::vector<std::string> arguments, bool passwords_hidden) {
   if (passwords_hidden) {
     output.warning(
         "a password in an argument can be read by others on this machine for a moment; "
-        "@FILE, --uri-file or VARVE_MONGO_PASSWORD_FILE keep it out of sight");
+        "@FILE, --uri-file or VARVE_MONGO_PASSWORD_FILE keep it out of sight, and RESTIC_REST_PASSWORD that of a "
+        "store");
   }
   return output.finish(run_command(context));
 }

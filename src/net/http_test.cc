@@ -29,6 +29,7 @@ TEST(Client, GivesStatusHeadersAndBody) {
   EXPECT_EQ(server.calls()[0].line(), "GET /a%2Fb/../c?d= HTTP/1.1") << "byte for byte what was signed";
   EXPECT_NE(server.calls()[0].head.find("x-mine: 1\r\n"), std::string::npos);
   EXPECT_NE(server.calls()[0].head.find("User-Agent: varve\r\n"), std::string::npos);
+  EXPECT_EQ(server.calls()[0].head.find("Accept"), std::string::npos) << "nothing that was not signed";
 }
 
 TEST(Client, SendsAllPiecesOfABody) {

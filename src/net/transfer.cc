@@ -163,6 +163,7 @@ void set_connection(CURL* handle, const ClientOptions& options) {
 /// Gives the headers, which must live as long as the transfer.
 HeaderList set_request(CURL* handle, const Request& request) {
   HeaderList list(curl_slist_append(nullptr, "Expect:"));  // else libcurl waits for a second to be told to go on
+  curl_slist_append(list.get(), "Accept:");  // nobody else's headers: some stores refuse what is not signed
   for (const auto& header : request.headers) {
     // A header without a value is written with a semicolon; with a colon it would be left out.
     const auto line = header.value.empty() ? header.name + ";" : header.name + ": " + header.value;

@@ -14,6 +14,7 @@
 #include "repo/keys.h"
 #include "repo/lock.h"
 #include "repo/testing/small_backup.h"
+#include "storage/open.h"
 #include "storage/testing/helpers.h"
 
 namespace varve::repo {

@@ -4,6 +4,7 @@
 #include "storage/gated.h"
 #include "storage/local.h"
 #include "storage/memory.h"
+#include "storage/retry.h"
 #include "storage/testing/helpers.h"
 
 namespace varve::storage::testing {
@@ -30,6 +31,10 @@ std::shared_ptr<Storage> make_open_gate() {
   return std::make_shared<GatedStorage>(make_memory(), [](const Handle&, const Cancel&) { return Status(); });
 }
 
+std::shared_ptr<Storage> make_patient() {
+  return std::make_shared<RetryStorage>(make_memory(), RetryOptions());
+}
+
 TEST(GatedStorage, ChangesNothingWhileTheGateIsShut) {
   const auto below = make_memory();
   ASSERT_TRUE(below->create(Cancel()));
@@ -54,7 +59,8 @@ TEST(GatedStorage, ChangesNothingWhileTheGateIsShut) {
 INSTANTIATE_TEST_SUITE_P(Storage, Conformance,
                          ::testing::Values(Implementation{"local", make_local}, Implementation{"memory", make_memory},
                                            Implementation{"fault", make_faultless},
-                                           Implementation{"gated", make_open_gate}),
+                                           Implementation{"gated", make_open_gate},
+                                           Implementation{"retry", make_patient}),
                          implementation_name);
 
 }  // namespace

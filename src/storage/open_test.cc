@@ -1,4 +1,4 @@
-#include "storage/storage.h"
+#include "storage/open.h"
 
 #include <gtest/gtest.h>
 
@@ -6,24 +6,6 @@
 
 namespace varve::storage {
 namespace {
-
-TEST(Handle, LiesWhereResticPutsIt) {
-  Id id;
-  id.bytes.fill(0x6a);
-  const std::string hex = id.hex();
-  EXPECT_EQ((Handle{FileType::kConfig, {}}).path(), "config");
-  EXPECT_EQ((Handle{FileType::kKey, id}).path(), "keys/" + hex);
-  EXPECT_EQ((Handle{FileType::kLock, id}).path(), "locks/" + hex);
-  EXPECT_EQ((Handle{FileType::kSnapshot, id}).path(), "snapshots/" + hex);
-  EXPECT_EQ((Handle{FileType::kIndex, id}).path(), "index/" + hex);
-  EXPECT_EQ((Handle{FileType::kPack, id}).path(), "data/6a/" + hex);
-}
-
-TEST(Payload, IsAsLongAsItsPieces) {
-  const ByteView pieces[] = {as_bytes("ab"), {}, as_bytes("cde")};
-  EXPECT_EQ(payload_size(pieces), 5u);
-  EXPECT_EQ(payload_size({}), 0u);
-}
 
 TEST(OpenStorage, TakesPathsAndMakesNothing) {
   const testing::TemporaryFolder folder;
@@ -44,17 +26,59 @@ TEST(OpenStorage, TakesPathsThatLookStrange) {
 }
 
 TEST(OpenStorage, RefusesWhatItDoesNotKnow) {
-  for (const char* url : {"s3:s3.amazonaws.com/bucket", "swift:container:/path", "azure:c:/", "gs:bucket:/", "b2:x",
-                          "rest:https://user:secret@host/", "sftp:user@host:/repo", "rclone:remote:path",
-                          "https://host/", "s4:bucket", "", "local:"}) {
+  for (const char* url : {"swift:container:/path", "azure:c:/", "gs:bucket:/", "b2:x", "sftp:user@host:/repo",
+                          "rclone:remote:path", "https://user:secret@host/", "s4:bucket", "", "local:"}) {
     const auto storage = open_storage(url);
     ASSERT_FALSE(storage) << url;
     EXPECT_EQ(storage.error().kind(), ErrorKind::kInvalidInput) << url;
     EXPECT_EQ(storage.error().message().find("secret"), std::string::npos);
   }
-  EXPECT_NE(open_storage("s3:x").error().message().find("not supported in this version"), std::string::npos);
+  EXPECT_NE(open_storage("gs:x").error().message().find("not supported in this version"), std::string::npos);
   EXPECT_NE(open_storage("s4:x").error().message().find("no known kind"), std::string::npos);
   EXPECT_FALSE(open_storage(std::string("a\0b", 3)));
+}
+
+TEST(OpenStorage, TakesServersByTheNamesThatResticHasForThem) {
+  OpenOptions options;
+  options.aws.keys = {"key", "secret", ""};
+  const std::pair<const char*, const char*> places[] = {
+      {"rest:http://host:8000/shop", "rest:http://host:8000/shop/"},
+      {"rest:https://user:p%40ss@host/", "rest:https://user:***@host/"},
+      {"rest:https://user@host", "rest:https://user@host/"},
+      {"s3:host/bucket", "s3:https://host/bucket/"},
+      {"s3://host/bucket/", "s3:https://host/bucket/"},
+      {"s3:http://127.0.0.1:9000/bucket/a//b/./", "s3:http://127.0.0.1:9000/bucket/a/b/"},
+      {"s3:https://s3.amazonaws.com/bucket//a", "s3:https://s3.amazonaws.com/bucket//a/"}};
+  for (const auto& [url, location] : places) {
+    const auto storage = open_storage(url, options);
+    ASSERT_TRUE(storage) << url << ": " << storage.error().message();
+    EXPECT_EQ((*storage)->location(), location);
+    EXPECT_EQ((*storage)->connections(), 5u);
+  }
+  options.connections = 9;
+  EXPECT_EQ((*open_storage("s3:host/bucket", options))->connections(), 9u);
+}
+
+TEST(OpenStorage, RefusesServersThatAreNotWellNamed) {
+  OpenOptions options;
+  options.aws.keys = {"key", "secret", ""};
+  for (const char* url : {"rest:", "rest:/path", "rest:host", "rest:ftp://host/", "rest:https://", "rest:http://a/?b",
+                          "rest:https://user:secret%zz@host/", "s3:", "s3:host", "s3:https://host/", "s3:http:///b",
+                          "s3:user:secret@host/bucket", "s3:host/bucket/../other"}) {
+    const auto storage = open_storage(url, options);
+    ASSERT_FALSE(storage) << url;
+    EXPECT_EQ(storage.error().kind(), ErrorKind::kInvalidInput) << url;
+    EXPECT_EQ(storage.error().message().find("secret"), std::string::npos);
+    EXPECT_FALSE(storage.error().hints().empty());
+  }
+}
+
+TEST(OpenStorage, AsksForTheLoginOfS3) {
+  OpenOptions options;
+  EXPECT_NE(open_storage("s3:host/bucket", options).error().message().find("no login"), std::string::npos);
+  options.aws.keys = {"key", "", ""};
+  EXPECT_NE(open_storage("s3:host/bucket", options).error().message().find("the secret key is missing"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -66,8 +66,4 @@ class Storage {
   virtual unsigned connections() const { return 2; }
 };
 
-/// Opens the storage that `url` names: a path, or local:PATH. kInvalidInput for a scheme that is unknown. Nothing is
-/// created.
-Result<std::unique_ptr<Storage>> open_storage(const std::string& url);
-
 }  // namespace varve::storage

@@ -162,8 +162,8 @@ TEST_P(Conformance, ListsManyFilesEachOnce) {
   ASSERT_OK(storage_->create(kNever));
   std::map<Id, uint64_t> expected;
   for (uint64_t i = 0; i < 600; ++i) {
-    const Bytes bytes = content(i % 7, i);
-    Handle handle = handle_for(FileType::kPack, content(32, i));
+    const Bytes bytes = content(32 + i % 7, i);
+    const Handle handle = handle_for(FileType::kPack, bytes);
     ASSERT_OK(put(*storage_, handle, bytes));
     expected.emplace(handle.id, bytes.size());
   }

@@ -1,0 +1,110 @@
+#include "cli/storage_options.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "cli/context.h"
+#include "cli/output.h"
+#include "cli/secrets.h"
+#include "cli/text_file.h"
+#include "storage/open.h"
+
+namespace varve::cli {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr nanoseconds kBetweenNotices = std::chrono::seconds(10);
+
+std::string own_variable(const std::string& name, const std::string& prefix) {
+  if (!prefix.empty()) {
+    if (const auto own = variable(prefix + name)) return *own;
+  }
+  return variable(name).value_or("");
+}
+
+/// A variable of Amazon's tools, as RESTIC_FROM_AWS_... for the other repository alone.
+std::string amazon_variable(const std::string& name, const std::string& prefix) {
+  if (!prefix.empty()) {
+    if (const auto own = variable(prefix + name)) return *own;
+  }
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? "" : value;
+}
+
+std::string first_of(std::initializer_list<std::string> values) {
+  for (const auto& value : values) {
+    if (!value.empty()) return value;
+  }
+  return "";
+}
+
+storage::AwsSettings aws_settings(const std::string& prefix) {
+  const auto of = [&](const char* name) { return amazon_variable(name, prefix); };
+  const std::string home = amazon_variable("HOME", "");
+  return {.keys = {.access_key = first_of({of("AWS_ACCESS_KEY_ID"), of("AWS_ACCESS_KEY")}),
+                   .secret_key = first_of({of("AWS_SECRET_ACCESS_KEY"), of("AWS_SECRET_KEY")}),
+                   .session_token = of("AWS_SESSION_TOKEN")},
+          .region = first_of({of("AWS_REGION"), of("AWS_DEFAULT_REGION")}),
+          .profile = of("AWS_PROFILE"),
+          .credentials_file = first_of({of("AWS_SHARED_CREDENTIALS_FILE"), home + "/.aws/credentials"}),
+          .config_file = first_of({of("AWS_CONFIG_FILE"), home + "/.aws/config"})};
+}
+
+/// The contents of files whose names are parted by commas.
+Result<std::string> joined_files(std::string_view names) {
+  std::string out;
+  while (!names.empty()) {
+    const auto name = names.substr(0, names.find(','));
+    names.remove_prefix(std::min(name.size() + 1, names.size()));
+    TRY_ASSIGN(const auto text, file_content(std::string(name)));
+    out += text + '\n';
+  }
+  return out;
+}
+
+/// Says what is waited for; several calls fail at once where a server is gone.
+std::function<void(const Error&, nanoseconds)> retry_notice(Output& output) {
+  auto last = std::make_shared<std::atomic<int64_t>>(0);
+  return [last, &output](const Error& error, nanoseconds) {
+    const int64_t now = system_clock().ticks().count();
+    int64_t before = *last;
+    if (before != 0 && now - before < kBetweenNotices.count()) return;
+    if (last->compare_exchange_strong(before, now)) output.note(error.message() + "; trying again");
+  };
+}
+
+Result<net::ClientOptions> http_options(const StorageWords& words) {
+  net::ClientOptions http;
+  http.any_certificate = words.any_certificate;
+  http.user_agent = program_version();
+  http.user_agent[http.user_agent.find(' ')] = '/';
+  TRY_ASSIGN(http.authorities_pem, joined_files(first_of({words.authorities_file, variable("CACERT").value_or("")})));
+  TRY_ASSIGN(http.certificate_pem,
+             joined_files(first_of({words.certificate_file, variable("TLS_CLIENT_CERT").value_or("")})));
+  return http;
+}
+
+}  // namespace
+
+Result<storage::OpenOptions> storage_options(const StorageWords& words, const std::string& prefix, Output& output) {
+  storage::OpenOptions options;
+  TRY_ASSIGN(options.http, http_options(words));
+  options.connections = words.connections;
+  options.rest_user = own_variable("REST_USERNAME", prefix);
+  options.rest_password = own_variable("REST_PASSWORD", prefix);
+  options.aws = aws_settings(prefix);
+  options.retry.notice = retry_notice(output);
+  if (!words.retry_for.empty()) {
+    TRY_ASSIGN(options.retry.budget, duration_option("--retry-for", words.retry_for));
+    options.retry.first_budget = options.retry.budget;  // who names it means it
+  }
+  return options;
+}
+
+}  // namespace varve::cli

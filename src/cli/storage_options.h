@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace varve::storage {
+struct OpenOptions;
+}
+
+namespace varve::cli {
+
+class Output;
+
+/// The options that say how a repository is reached.
+struct StorageWords {
+  std::string retry_for, authorities_file, certificate_file;
+  unsigned connections = 0;
+  bool any_certificate = false;
+};
+
+/// With what the environment adds. A variable whose name has `prefix` ("" or "FROM_") after RESTIC_ goes before the one
+/// without, so that two repositories in one command can have a login each.
+Result<storage::OpenOptions> storage_options(const StorageWords& words, const std::string& prefix, Output& output);
+
+}  // namespace varve::cli

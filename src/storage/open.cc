@@ -1,0 +1,74 @@
+#include "storage/open.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "storage/local.h"
+#include "storage/rest.h"
+#include "storage/s3.h"
+
+namespace varve::storage {
+
+namespace {
+
+constexpr unsigned kConnections = 5;  // restic's
+constexpr std::string_view kNotYet[] = {"swift", "azure", "gs", "b2", "sftp", "rclone"};
+
+/// What stands before the first colon, if it can't be part of a path.
+std::string_view scheme_of(std::string_view url) {
+  const size_t colon = url.find(':');
+  if (colon == std::string_view::npos || url[0] == '/' || url[0] == '.') return {};
+  const std::string_view scheme = url.substr(0, colon);
+  return scheme.find('/') == std::string_view::npos ? scheme : std::string_view{};
+}
+
+Result<std::unique_ptr<Storage>> open_local(std::string_view path) {
+  if (path.empty()) return fail(ErrorKind::kInvalidInput, "the path of the repository is empty");
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return std::make_unique<LocalStorage>(std::string(path));
+}
+
+unsigned connections_of(const OpenOptions& options) {
+  return options.connections == 0 ? kConnections : options.connections;
+}
+
+Result<std::unique_ptr<Storage>> open_rest(std::string_view text, const OpenOptions& options) {
+  TRY_ASSIGN(auto place, RestPlace::parse(text));
+  if (place.user.empty() && place.password.empty()) {
+    place.user = options.rest_user;
+    place.password = options.rest_password;
+  }
+  auto storage = std::make_shared<RestStorage>(std::move(place), options.http, connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
+Result<std::unique_ptr<Storage>> open_s3(std::string_view text, const OpenOptions& options) {
+  TRY_ASSIGN(auto place, S3Place::parse(text));
+  TRY_ASSIGN(auto login, aws_login(options.aws));
+  auto storage = std::make_shared<S3Storage>(std::move(place), std::move(login), options.http, connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options) {
+  if (url.find('\0') != std::string::npos) {
+    return fail(ErrorKind::kInvalidInput, "the path of the repository holds a zero byte");
+  }
+  const std::string_view scheme = scheme_of(url);
+  if (scheme.empty()) return open_local(url);
+  const auto rest = std::string_view(url).substr(scheme.size() + 1);
+  if (scheme == "local") return open_local(rest);
+  if (scheme == "rest") return open_rest(rest, options);
+  if (scheme == "s3") return open_s3(rest, options);
+  if (std::ranges::find(kNotYet, scheme) != std::end(kNotYet)) {
+    return fail(
+        Error(ErrorKind::kInvalidInput, fmt::format("{}: repositories are not supported in this version", scheme))
+            .hint("folders (a mounted share is one too), rest: and s3: are"));
+  }
+  return fail(Error(ErrorKind::kInvalidInput, fmt::format("\"{}:\" is no known kind of repository", scheme))
+                  .hint("for a folder whose name has a colon write local:PATH or ./PATH"));
+}
+
+}  // namespace varve::storage

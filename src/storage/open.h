@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "net/http.h"
+#include "storage/aws_credentials.h"
+#include "storage/retry.h"
+#include "storage/storage.h"
+
+namespace varve::storage {
+
+/// What a place's name does not say.
+struct OpenOptions {
+  net::ClientOptions http;
+  unsigned connections = 0;  ///< 0: as many as are good for this kind of place
+  std::string rest_user, rest_password;
+  AwsSettings aws;
+  RetryOptions retry;
+};
+
+/// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX.
+/// kInvalidInput for what is unknown or unusable. Nothing is created, and nobody asked; what is reached over a network
+/// is asked again where that may help (RetryStorage).
+Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options = {});
+
+}  // namespace varve::storage

@@ -1,0 +1,122 @@
+#include "storage/retry.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace varve::storage {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr nanoseconds kFirstWait = std::chrono::milliseconds(500);
+constexpr nanoseconds kLongestWait = std::chrono::seconds(60);
+constexpr unsigned kDoublings = 7;  // until the longest
+
+nanoseconds random_wait(unsigned failed) {
+  const auto most = std::min(kFirstWait * (1 << std::min(failed, kDoublings)), kLongestWait);
+  uint64_t random = 0;
+  random_bytes({reinterpret_cast<uint8_t*>(&random), sizeof random});
+  return nanoseconds(static_cast<int64_t>(random % static_cast<uint64_t>(most.count())));
+}
+
+bool same_bytes(Payload payload, ByteView bytes) {
+  for (const ByteView piece : payload) {
+    if (piece.size() > bytes.size() || !std::ranges::equal(piece, bytes.first(piece.size()))) return false;
+    bytes = bytes.subspan(piece.size());
+  }
+  return bytes.empty();
+}
+
+/// Whether the place has answered, though perhaps not as one would like.
+bool shows_life(ErrorKind kind) {
+  return kind == ErrorKind::kNotFound || kind == ErrorKind::kExists || kind == ErrorKind::kCorrupt;
+}
+
+Error given_up(const Error& last, unsigned attempts, nanoseconds spent) {
+  if (attempts == 1) return last;
+  Error error(last.kind(), fmt::format("{} ({} attempts in {:.0f} s)", last.message(), attempts,
+                                       std::chrono::duration<double>(spent).count()));
+  for (const auto& hint : last.hints()) error.hint(hint);
+  return std::move(error).with_code(last.code());
+}
+
+}  // namespace
+
+RetryStorage::RetryStorage(std::shared_ptr<Storage> below, RetryOptions options, const Clock& clock)
+    : below_(std::move(below)), options_(std::move(options)), clock_(clock) {}
+
+template <typename R>
+R RetryStorage::again(const Cancel& cancel, const std::function<R(bool)>& attempt) {
+  const auto began = clock_.ticks();
+  for (unsigned failed = 0;; ++failed) {
+    R outcome = attempt(failed > 0);
+    if (outcome || shows_life(outcome.error().kind())) worked_ = true;
+    if (outcome || outcome.error().kind() != ErrorKind::kUnavailable) return outcome;
+    const auto wait = random_wait(failed);
+    const auto spent = clock_.ticks() - began;
+    const auto budget = worked_ ? options_.budget : std::min(options_.budget, options_.first_budget);
+    if (spent + wait > budget) return fail(given_up(outcome.error(), failed + 1, spent));
+    if (options_.notice) options_.notice(outcome.error(), wait);
+    if (!clock_.sleep(wait, cancel)) TRY(cancel.check());
+  }
+}
+
+Result<bool> RetryStorage::is_stored(const Handle& handle, Payload payload, const Cancel& cancel) {
+  const auto size = below_->stat(handle, cancel);
+  if (!size && size.error().kind() == ErrorKind::kNotFound) return false;
+  if (!size) return fail(size.error());
+  if (*size != payload_size(payload)) return false;
+  if (handle.type != FileType::kConfig) return true;
+  TRY_ASSIGN(const auto bytes, below_->get(handle, 0, 0, cancel));
+  return same_bytes(payload, bytes);
+}
+
+Status RetryStorage::create(const Cancel& cancel) {
+  return again<Status>(cancel, [&](bool) { return below_->create(cancel); });
+}
+
+Status RetryStorage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
+  return again<Status>(cancel, [&](bool repeated) -> Status {
+    if (repeated) {  // before all of it is sent again
+      TRY_ASSIGN(const bool stored, is_stored(handle, payload, cancel));
+      if (stored) return {};
+    }
+    return below_->put(handle, payload, cancel);
+  });
+}
+
+Result<Bytes> RetryStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {
+  return again<Result<Bytes>>(cancel, [&](bool) { return below_->get(handle, offset, length, cancel); });
+}
+
+Result<uint64_t> RetryStorage::stat(const Handle& handle, const Cancel& cancel) {
+  return again<Result<uint64_t>>(cancel, [&](bool) { return below_->stat(handle, cancel); });
+}
+
+Status RetryStorage::list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {
+  std::vector<FileInfo> files;
+  const auto collect = [&](const FileInfo& file) -> Status {
+    files.push_back(file);
+    return {};
+  };
+  TRY(again<Status>(cancel, [&](bool) {
+    files.clear();
+    return below_->list(type, collect, cancel);
+  }));
+  for (const auto& file : files) TRY(visit(file));
+  return {};
+}
+
+Status RetryStorage::remove(const Handle& handle, const Cancel& cancel) {
+  return again<Status>(cancel, [&](bool repeated) -> Status {
+    auto done = below_->remove(handle, cancel);
+    if (repeated && !done && done.error().kind() == ErrorKind::kNotFound) return {};
+    return done;
+  });
+}
+
+}  // namespace varve::storage

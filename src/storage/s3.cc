@@ -1,0 +1,228 @@
+#include "storage/s3.h"
+
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "codec/base64.h"
+#include "codec/sha256.h"
+#include "net/encoding.h"
+#include "net/sigv4.h"
+#include "storage/http_files.h"
+#include "storage/layout.h"
+#include "storage/s3_answers.h"
+
+namespace varve::storage {
+
+namespace {
+
+constexpr const char* kFirstRegion = "us-east-1";
+constexpr int64_t kToleratedSkew = 15 * 60;
+
+/// By how many seconds the server's clock is ahead; 0 if it does not tell its time.
+int64_t skew_in(const net::Response& response) {
+  const auto date = net::parse_http_date(response.header("date"));
+  if (!date) return 0;
+  return std::chrono::duration_cast<std::chrono::seconds>(*date - system_clock().now()).count();
+}
+
+Id hash_of(const Handle& handle, Payload payload) {
+  if (handle.type != FileType::kConfig) return handle.id;  // the server refuses what is something else
+  codec::Sha256 hash;
+  for (const ByteView piece : payload) hash.update(piece);
+  return hash.finish();
+}
+
+std::string first_region(const S3Place& place, const AwsLogin& login) {
+  if (!login.region.empty()) return login.region;
+  const auto told = place.region_of_host();
+  return told.empty() ? kFirstRegion : told;
+}
+
+}  // namespace
+
+S3Storage::S3Storage(S3Place place, AwsLogin login, const net::ClientOptions& options, unsigned connections)
+    : place_(std::move(place)),
+      login_(std::move(login)),
+      connections_(connections),
+      client_(options),
+      region_(first_region(place_, login_)) {}
+
+std::string S3Storage::region() const {
+  std::lock_guard lock(mutex_);
+  return region_;
+}
+
+std::string S3Storage::key_of(const Handle& handle) const {
+  return place_.prefix + handle.path();
+}
+
+std::string S3Storage::name_of(const Handle& handle) const {
+  return location() + handle.path();
+}
+
+Error S3Storage::explain(const net::Response& response, const std::string& what) const {
+  return s3_error(response, what, skew_in(response));
+}
+
+Result<net::Response> S3Storage::ask_once(const Question& question, const Cancel& cancel) {
+  const std::string at = region();
+  net::Request request{.method = question.method,
+                       .url = place_.bucket_url(at) + net::percent_encoded_path(question.key),
+                       .headers = question.headers,
+                       .body = question.body,
+                       .response_limit = question.response_limit};
+  if (!question.query.empty()) request.url += '?' + net::query_string(question.query);
+  const auto hash = question.body_hash ? *question.body_hash : codec::sha256({});
+  net::sign_v4(request, hash, login_.keys, {system_clock().now() + std::chrono::seconds(skew_), at});
+  return client_.send(request, cancel);
+}
+
+Result<net::Response> S3Storage::ask(const Question& question, const Cancel& cancel) {
+  auto response = ask_once(question, cancel);
+  if (!response || response->succeeded() || response->status == 404) return response;
+  TRY_ASSIGN(const bool wiser, learn(question, *response, cancel));
+  return wiser ? ask_once(question, cancel) : std::move(response);
+}
+
+bool S3Storage::learn_region(const std::string& region) {
+  std::lock_guard lock(mutex_);
+  if (region.empty() || region == region_) return false;
+  region_ = region;
+  return true;
+}
+
+Result<bool> S3Storage::learn(const Question& question, const net::Response& response, const Cancel& cancel) {
+  const int64_t skew = skew_in(response);
+  if (response.status == 403 && std::abs(skew - skew_) > kToleratedSkew) {
+    skew_ = skew;
+    return true;
+  }
+  if (response.status != 400 && response.status != 301 && response.status != 307) return false;
+  if (learn_region(complaint_in(response).region)) return true;
+  if (question.method != "HEAD" || response.status != 400) return false;
+  // An answer to HEAD has no body that could tell.
+  const std::string before = region();
+  TRY_ASSIGN(const auto answer, ask({.query = {{"location", ""}}}, cancel));
+  return learn_region(region_in(answer).value_or("")) || region() != before;
+}
+
+Status S3Storage::create(const Cancel& cancel) {
+  const auto config = stat({}, cancel);
+  if (config) return fail(ErrorKind::kExists, fmt::format("there is a repository at {} already", location()));
+  if (config.error().kind() != ErrorKind::kNotFound) return fail(config.error());
+  TRY_ASSIGN(const auto bucket, ask({.method = "HEAD"}, cancel));
+  // Who may not look at a bucket may still use it.
+  return bucket.status == 404 ? create_bucket(cancel) : Status();
+}
+
+Status S3Storage::create_bucket(const Cancel& cancel) {
+  const std::string at = region();
+  const std::string body = at == kFirstRegion ? ""
+                                              : "<CreateBucketConfiguration><LocationConstraint>" + at +
+                                                    "</LocationConstraint></CreateBucketConfiguration>";
+  const ByteView pieces[] = {as_bytes(body)};
+  TRY_ASSIGN(const auto made,
+             ask({.method = "PUT", .body = pieces, .body_hash = codec::sha256(as_bytes(body))}, cancel));
+  if (made.succeeded() || complaint_in(made).code == "BucketAlreadyOwnedByYou") return {};
+  return fail(explain(made, fmt::format("make the bucket {}", place_.bucket)));
+}
+
+Status S3Storage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
+  if (!conditional_) {
+    const auto there = stat(handle, cancel);
+    if (there) return fail(ErrorKind::kExists, fmt::format("cannot store {}: it is there already", name_of(handle)));
+    if (there.error().kind() != ErrorKind::kNotFound) return fail(there.error());
+  }
+  return put_new(handle, payload, cancel);
+}
+
+Status S3Storage::put_new(const Handle& handle, Payload payload, const Cancel& cancel) {
+  const Id hash = hash_of(handle, payload);
+  Question question{
+      .method = "PUT",
+      .key = key_of(handle),
+      .headers = {{"content-type", "application/octet-stream"}, {"x-amz-checksum-sha256", codec::base64(hash.bytes)}},
+      .body = payload,
+      .body_hash = hash};
+  const bool conditional = conditional_;
+  if (conditional) question.headers.push_back({"if-none-match", "*"});
+  TRY_ASSIGN(const auto response, ask(question, cancel));
+  if (response.succeeded()) return {};
+  const auto what = fmt::format("store {} ({} bytes)", name_of(handle), payload_size(payload));
+  if (response.status == 501 && conditional) {
+    conditional_ = false;
+    return put(handle, payload, cancel);
+  }
+  if (response.status == 409) {
+    return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: somebody else stores it now", what));
+  }
+  if (response.status != 412) return fail(explain(response, what));
+  // Sent a second time over a new connection, and the first one had arrived.
+  if (response.sent_twice && handle.type != FileType::kConfig) {
+    TRY_ASSIGN(const uint64_t size, stat(handle, cancel));
+    if (size == payload_size(payload)) return {};
+  }
+  return fail(ErrorKind::kExists, fmt::format("cannot {}: it is there already", what));
+}
+
+Result<Bytes> S3Storage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {
+  const FileReader reader{
+      .answer =
+          [&](std::vector<net::Header> headers, uint64_t limit) {
+            return ask({.key = key_of(handle), .headers = std::move(headers), .response_limit = limit}, cancel);
+          },
+      .size = [&] { return stat(handle, cancel); },
+      .explain = [&](const net::Response& response) { return explain(response, "read " + name_of(handle)); }};
+  return read_range(name_of(handle), offset, length, reader);
+}
+
+Result<uint64_t> S3Storage::stat(const Handle& handle, const Cancel& cancel) {
+  TRY_ASSIGN(const auto response, ask({.method = "HEAD", .key = key_of(handle)}, cancel));
+  if (!response.succeeded()) return fail(explain(response, "look at " + name_of(handle)));
+  return announced_length(response, name_of(handle));
+}
+
+Status S3Storage::list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {
+  if (type == FileType::kConfig) {
+    const auto size = stat({}, cancel);
+    if (size) return visit({Id{}, *size});
+    return size.error().kind() == ErrorKind::kNotFound ? Status() : fail(size.error());
+  }
+  std::string token;
+  for (;;) {
+    TRY_ASSIGN(auto next, list_page(type, token, visit, cancel));
+    if (!next) return {};
+    if (*next == token) {
+      return fail(ErrorKind::kUnavailable,
+                  fmt::format("cannot list {}: the server gives one page again and again", location()));
+    }
+    token = *std::move(next);
+  }
+}
+
+Result<std::optional<std::string>> S3Storage::list_page(FileType type, const std::string& token,
+                                                        const std::function<Status(const FileInfo&)>& visit,
+                                                        const Cancel& cancel) {
+  const auto folder = fmt::format("{}{}/", place_.prefix, folder_of(type));
+  Question question{.query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", folder}}};
+  if (type != FileType::kPack) question.query.emplace_back("delimiter", "/");
+  if (!token.empty()) question.query.emplace_back("continuation-token", token);
+  const auto what = fmt::format("list {}{}/", location(), folder_of(type));
+  TRY_ASSIGN(const auto response, ask(question, cancel));
+  if (!response.succeeded()) return fail(explain(response, what));
+  auto page = parse_s3_page(response);
+  if (!page) return fail(std::move(page).error().within("cannot " + what));
+  for (const auto& object : page->objects) {
+    if (const auto id = id_of_name(object.name)) TRY(visit({*id, object.size}));
+  }
+  return std::move(page->next);
+}
+
+Status S3Storage::remove(const Handle& handle, const Cancel& cancel) {
+  TRY(stat(handle, cancel));  // the server says yes to what is not there, too
+  TRY_ASSIGN(const auto response, ask({.method = "DELETE", .key = key_of(handle)}, cancel));
+  if (response.succeeded()) return {};
+  return fail(explain(response, "remove " + name_of(handle)));
+}
+
+}  // namespace varve::storage

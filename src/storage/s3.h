@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+#include "net/http.h"
+#include "storage/aws_credentials.h"
+#include "storage/s3_place.h"
+#include "storage/storage.h"
+
+namespace varve::storage {
+
+/// A repository in a bucket of Amazon's S3, or of what speaks its protocol. The server proves what it gets by its hash,
+/// and keeps a file that is there where it knows `If-None-Match`; of others that is asked first. The region is found
+/// out, and a clock that is wrong is made up for, from what the server says. Thread-safe.
+class S3Storage final : public Storage {
+ public:
+  S3Storage(S3Place place, AwsLogin login, const net::ClientOptions& options, unsigned connections);
+
+  /// Makes the bucket, too, if it is not there.
+  Status create(const Cancel& cancel) override;
+  Status put(const Handle& handle, Payload payload, const Cancel& cancel) override;
+  Result<Bytes> get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) override;
+  Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) override;
+  Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
+  Status remove(const Handle& handle, const Cancel& cancel) override;
+
+  std::string location() const override { return place_.location(); }
+  unsigned connections() const override { return connections_; }
+
+ private:
+  /// A request before it is signed.
+  struct Question {
+    std::string method = "GET";
+    std::string key = {};  ///< empty for the bucket itself
+    std::vector<std::pair<std::string, std::string>> query = {};
+    std::vector<net::Header> headers = {};
+    Payload body = {};
+    std::optional<Id> body_hash = {};  ///< of no body if empty
+    uint64_t response_limit = 64u << 20;
+  };
+
+  /// Asks once more if the answer told what was wrong with the question: the region or the clock.
+  Result<net::Response> ask(const Question& question, const Cancel& cancel);
+  Result<net::Response> ask_once(const Question& question, const Cancel& cancel);
+  Result<bool> learn(const Question& question, const net::Response& response, const Cancel& cancel);
+  bool learn_region(const std::string& region);
+  std::string region() const;
+
+  Status create_bucket(const Cancel& cancel);
+  Status put_new(const Handle& handle, Payload payload, const Cancel& cancel);
+  Result<std::optional<std::string>> list_page(FileType type, const std::string& token,
+                                               const std::function<Status(const FileInfo&)>& visit,
+                                               const Cancel& cancel);
+  std::string key_of(const Handle& handle) const;
+  std::string name_of(const Handle& handle) const;
+  Error explain(const net::Response& response, const std::string& what) const;
+
+  const S3Place place_;
+  const AwsLogin login_;
+  const unsigned connections_;
+  net::Client client_;
+  mutable std::mutex mutex_;
+  std::string region_;
+  std::atomic<int64_t> skew_ = 0;  ///< seconds that the server's clock is ahead
+  std::atomic<bool> conditional_ = true;
+};
+
+}  // namespace varve::storage

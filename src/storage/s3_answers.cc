@@ -1,0 +1,130 @@
+#include "storage/s3_answers.h"
+
+#include <algorithm>
+#include <array>
+#include <pugixml.hpp>
+
+#include <fmt/format.h>
+
+#include "base/parse.h"
+#include "net/encoding.h"
+#include "storage/http_files.h"
+
+namespace varve::storage {
+
+namespace {
+
+constexpr int64_t kToleratedSkew = 15 * 60;  // Amazon's
+
+/// Empty where it is cut off or no XML.
+pugi::xml_document parsed(const net::Response& response) {
+  pugi::xml_document document;
+  if (!document.load_buffer(response.body.data(), response.body.size())) document.reset();
+  return document;
+}
+
+bool is_any(const std::string& code, std::initializer_list<std::string_view> codes) {
+  return std::ranges::find(codes, code) != codes.end();
+}
+
+Error clocks_differ(const std::string& what, int64_t skew) {
+  return Error(ErrorKind::kDenied,
+               skew == 0 ? fmt::format("cannot {}: the clocks of the server and of this machine differ", what)
+                         : fmt::format("cannot {}: the clock of the server is {} minutes {} this machine's", what,
+                                       std::abs(skew) / 60, skew > 0 ? "ahead of" : "behind"))
+      .hint("set the clock of this machine right, by NTP if possible");
+}
+
+/// The codes that a person can do something about.
+std::optional<Error> known_error(const S3Complaint& said, const std::string& what, int64_t skew) {
+  const auto told = fmt::format("cannot {}: ", what);
+  if (said.code == "RequestTimeTooSkewed") return clocks_differ(what, skew);
+  if (said.code == "SignatureDoesNotMatch") {
+    return Error(ErrorKind::kDenied, told + "the secret key is wrong").hint("AWS_SECRET_ACCESS_KEY holds it");
+  }
+  if (is_any(said.code, {"InvalidAccessKeyId", "UnrecognizedClientException"})) {
+    return Error(ErrorKind::kDenied, told + "the server does not know the access key")
+        .hint("AWS_ACCESS_KEY_ID holds it; keys of a session need AWS_SESSION_TOKEN as well");
+  }
+  if (is_any(said.code, {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})) {
+    return Error(ErrorKind::kDenied, told + "the session of AWS_SESSION_TOKEN has ended").hint("get new keys");
+  }
+  if (said.code == "InvalidToken") return Error(ErrorKind::kDenied, told + "AWS_SESSION_TOKEN is not valid");
+  if (said.code == "AccessDenied") {
+    return Error(ErrorKind::kDenied, told + "the login is not allowed to")
+        .hint(
+            "its policy needs s3:ListBucket on the bucket, s3:GetObject and s3:PutObject on what is in it, and "
+            "s3:DeleteObject on locks/ at least");
+  }
+  if (said.code == "NoSuchBucket") {
+    return Error(ErrorKind::kNotFound, told + "there is no such bucket").hint("`varve init` makes it");
+  }
+  if (is_any(said.code, {"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"})) {
+    return Error(ErrorKind::kNoSpace, told + "there is no space for it")
+        .hint("free some space and run it again; what was stored already is kept");
+  }
+  if (is_any(said.code, {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody",
+                         "RequestTimeout"})) {
+    return Error(ErrorKind::kUnavailable, told + "other bytes arrived at the server: " + said.message);
+  }
+  return std::nullopt;
+}
+
+Error silent_denial(const std::string& what) {
+  return Error(ErrorKind::kDenied, fmt::format("cannot {}: the server refuses, and does not say why", what))
+      .hint("are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right, and is the bucket theirs?")
+      .hint("without the right s3:ListBucket what is not there is refused, too");
+}
+
+}  // namespace
+
+S3Complaint complaint_in(const net::Response& response) {
+  const auto document = parsed(response);
+  const auto error = document.child("Error");
+  S3Complaint said{error.child_value("Code"), error.child_value("Message"), error.child_value("Region")};
+  if (said.code.empty()) said.code = response.header("x-minio-error-code");
+  if (const auto region = response.header("x-amz-bucket-region"); !region.empty()) said.region = region;
+  return said;
+}
+
+Error s3_error(const net::Response& response, const std::string& what, int64_t skew) {
+  const auto said = complaint_in(response);
+  if (auto known = known_error(said, what, skew)) return *std::move(known);
+  if (response.status == 403 && std::abs(skew) > kToleratedSkew) return clocks_differ(what, skew);
+  if (response.status == 403 && said.code.empty()) return silent_denial(what);
+  const auto plain = status_error(response, what);
+  if (said.code.empty() || response.status == 404) return plain;
+  Error error(plain.kind(), fmt::format("{} ({}: {})", plain.message(), said.code, said.message));
+  for (const auto& hint : plain.hints()) error.hint(hint);
+  return error;
+}
+
+Result<S3Page> parse_s3_page(const net::Response& response) {
+  const auto document = parsed(response);
+  const auto listing = document.child("ListBucketResult");
+  if (!listing) return fail(ErrorKind::kUnavailable, "the answer is no listing");
+  S3Page page;
+  for (const auto object : listing.children("Contents")) {
+    std::string key = object.child_value("Key");
+    std::ranges::replace(key, '+', ' ');
+    const auto size = parse_number<uint64_t>(object.child_value("Size"));
+    const auto decoded = net::percent_decoded(key);
+    if (!size || !decoded) return fail(ErrorKind::kUnavailable, "a file in the listing has no name or size");
+    page.objects.push_back({decoded->substr(decoded->rfind('/') + 1), *size});
+  }
+  if (std::string_view(listing.child_value("IsTruncated")) == "true") {
+    page.next = listing.child_value("NextContinuationToken");
+    if (page.next->empty()) return fail(ErrorKind::kUnavailable, "the listing is cut off");
+  }
+  return page;
+}
+
+std::optional<std::string> region_in(const net::Response& response) {
+  const auto document = parsed(response);
+  const auto place = document.child("LocationConstraint");
+  if (!response.succeeded() || !place) return std::nullopt;
+  const std::string region = place.child_value();
+  return region.empty() ? "us-east-1" : region == "EU" ? "eu-west-1" : region;
+}
+
+}  // namespace varve::storage

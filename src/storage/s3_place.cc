@@ -1,0 +1,91 @@
+#include "storage/s3_place.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "net/encoding.h"
+
+namespace varve::storage {
+
+namespace {
+
+constexpr std::string_view kAmazon = "s3.amazonaws.com";
+constexpr std::string_view kAmazonEnd = ".amazonaws.com";
+
+Error unusable(const std::string& what) {
+  return Error(ErrorKind::kInvalidInput, what)
+      .hint("such as s3:s3.eu-west-1.amazonaws.com/bucket/folder or s3:http://host:9000/bucket");
+}
+
+bool take(std::string_view& text, std::string_view beginning) {
+  if (!text.starts_with(beginning)) return false;
+  text.remove_prefix(beginning.size());
+  return true;
+}
+
+/// Without empty parts and dots. A slash at the beginning stays: restic makes keys with it.
+Result<std::string> cleaned_prefix(std::string_view path) {
+  std::string out = path.starts_with('/') ? "/" : "";
+  while (!path.empty()) {
+    const auto part = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(part.size() + 1, path.size()));
+    if (part == "..") return fail(unusable("the folder in a bucket cannot have \"..\" in it"));
+    if (!part.empty() && part != ".") out += std::string(part) + '/';
+  }
+  return out;
+}
+
+std::string without_usual_port(const std::string& scheme, std::string host) {
+  const std::string_view usual = scheme == "https" ? ":443" : ":80";
+  if (host.ends_with(usual)) host.resize(host.size() - usual.size());
+  return host;
+}
+
+}  // namespace
+
+Result<S3Place> S3Place::parse(std::string_view text) {
+  S3Place place;
+  place.scheme = take(text, "http://") ? "http" : "https";
+  if (place.scheme == "https" && !take(text, "https://")) take(text, "//");
+  const size_t slash = std::min(text.find('/'), text.size());
+  place.host = without_usual_port(place.scheme, std::string(text.substr(0, slash)));
+  text.remove_prefix(std::min(slash + 1, text.size()));
+  const size_t end = std::min(text.find('/'), text.size());
+  place.bucket = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  if (place.host.empty() || place.host.find_first_of("@?# ") != std::string::npos) {
+    return fail(unusable("the place in S3 names no host"));
+  }
+  if (place.bucket.empty()) return fail(unusable("the place in S3 names no bucket"));
+  TRY_ASSIGN(place.prefix, cleaned_prefix(text));
+  return place;
+}
+
+bool S3Place::bucket_in_host() const {
+  const std::string_view name(host);
+  const bool custom = name.ends_with(kAmazonEnd) || name.ends_with(".amazonaws.com.cn") ||
+                      name == "storage.googleapis.com" || name.ends_with(".aliyuncs.com");
+  return custom && (scheme == "http" || bucket.find('.') == std::string::npos);
+}
+
+std::string S3Place::region_of_host() const {
+  std::string_view name(host);
+  if (name == kAmazon || !name.ends_with(kAmazonEnd)) return "";
+  name.remove_suffix(kAmazonEnd.size());
+  if (!take(name, "s3.dualstack.") && !take(name, "s3.") && !take(name, "s3-")) return "";
+  return std::string(name);
+}
+
+std::string S3Place::bucket_url(const std::string& region) const {
+  const bool of_another = host == kAmazon || (!region_of_host().empty() && region_of_host() != region);
+  const std::string of_region = of_another && !region.empty() ? "s3." + region + std::string(kAmazonEnd) : host;
+  if (bucket_in_host()) return fmt::format("{}://{}.{}/", scheme, bucket, of_region);
+  return fmt::format("{}://{}/{}/", scheme, of_region, net::percent_encoded(bucket));
+}
+
+std::string S3Place::location() const {
+  return fmt::format("s3:{}://{}/{}/{}", scheme, host, bucket, prefix);
+}
+
+}  // namespace varve::storage

@@ -1,0 +1,204 @@
+#include "storage/s3.h"
+
+#include <atomic>
+
+#include <gtest/gtest.h>
+
+#include "net/testing/server.h"
+#include "storage/s3_answers.h"
+#include "storage/testing/helpers.h"
+
+namespace varve::storage {
+namespace {
+
+using net::testing::answer;
+using net::testing::Server;
+using testing::put;
+
+S3Storage at(const Server& server, const std::string& prefix = "shop") {
+  return S3Storage(*S3Place::parse(server.url() + "/bucket/" + prefix), {{"key", "secret", ""}, ""}, {}, 1);
+}
+
+std::string complaint(const std::string& code, const std::string& more = "") {
+  return "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code><Message>words</Message>" + more + "</Error>";
+}
+
+const std::string kName(64, 'a');
+const Handle kPack{FileType::kPack, *Id::parse(kName)};
+const std::string kFound = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+const std::string kMissing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+
+TEST(S3Storage, StoresByTheHashAndNothingTwice) {
+  Server server([](const Server::Call&) { return answer(200); });
+  auto storage = at(server);
+  ASSERT_TRUE(put(storage, kPack, as_bytes("bytes")));
+  const auto call = server.calls()[0];
+  EXPECT_EQ(call.line(), "PUT /bucket/shop/data/aa/" + kName + " HTTP/1.1");
+  EXPECT_EQ(call.body, "bytes");
+  EXPECT_NE(call.head.find("if-none-match: *\r\n"), std::string::npos);
+  EXPECT_NE(call.head.find("x-amz-content-sha256: " + kName), std::string::npos);
+  EXPECT_NE(call.head.find("SignedHeaders=content-type;host;if-none-match;x-amz-checksum-sha256;"), std::string::npos);
+}
+
+TEST(S3Storage, AsksFirstWhereTheServerKnowsNoCondition) {
+  Server server([](const Server::Call& call) {
+    if (call.line().starts_with("HEAD")) return kMissing;
+    return call.head.find("if-none-match") == std::string::npos ? answer(200)
+                                                                : answer(501, complaint("NotImplemented"));
+  });
+  auto storage = at(server);
+  ASSERT_TRUE(put(storage, kPack, as_bytes("bytes")));
+  ASSERT_TRUE(put(storage, kPack, as_bytes("bytes")));
+  std::string asked;
+  for (const auto& call : server.calls()) asked += call.line().substr(0, 1);
+  EXPECT_EQ(asked, "PHPHP");
+}
+
+TEST(S3Storage, SaysThatAFileIsThere) {
+  Server server([](const Server::Call&) { return answer(412, complaint("PreconditionFailed")); });
+  auto storage = at(server);
+  EXPECT_EQ(put(storage, kPack, as_bytes("bytes")).error().kind(), ErrorKind::kExists);
+}
+
+TEST(S3Storage, FindsThatWhatItSentTwiceHadArrived) {
+  std::atomic<int> puts = 0;
+  Server server([&](const Server::Call& call) -> std::string {
+    if (call.line().starts_with("HEAD")) return kFound;
+    return ++puts == 1 ? answer(200) : puts == 2 ? "" : answer(412);
+  });
+  auto storage = at(server);
+  ASSERT_TRUE(put(storage, testing::kConfig, as_bytes("config"))) << "so that the connection is a kept one";
+  EXPECT_TRUE(put(storage, kPack, as_bytes("four")));
+}
+
+TEST(S3Storage, LearnsTheRegionFromAComplaint) {
+  Server server([](const Server::Call& call) {
+    if (call.head.find("/eu-north-1/s3/") != std::string::npos) {
+      if (call.line().starts_with("HEAD")) return kFound;
+      return answer(200, "<LocationConstraint>eu-north-1</LocationConstraint>");
+    }
+    if (call.line().starts_with("HEAD")) return std::string("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    return answer(400, complaint("AuthorizationHeaderMalformed", "<Region>eu-north-1</Region>"));
+  });
+  auto storage = at(server);
+  EXPECT_EQ(storage.stat(kPack, Cancel()), 4u);
+  const size_t asked = server.calls().size();
+  EXPECT_EQ(storage.stat(kPack, Cancel()), 4u);
+  EXPECT_EQ(server.calls().size(), asked + 1) << "and keeps it";
+}
+
+TEST(S3Storage, LearnsTheRegionFromAHeader) {
+  Server server([](const Server::Call& call) {
+    return call.head.find("/eu-west-3/s3/") != std::string::npos
+               ? kFound
+               : std::string("HTTP/1.1 301 Moved\r\nx-amz-bucket-region: eu-west-3\r\nContent-Length: 0\r\n\r\n");
+  });
+  auto storage = at(server);
+  EXPECT_EQ(storage.stat(kPack, Cancel()), 4u);
+}
+
+TEST(S3Storage, MakesUpForAWrongClock) {
+  const std::string date = "Date: Fri, 24 May 2013 00:00:00 GMT\r\n";
+  Server server([&](const Server::Call& call) {
+    return call.head.find("x-amz-date: 20130524T0000") != std::string::npos
+               ? answer(200, "", date)
+               : answer(403, complaint("RequestTimeTooSkewed"), date);
+  });
+  auto storage = at(server);
+  EXPECT_TRUE(put(storage, kPack, as_bytes("bytes")));
+}
+
+TEST(S3Storage, SaysThatAClockIsWrongWhereThatDoesNotHelp) {
+  Server server([&](const Server::Call&) {
+    return answer(403, complaint("RequestTimeTooSkewed"), "Date: Fri, 24 May 2013 00:00:00 GMT\r\n");
+  });
+  auto storage = at(server);
+  const auto stored = put(storage, kPack, as_bytes("bytes"));
+  EXPECT_NE(stored.error().message().find("minutes behind this machine's"), std::string::npos);
+  EXPECT_EQ(stored.error().kind(), ErrorKind::kDenied);
+}
+
+std::string page(const std::string& keys, const std::string& more = "") {
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult "
+         "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">" +
+         keys + more + "</ListBucketResult>";
+}
+std::string object(const std::string& name, int size) {
+  return "<Contents><Key>shop/data/" + name + "</Key><Size>" + std::to_string(size) + "</Size></Contents>";
+}
+
+TEST(S3Storage, ListsPageAfterPage) {
+  const std::string other(64, 'b');
+  Server server([&](const Server::Call& call) {
+    if (call.line().find("continuation-token=t%2F1%3D&") != std::string::npos) {
+      return answer(200, page(object("bb/" + other, 2) + object("a+foreign%20one", 1)));
+    }
+    return answer(200, page(object("aa/" + kName, 1),
+                            "<IsTruncated>true</IsTruncated>"
+                            "<NextContinuationToken>t/1=</NextContinuationToken>"));
+  });
+  auto storage = at(server);
+  EXPECT_EQ(testing::listed(storage, FileType::kPack), (std::map<Id, uint64_t>{{kPack.id, 1}, {*Id::parse(other), 2}}));
+  EXPECT_EQ(server.calls()[0].line(), "GET /bucket/?encoding-type=url&list-type=2&prefix=shop%2Fdata%2F HTTP/1.1");
+}
+
+TEST(S3Storage, BelievesNoListingThatIsNone) {
+  std::string body;
+  Server server([&](const Server::Call&) { return answer(200, body); });
+  auto storage = at(server);
+  const std::string token = "<NextContinuationToken>t</NextContinuationToken>";
+  for (const auto& text :
+       {std::string(), std::string("<html/>"), page(object(kName, 1), "<IsTruncated>true</IsTruncated>"),
+        page("", "<IsTruncated>true</IsTruncated>" + token), page("<Contents><Key>x</Key></Contents>"),
+        page(object(kName, 1)).substr(0, 150)}) {
+    body = text;
+    const auto found = testing::listed(storage, FileType::kPack);
+    ASSERT_FALSE(found) << text;
+    EXPECT_EQ(found.error().kind(), ErrorKind::kUnavailable) << text;
+  }
+}
+
+TEST(S3Storage, SaysWhatIsWrongAndWhatToDo) {
+  std::string reply;
+  Server server([&](const Server::Call&) { return reply; });
+  auto storage = at(server);
+  struct Case {
+    int status;
+    const char* code;
+    ErrorKind kind;
+    const char* words;
+  };
+  for (const auto& [status, code, kind, words] :
+       {Case{403, "SignatureDoesNotMatch", ErrorKind::kDenied, "the secret key is wrong"},
+        Case{403, "InvalidAccessKeyId", ErrorKind::kDenied, "does not know the access key"},
+        Case{400, "ExpiredToken", ErrorKind::kDenied, "has ended"},
+        Case{403, "AccessDenied", ErrorKind::kDenied, "not allowed"},
+        Case{404, "NoSuchBucket", ErrorKind::kNotFound, "no such bucket"},
+        Case{503, "SlowDown", ErrorKind::kUnavailable, "too busy"},
+        Case{500, "InternalError", ErrorKind::kUnavailable, "500"},
+        Case{400, "BadDigest", ErrorKind::kUnavailable, "other bytes arrived"},
+        Case{409, "ConditionalRequestConflict", ErrorKind::kUnavailable, "somebody else"},
+        Case{507, "XMinioStorageFull", ErrorKind::kNoSpace, "no space"},
+        Case{400, "InvalidArgument", ErrorKind::kUnsupported, "InvalidArgument: words"}}) {
+    reply = answer(status, complaint(code));
+    const auto stored = put(storage, kPack, as_bytes("x"));
+    ASSERT_FALSE(stored) << code;
+    EXPECT_EQ(stored.error().kind(), kind) << code;
+    EXPECT_NE(stored.error().message().find(words), std::string::npos) << stored.error().message();
+  }
+}
+
+TEST(S3Place, KnowsHostsThatHaveTheBucketInTheirName) {
+  const auto url = [](const char* text, const char* region) { return S3Place::parse(text)->bucket_url(region); };
+  EXPECT_EQ(url("s3.amazonaws.com/shop", "us-east-1"), "https://shop.s3.us-east-1.amazonaws.com/");
+  EXPECT_EQ(url("s3.eu-west-1.amazonaws.com/shop", "eu-west-1"), "https://shop.s3.eu-west-1.amazonaws.com/");
+  EXPECT_EQ(url("s3.eu-west-1.amazonaws.com/shop", "us-west-2"), "https://shop.s3.us-west-2.amazonaws.com/");
+  EXPECT_EQ(url("s3.amazonaws.com/my.shop", "eu-west-1"), "https://s3.eu-west-1.amazonaws.com/my.shop/");
+  EXPECT_EQ(url("http://127.0.0.1:9000/shop", "us-east-1"), "http://127.0.0.1:9000/shop/");
+  EXPECT_EQ(url("https://host:443/shop", "us-east-1"), "https://host/shop/");
+  EXPECT_EQ(S3Place::parse("s3.eu-west-1.amazonaws.com/shop")->region_of_host(), "eu-west-1");
+  EXPECT_EQ(S3Place::parse("s3.amazonaws.com/shop")->region_of_host(), "");
+}
+
+}  // namespace
+}  // namespace varve::storage

@@ -1,0 +1,104 @@
+"""Real servers that keep repositories, on loopback, each in a temporary folder, gone when stopped or when the tests end.
+
+    with RestServer() as store: store.place("shop")       rest:http://127.0.0.1:PORT/shop/
+    with Minio() as store: store.place("bucket/shop")     s3:http://127.0.0.1:PORT/bucket/shop, with the login in store.env
+"""
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from .process import Server, free_port
+from .servers import ServerError, wait_until
+
+
+def _program(name):
+    path = Path(os.environ["VARVE_STORES"]) / name
+    if not path.exists():
+        raise ServerError(f"no {name} on this machine; build it:  ./dev setup stores")
+    return path
+
+
+class Store(Server):
+    """`env` holds what a client has to know beside the place."""
+    scheme = "http"
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.port = free_port()
+        self.env = {}
+
+    def __enter__(self):
+        try:
+            self.start_again()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start_again(self):
+        """Starts it on its port and its data, also after kill()."""
+        self.start(*self._command())
+        wait_until(self._answers, f"{self.name} at port {self.port}")
+
+    def _answers(self):
+        if not self.running:
+            raise ServerError(f"{self.name} does not start:\n{self.log()}")
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self._health}", timeout=2).close()
+        except urllib.error.HTTPError as error:
+            return error.code < 500
+        except OSError:
+            return self.scheme == "https" and self.log_path.read_text().count("start server") > 0
+        return True
+
+    @property
+    def url(self):
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+
+class RestServer(Store):
+    """rest-server. `certificate`: a PEM file with its key, for TLS; `users`: lines of its .htpasswd."""
+    _health = "/"
+
+    def __init__(self, *args, users=None, certificate=None):
+        super().__init__("rest-server")
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        self._args = list(args)
+        if users is None:
+            self._args.append("--no-auth")
+        else:
+            (self.data / ".htpasswd").write_text(users)
+        if certificate:
+            self.scheme = "https"
+            self._args += ["--tls", "--tls-cert", certificate, "--tls-key", certificate]
+
+    def _command(self):
+        return [_program("rest-server"), "--path", self.data, "--listen", f"127.0.0.1:{self.port}", *self._args], None
+
+    def place(self, path, login=""):
+        return f"rest:{self.scheme}://{login + '@' if login else ''}127.0.0.1:{self.port}/{path}"
+
+
+class Minio(Store):
+    """MinIO, an S3 store; in `region` if that is named."""
+    _health = "/minio/health/live"
+    KEY, SECRET = "varve-tests", "secret of the tests"
+
+    def __init__(self, region=None):
+        super().__init__("minio")
+        self._region = region
+        self.env = {"AWS_ACCESS_KEY_ID": self.KEY, "AWS_SECRET_ACCESS_KEY": self.SECRET}
+
+    def _command(self):
+        (self.folder / "data").mkdir(exist_ok=True)
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "MINIO_ROOT_USER": self.KEY, "MINIO_ROOT_PASSWORD": self.SECRET,
+               "MINIO_BROWSER": "off", **({"MINIO_REGION": self._region} if self._region else {})}
+        return [_program("minio"), "server", self.folder / "data", "--quiet", "--address", f"127.0.0.1:{self.port}"], env
+
+    def place(self, path):
+        return f"s3:{self.url}/{path}"

@@ -1,0 +1,229 @@
+"""Repositories on servers: whole stories with stock restic at the same place, what append-only servers allow, servers that go and
+come back, and what is said of logins, names and certificates that are wrong."""
+import json
+import os
+
+import pytest
+
+from harness.process import free_port
+from harness.stores import Minio, RestServer
+from harness.tools import Varve
+from support.certificates import Authority
+from support.mixed_folder import content, fill
+from support.repositories import expect_sound, snapshots
+from support.runs import at, back_up, export
+
+pytestmark = pytest.mark.all
+
+FAILED, NO_REPOSITORY = 1, 10
+LOGIN = "me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # secret
+
+
+@pytest.fixture(scope="module")
+def minio():
+    with Minio() as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def rest():
+    with RestServer() as store:
+        yield store
+
+
+@pytest.fixture(params=["s3", "rest"])
+def store(request):
+    return request.getfixturevalue({"s3": "minio", "rest": "rest"}[request.param])
+
+
+def at_store(folder, store, name, **env):
+    """varve with its repository there."""
+    varve = Varve(folder)
+    varve.env |= {**store.env, "RESTIC_REPOSITORY": store.place(name), "RESTIC_CACHE_DIR": str(varve.folder / "cache"), **env}
+    return varve
+
+
+@pytest.fixture
+def remote(tmp_path, store, request):
+    """An empty place on each kind of store."""
+    return at_store(tmp_path, store, "t" + str(abs(hash(request.node.name)) % 10**12))
+
+
+def sound(varve):
+    """Stock restic reads every byte there, and so does varve."""
+    assert "no errors were found" in varve.restic("check", "--read-data").stdout
+    varve("check", "--read-data")
+
+
+def restored_by_restic(varve, folder, snapshot="latest"):
+    varve.restic("restore", snapshot, "--target", folder)
+    return content(folder)
+
+
+def test_a_server_is_backed_up_checked_and_restored(remote, rs6, database, tmp_path):
+    database.orders.insert_many({"_id": i, "x": "x" * 500} for i in range(20_000))
+    remote("init")
+    uri = at(remote, rs6.uri)
+    remote("backup", uri, "--source", "shop", "--ns-include", f"{database.name}.*")
+    database.orders.update_one({"_id": 1}, {"$set": {"x": "new"}})
+    remote("backup", uri, "--source", "shop", "--ns-include", f"{database.name}.*")
+    sound(remote)
+    database.client.drop_database(database.name)
+    remote("restore", "latest", "--to", uri, "--yes")
+    assert database.orders.count_documents({}) == 20_000 and database.orders.find_one({"_id": 1})["x"] == "new"
+    exported = content(export(remote))
+    by_restic = restored_by_restic(remote, tmp_path / "by restic")
+    assert {path.rsplit("/dump/")[-1]: data for path, data in by_restic.items() if "/dump/" in path} == exported
+
+
+def test_what_stock_restic_wrote_there_is_read(remote, tmp_path):
+    folder = tmp_path / "folder"
+    fill(folder)
+    remote.restic("init")
+    remote.restic("backup", folder)
+    remote("check", "--read-data")
+    remote("restore", f"latest:{folder}", "--target", tmp_path / "by varve")
+    assert content(tmp_path / "by varve") == content(folder)
+    (folder / "text").write_text("changed")
+    remote("backup", "files", folder)
+    remote("forget", "latest", "--prune")
+    remote("backup", "files", folder)
+    sound(remote)
+    assert len(snapshots(remote)) == 2
+
+
+def test_snapshots_are_copied_between_two_stores_with_a_login_each(minio, tmp_path):
+    """restic reads one login for both repositories."""
+    with RestServer(users=LOGIN) as rest:
+        (tmp_path / "a").mkdir()
+        source = at_store(tmp_path / "a", minio, "copied")
+        fill(tmp_path / "folder")
+        source("init")
+        source("backup", "files", tmp_path / "folder")
+        (tmp_path / "b").mkdir()
+        target = at_store(tmp_path / "b", rest, "me", RESTIC_REST_USERNAME="me", RESTIC_REST_PASSWORD="secret")
+        target("init")
+        target.env |= {f"RESTIC_FROM_{name}": value for name, value in minio.env.items()}
+        target("copy", "--from-repo", minio.place("copied"), "--from-password-file", source.password_file)
+        sound(target)
+
+
+def test_an_append_only_server_takes_backups_and_keeps_them(tmp_path):
+    with RestServer("--append-only") as store:
+        varve = at_store(tmp_path, store, "shop")
+        fill(tmp_path / "folder")
+        varve("init")
+        for host in ("one", "two"):
+            varve("backup", "files", tmp_path / "folder", "--host", host)
+        sound(varve)
+        refused = varve("forget", "latest", code=FAILED)
+        assert "append-only" in refused.stderr and "403" in refused.stderr, refused
+        assert len(snapshots(varve)) == 2
+
+
+BACKUP = "head -c 30000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; head -c 30000000 /dev/urandom"
+
+
+def stored(store):
+    return sum(path.stat().st_size for path in (store.folder / "data").rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("kind", [Minio, RestServer])
+def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind):
+    with kind() as store:
+        varve = at_store(tmp_path, store, "shop")
+        varve("init")
+        process = varve.start("backup", "stdin", "--name", "noise", "--command", "--", "sh", "-c", BACKUP, cwd=tmp_path)
+        while stored(store) < 16_000_000:
+            assert process.poll() is None, process.communicate()
+        store.kill()
+        (tmp_path / "go").touch()
+        for line in process.stderr:
+            if "trying again" in line:
+                break
+        store.start_again()
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        sound(varve)
+        assert len(varve.restic("dump", "latest", "noise", text=False).stdout) == 60_000_000
+
+
+def test_a_server_that_does_not_come_back_ends_a_backup_with_a_sentence(tmp_path):
+    with RestServer() as store:
+        varve = at_store(tmp_path, store, "shop")
+        varve("init")
+        store.kill()
+        done = varve("snapshots", "--retry-for", "1s", code=FAILED)
+        assert f"cannot connect to 127.0.0.1:{store.port}: Connection refused" in done.stderr, done
+
+
+@pytest.mark.parametrize("env, sentence", [
+    ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "the secret key is wrong"),
+    ({"AWS_ACCESS_KEY_ID": "nobody"}, "does not know the access key"),
+    ({"AWS_ACCESS_KEY_ID": ""}, "half of a login"),
+    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "there is no login for S3"),
+    ({"AWS_PROFILE": "none", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, 'no profile "none"'),
+])
+def test_a_wrong_login_of_s3_is_told(tmp_path, minio, env, sentence):
+    done = at_store(tmp_path, minio, "shop", **env)("init", code=FAILED)
+    assert sentence in done.stderr, done
+    assert minio.SECRET not in done.stderr
+
+
+def test_a_profile_holds_the_login(tmp_path, minio):
+    varve = at_store(tmp_path, minio, "profiles", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_PROFILE="shop")
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text(
+        f"[shop]\naws_access_key_id = {minio.KEY}\naws_secret_access_key = {minio.SECRET}\n")
+    varve("init")
+    varve("snapshots")
+
+
+@pytest.mark.parametrize("place, code, sentence", [
+    ("s3:http://127.0.0.1:{port}/no-such-bucket", NO_REPOSITORY, "no repository"),
+    ("s3:http://no-such-host.invalid/bucket", FAILED, "the host of no-such-host.invalid is not known"),
+    ("s3:http://127.0.0.1:{closed}/bucket", FAILED, "Connection refused"),
+    ("rest:http://127.0.0.1:{closed}/shop", FAILED, "Connection refused"),
+    ("rest:http://127.0.0.1:{port}/shop", FAILED, "the server answers 4"),
+    ("rest:ftp://127.0.0.1/shop", FAILED, "is a URL"),
+    ("s3:127.0.0.1", FAILED, "names no bucket"),
+])
+def test_a_place_where_nothing_is_is_told(tmp_path, minio, place, code, sentence):
+    varve = at_store(tmp_path, minio, "none", RESTIC_REPOSITORY=place.format(port=minio.port, closed=free_port()))
+    done = varve("snapshots", "--retry-for", "0s", code=code)
+    assert sentence in done.stderr, done
+
+
+def test_a_login_of_a_rest_server_is_asked_for_and_never_shown(tmp_path):
+    with RestServer("--private-repos", users=LOGIN) as store:
+        varve = at_store(tmp_path, store, "me/shop")
+        refused = varve("init", code=FAILED)
+        assert "401" in refused.stderr and "RESTIC_REST_USERNAME" in refused.stderr, refused
+        varve("init", env={"RESTIC_REST_USERNAME": "me", "RESTIC_REST_PASSWORD": "secret"})
+        for place in ("me/shop", "me/none"):
+            done = varve("-r", store.place(place, "me:secret"), "snapshots", code=None)
+            assert "secret" not in done.stdout + done.stderr.replace("RESTIC_REST_PASSWORD", ""), done
+        varve("-r", store.place("me/shop", "me:secret"), "snapshots")
+        wrong = varve("-r", store.place("me/shop", "me:wr%40ng"), "snapshots", code=FAILED)
+        assert "wr" not in wrong.stderr.split("me:***")[-1].split(":")[0] and "401" in wrong.stderr, wrong
+
+
+def test_a_servers_certificate_is_looked_at(tmp_path):
+    authority = Authority(tmp_path)
+    with RestServer(certificate=authority.issue("store")) as store:
+        varve = at_store(tmp_path, store, "shop")
+        distrusted = varve("init", code=FAILED)
+        assert "cannot be trusted" in distrusted.stderr and "--cacert" in distrusted.stderr, distrusted
+        varve("init", "--cacert", authority.certificate)
+        varve("snapshots", env={"RESTIC_CACERT": str(authority.certificate)})
+        varve("snapshots", "--insecure-tls")
+        varve.restic("check", "--cacert", authority.certificate)
+
+
+def test_a_backup_needs_no_room_for_temporary_files(tmp_path, minio):
+    varve = at_store(tmp_path, minio, "no-temporary", TMPDIR="/nowhere")
+    fill(tmp_path / "folder")
+    varve("init")
+    done = varve.json("backup", "files", tmp_path / "folder")
+    assert done[-1]["result"] == "complete" or done[-1]["exit_code"] == 0, json.dumps(done[-1])
+    assert not os.path.exists("/nowhere")
