@@ -24,6 +24,9 @@ void add_storage_options(CLI::App& app, varve::cli::StorageWords& words) {
       ->type_name("DURATION");
   app.add_option("--connections", words.connections, "so many connections at once to a store on a network (5)")
       ->type_name("N");
+  app.add_option("--limit-upload", words.upload_limit, "so many KiB a second at most to a store on a network")
+      ->type_name("RATE");
+  app.add_option("--limit-download", words.download_limit, "the same from it")->type_name("RATE");
   app.add_option("--cacert", words.authorities_file,
                  "trust the authorities in FILE, not the system's (or RESTIC_CACERT)")
       ->type_name("FILE");

@@ -82,6 +82,8 @@ std::function<void(const Error&, nanoseconds)> retry_notice(Output& output) {
 Result<net::ClientOptions> http_options(const StorageWords& words) {
   net::ClientOptions http;
   http.any_certificate = words.any_certificate;
+  http.upload_limit = uint64_t{words.upload_limit} << 10;
+  http.download_limit = uint64_t{words.download_limit} << 10;
   http.user_agent = program_version();
   http.user_agent[http.user_agent.find(' ')] = '/';
   TRY_ASSIGN(http.authorities_pem, joined_files(first_of({words.authorities_file, variable("CACERT").value_or("")})));

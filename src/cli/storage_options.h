@@ -16,6 +16,7 @@ class Output;
 struct StorageWords {
   std::string retry_for, authorities_file, certificate_file;
   unsigned connections = 0;
+  unsigned upload_limit = 0, download_limit = 0;  ///< KiB a second, as restic takes them
   bool any_certificate = false;
 };
 

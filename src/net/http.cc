@@ -32,6 +32,9 @@ std::string_view Response::header(std::string_view lower_case_name) const {
 }
 
 struct Client::Pool {
+  explicit Pool(const ClientOptions& options) : limits(options) {}
+
+  Limits limits;
   std::mutex mutex;
   std::vector<Handle> idle;
   nanoseconds quiet_until{};
@@ -57,7 +60,7 @@ struct Client::Pool {
   }
 };
 
-Client::Client(ClientOptions options) : options_(std::move(options)), pool_(std::make_unique<Pool>()) {
+Client::Client(ClientOptions options) : options_(std::move(options)), pool_(std::make_unique<Pool>(options_)) {
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   (void)initialised;
 }
@@ -71,7 +74,7 @@ Result<Response> Client::send(const Request& request, const Cancel& cancel) {
   TRY(cancel.check());
   Handle handle = pool_->take();
   if (!handle) return fail(ErrorKind::kUnavailable, "there is not enough memory");
-  auto response = transfer(handle.get(), options_, request, cancel);
+  auto response = transfer(handle.get(), options_, pool_->limits, request, cancel);
   pool_->give_back(std::move(handle));
   if (response) pool_->hold(asked_pause(*response));
   return response;

@@ -48,6 +48,8 @@ struct ClientOptions {
   std::chrono::seconds connect_timeout{30};
   /// A transfer in which no byte moves for so long is given up.
   std::chrono::seconds stall_timeout{300};
+  /// Bytes a second of bodies, all connections together; 0: no limit.
+  uint64_t upload_limit = 0, download_limit = 0;
 };
 
 /// Sends requests by HTTP/1.1. Connections are kept for the next request, as many as were used at once; proxies are

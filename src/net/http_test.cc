@@ -116,6 +116,34 @@ TEST(Client, WaitsAsLongAsTheServerAsks) {
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(900));
 }
 
+TEST(Client, GoesNoFasterThanItMay) {
+  const std::string large(300'000, 'x');
+  Server server([&](const Server::Call& call) { return answer(200, call.body.empty() ? large : ""); });
+  ClientOptions options;
+  options.upload_limit = options.download_limit = 300'000;
+  const ByteView pieces[] = {as_bytes(large)};
+  for (const std::span<const ByteView> body : {std::span<const ByteView>(), std::span<const ByteView>(pieces)}) {
+    const auto start = std::chrono::steady_clock::now();
+    ASSERT_TRUE(send({.method = body.empty() ? "GET" : "PUT", .url = server.url(), .body = body}, options));
+    EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(900));
+  }
+  EXPECT_EQ(server.calls()[1].body, large);
+}
+
+TEST(Client, ObeysItsCancelWhileItMayNotGoFaster) {
+  std::stop_source source;
+  Server server([](const Server::Call&) { return answer(200); });
+  ClientOptions options;
+  options.upload_limit = 1;
+  Client client(options);
+  const std::string large(300'000, 'x');
+  const ByteView pieces[] = {as_bytes(large)};
+  std::jthread stopper([&] { source.request_stop(); });
+  EXPECT_EQ(
+      client.send({.method = "PUT", .url = server.url(), .body = pieces}, Cancel(source.get_token())).error().kind(),
+      ErrorKind::kCancelled);
+}
+
 TEST(Client, SaysWhyThereIsNoAnswer) {
   const auto unknown = send({.url = "https://no-such-host.invalid/secret-path?secret"});
   EXPECT_EQ(unknown.error().message(), "the host of no-such-host.invalid is not known");

@@ -10,7 +10,14 @@ namespace varve::net {
 namespace {
 
 constexpr long kBuffer = 256L << 10;
+constexpr long kLeastBuffer = 1L << 10;
 constexpr size_t kErrorBody = 64u << 10;
+
+/// As much as moves in a quarter of a second, so that nobody who is limited looks as if nothing moved.
+long buffer_for(const std::optional<RateLimit>& limit) {
+  if (!limit || limit->rate() / 4 > static_cast<uint64_t>(kBuffer)) return kBuffer;
+  return std::max(static_cast<long>(limit->rate() / 4), kLeastBuffer);
+}
 
 struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
@@ -21,6 +28,7 @@ using HeaderList = std::unique_ptr<curl_slist, FreeList>;
 struct Transfer {
   const Request& request;
   const Cancel& cancel;
+  Limits& limits;
   Response response;
   size_t piece = 0, offset = 0;  ///< of the body, what is sent next
   bool too_long = false, no_memory = false, rewound = false;
@@ -29,10 +37,12 @@ struct Transfer {
 size_t give_body(char* out, size_t size, size_t count, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
   const auto body = transfer.request.body;
+  auto& limit = transfer.limits.upload;
+  const size_t room = std::min(size * count, static_cast<size_t>(buffer_for(limit)));
   size_t given = 0;
-  while (given < size * count && transfer.piece < body.size()) {
+  while (given < room && transfer.piece < body.size()) {
     const ByteView rest = body[transfer.piece].subspan(transfer.offset);
-    const size_t part = std::min(rest.size(), size * count - given);
+    const size_t part = std::min(rest.size(), room - given);
     std::copy_n(rest.data(), part, out + given);
     given += part;
     transfer.offset += part;
@@ -40,6 +50,7 @@ size_t give_body(char* out, size_t size, size_t count, void* user) {
     ++transfer.piece;
     transfer.offset = 0;
   }
+  if (limit && !limit->pay(given, transfer.cancel)) return CURL_READFUNC_ABORT;
   return given;
 }
 
@@ -118,8 +129,10 @@ struct Sink {
 
 size_t take_body(char* data, size_t size, size_t count, void* user) {
   auto& sink = *static_cast<Sink*>(user);
+  auto& limit = sink.transfer.limits.download;
   try {
-    return sink.take(as_bytes({data, size * count}));
+    const size_t taken = sink.take(as_bytes({data, size * count}));
+    return limit && !limit->pay(taken, sink.transfer.cancel) ? 0 : taken;
   } catch (const std::bad_alloc&) {
     sink.transfer.no_memory = true;
     return 0;
@@ -136,7 +149,7 @@ void set_blob(CURL* handle, CURLoption option, const std::string& text) {
   curl_easy_setopt(handle, option, &blob);
 }
 
-void set_connection(CURL* handle, const ClientOptions& options) {
+void set_connection(CURL* handle, const ClientOptions& options, const Limits& limits) {
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
@@ -147,7 +160,7 @@ void set_connection(CURL* handle, const ClientOptions& options) {
   curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_timeout.count()));
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
-  curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, kBuffer);
+  curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, buffer_for(limits.download));
   curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, kBuffer);
   if (!options.authorities_pem.empty()) set_blob(handle, CURLOPT_CAINFO_BLOB, options.authorities_pem);
   if (!options.certificate_pem.empty()) {
@@ -213,13 +226,14 @@ Error failure(CURL* handle, CURLcode code, const char* words, const Transfer& tr
 
 }  // namespace
 
-Result<Response> transfer(CURL* handle, const ClientOptions& options, const Request& request, const Cancel& cancel) {
-  Transfer state{.request = request, .cancel = cancel, .response = {}};
+Result<Response> transfer(CURL* handle, const ClientOptions& options, Limits& limits, const Request& request,
+                          const Cancel& cancel) {
+  Transfer state{.request = request, .cancel = cancel, .limits = limits, .response = {}};
   Sink sink{state, handle};
   std::array<char, CURL_ERROR_SIZE> words{};
   curl_easy_reset(handle);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, words.data());
-  set_connection(handle, options);
+  set_connection(handle, options, limits);
   const auto headers = set_request(handle, request);
   set_callbacks(handle, state, sink);
   const CURLcode code = curl_easy_perform(handle);

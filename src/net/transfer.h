@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include <curl/curl.h>
 
+#include "base/rate_limit.h"
 #include "net/http.h"
 
 // Only for the .cc files of this room.
@@ -16,8 +18,19 @@ struct CloseHandle {
 /// libcurl's state of one connection.
 using Handle = std::unique_ptr<CURL, CloseHandle>;
 
+/// What all connections of a client share.
+struct Limits {
+  std::optional<RateLimit> upload, download;
+
+  explicit Limits(const ClientOptions& options) {
+    if (options.upload_limit > 0) upload.emplace(options.upload_limit);
+    if (options.download_limit > 0) download.emplace(options.download_limit);
+  }
+};
+
 /// Sends one request over a connection, which is as good as new afterwards.
-Result<Response> transfer(CURL* handle, const ClientOptions& options, const Request& request, const Cancel& cancel);
+Result<Response> transfer(CURL* handle, const ClientOptions& options, Limits& limits, const Request& request,
+                          const Cancel& cancel);
 
 /// What libcurl says where no answer came.
 struct TransferTrouble {

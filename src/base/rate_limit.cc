@@ -1,10 +1,10 @@
-#include "job/read_limit.h"
+#include "base/rate_limit.h"
 
 #include <algorithm>
 
-namespace varve::job {
+namespace varve {
 
-Status ReadLimit::pay(uint64_t bytes, const Cancel& cancel) {
+Status RateLimit::pay(uint64_t bytes, const Cancel& cancel) {
   const std::chrono::duration<double> price(static_cast<double>(bytes) / static_cast<double>(rate_));
   const auto now = clock_.ticks();
   std::chrono::nanoseconds wait;
@@ -17,4 +17,4 @@ Status ReadLimit::pay(uint64_t bytes, const Cancel& cancel) {
   return cancel.check();
 }
 
-}  // namespace varve::job
+}  // namespace varve
