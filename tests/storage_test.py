@@ -1,17 +1,21 @@
 """Repositories on servers: whole stories with stock restic at the same place, what append-only servers allow, servers that go and
 come back, and what is said of logins, names and certificates that are wrong."""
-import json
+import contextlib
+import hashlib
+import itertools
 import os
+import threading
 
 import pytest
 
 from harness.process import free_port
+from harness.proxy import Proxy
 from harness.stores import Minio, RestServer
 from harness.tools import Varve
 from support.certificates import Authority
 from support.mixed_folder import content, fill
-from support.repositories import expect_sound, snapshots
-from support.runs import at, back_up, export
+from support.repositories import snapshots
+from support.runs import at, export
 
 pytestmark = pytest.mark.all
 
@@ -46,7 +50,7 @@ def at_store(folder, store, name, **env):
 @pytest.fixture
 def remote(tmp_path, store, request):
     """An empty place on each kind of store."""
-    return at_store(tmp_path, store, "t" + str(abs(hash(request.node.name)) % 10**12))
+    return at_store(tmp_path, store, "t" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12])
 
 
 def sound(varve):
@@ -125,7 +129,12 @@ BACKUP = "head -c 30000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; 
 
 
 def stored(store):
-    return sum(path.stat().st_size for path in (store.folder / "data").rglob("*") if path.is_file())
+    """Bytes; what is renamed meanwhile is not counted."""
+    size = 0
+    for path in (store.folder / "data").rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 @pytest.mark.parametrize("kind", [Minio, RestServer])
@@ -146,6 +155,37 @@ def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind):
         assert process.returncode == 0, err
         sound(varve)
         assert len(varve.restic("dump", "latest", "noise", text=False).stdout) == 60_000_000
+
+
+@contextlib.contextmanager
+def answers_cut_off(proxy):
+    """Again and again one ends in the middle: of requests that were carried out, too."""
+    ended, sizes = threading.Event(), itertools.cycle([150, 3_000, 400, 60, 40_000])
+
+    def cut():
+        while not ended.wait(0.1):
+            proxy.cut_after(next(sizes))
+    thread = threading.Thread(target=cut)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("kind", [Minio, RestServer, lambda: RestServer("--append-only")], ids=["s3", "rest", "append-only"])
+def test_what_a_network_loses_is_made_good(tmp_path, kind):
+    fill(tmp_path / "folder")
+    with kind() as store, Proxy(store) as proxy:
+        varve = at_store(tmp_path, store, "shop")
+        through = {"RESTIC_REPOSITORY": store.place("shop").replace(store.host, proxy.host)}
+        varve("init", env=through)
+        with answers_cut_off(proxy):
+            for number in range(8):
+                (tmp_path / "folder" / f"new {number}").write_bytes(os.urandom(300_000))
+                varve("backup", "files", tmp_path / "folder", env=through)
+        sound(varve)
+        assert len(snapshots(varve)) == 8 and proxy.connections > 20, proxy.connections
+        assert not varve.restic("list", "locks").lines
 
 
 def test_a_server_that_does_not_come_back_ends_a_backup_with_a_sentence(tmp_path):
@@ -202,10 +242,10 @@ def test_a_login_of_a_rest_server_is_asked_for_and_never_shown(tmp_path):
         varve("init", env={"RESTIC_REST_USERNAME": "me", "RESTIC_REST_PASSWORD": "secret"})
         for place in ("me/shop", "me/none"):
             done = varve("-r", store.place(place, "me:secret"), "snapshots", code=None)
-            assert "secret" not in done.stdout + done.stderr.replace("RESTIC_REST_PASSWORD", ""), done
+            assert "secret" not in done.stdout + done.stderr, done
         varve("-r", store.place("me/shop", "me:secret"), "snapshots")
         wrong = varve("-r", store.place("me/shop", "me:wr%40ng"), "snapshots", code=FAILED)
-        assert "wr" not in wrong.stderr.split("me:***")[-1].split(":")[0] and "401" in wrong.stderr, wrong
+        assert "401" in wrong.stderr and "wr%40ng" not in wrong.stderr and "wr@ng" not in wrong.stderr, wrong
 
 
 def test_a_servers_certificate_is_looked_at(tmp_path):
@@ -224,6 +264,5 @@ def test_a_backup_needs_no_room_for_temporary_files(tmp_path, minio):
     varve = at_store(tmp_path, minio, "no-temporary", TMPDIR="/nowhere")
     fill(tmp_path / "folder")
     varve("init")
-    done = varve.json("backup", "files", tmp_path / "folder")
-    assert done[-1]["result"] == "complete" or done[-1]["exit_code"] == 0, json.dumps(done[-1])
+    varve("backup", "files", tmp_path / "folder")
     assert not os.path.exists("/nowhere")

@@ -1,7 +1,9 @@
 #include "cli/storage_options.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 
 #include <fmt/format.h>
@@ -21,20 +23,24 @@ using std::chrono::nanoseconds;
 
 constexpr nanoseconds kBetweenNotices = std::chrono::seconds(10);
 
-std::string own_variable(const std::string& name, const std::string& prefix) {
-  if (!prefix.empty()) {
-    if (const auto own = variable(prefix + name)) return *own;
-  }
+std::string environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? "" : value;
+}
+
+std::string our_variable(const std::string& name) {
   return variable(name).value_or("");
 }
 
-/// A variable of Amazon's tools, as RESTIC_FROM_AWS_... for the other repository alone.
-std::string amazon_variable(const std::string& name, const std::string& prefix) {
-  if (!prefix.empty()) {
-    if (const auto own = variable(prefix + name)) return *own;
-  }
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? "" : value;
+using Variables = std::function<std::string(const std::string&)>;
+
+/// Where the parts of a login are, which belong together: where the other repository has one of them for itself, it has
+/// none of those in `common`.
+Variables login_variables(const std::string& prefix, std::initializer_list<const char*> parts, Variables common) {
+  const Variables own = [prefix](const std::string& name) { return our_variable(prefix + name); };
+  const bool has_own =
+      !prefix.empty() && std::ranges::any_of(parts, [&](const char* name) { return !own(name).empty(); });
+  return has_own ? own : common;
 }
 
 std::string first_of(std::initializer_list<std::string> values) {
@@ -45,15 +51,15 @@ std::string first_of(std::initializer_list<std::string> values) {
 }
 
 storage::AwsSettings aws_settings(const std::string& prefix) {
-  const auto of = [&](const char* name) { return amazon_variable(name, prefix); };
-  const std::string home = amazon_variable("HOME", "");
+  const auto of = login_variables(prefix, {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"}, environment);
+  const std::string home = environment("HOME");
   return {.keys = {.access_key = first_of({of("AWS_ACCESS_KEY_ID"), of("AWS_ACCESS_KEY")}),
                    .secret_key = first_of({of("AWS_SECRET_ACCESS_KEY"), of("AWS_SECRET_KEY")}),
                    .session_token = of("AWS_SESSION_TOKEN")},
           .region = first_of({of("AWS_REGION"), of("AWS_DEFAULT_REGION")}),
           .profile = of("AWS_PROFILE"),
-          .credentials_file = first_of({of("AWS_SHARED_CREDENTIALS_FILE"), home + "/.aws/credentials"}),
-          .config_file = first_of({of("AWS_CONFIG_FILE"), home + "/.aws/config"})};
+          .credentials_file = first_of({environment("AWS_SHARED_CREDENTIALS_FILE"), home + "/.aws/credentials"}),
+          .config_file = first_of({environment("AWS_CONFIG_FILE"), home + "/.aws/config"})};
 }
 
 /// The contents of files whose names are parted by commas.
@@ -98,8 +104,9 @@ Result<storage::OpenOptions> storage_options(const StorageWords& words, const st
   storage::OpenOptions options;
   TRY_ASSIGN(options.http, http_options(words));
   options.connections = words.connections;
-  options.rest_user = own_variable("REST_USERNAME", prefix);
-  options.rest_password = own_variable("REST_PASSWORD", prefix);
+  const auto rest = login_variables(prefix, {"REST_USERNAME", "REST_PASSWORD"}, our_variable);
+  options.rest_user = rest("REST_USERNAME");
+  options.rest_password = rest("REST_PASSWORD");
   options.aws = aws_settings(prefix);
   options.retry.notice = retry_notice(output);
   if (!words.retry_for.empty()) {

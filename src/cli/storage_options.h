@@ -20,8 +20,8 @@ struct StorageWords {
   bool any_certificate = false;
 };
 
-/// With what the environment adds. A variable whose name has `prefix` ("" or "FROM_") after RESTIC_ goes before the one
-/// without, so that two repositories in one command can have a login each.
+/// With what the environment adds. Logins are looked for under RESTIC_`prefix`... first ("" or "FROM_"), so that two
+/// repositories in one command can have one each.
 Result<storage::OpenOptions> storage_options(const StorageWords& words, const std::string& prefix, Output& output);
 
 }  // namespace varve::cli

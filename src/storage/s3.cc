@@ -18,10 +18,10 @@ namespace {
 constexpr const char* kFirstRegion = "us-east-1";
 constexpr int64_t kToleratedSkew = 15 * 60;
 
-/// By how many seconds the server's clock is ahead; 0 if it does not tell its time.
-int64_t skew_in(const net::Response& response) {
+/// By how many seconds the server's clock is ahead; nothing if it does not tell its time.
+std::optional<int64_t> skew_in(const net::Response& response) {
   const auto date = net::parse_http_date(response.header("date"));
-  if (!date) return 0;
+  if (!date) return std::nullopt;
   return std::chrono::duration_cast<std::chrono::seconds>(*date - system_clock().now()).count();
 }
 
@@ -61,7 +61,7 @@ std::string S3Storage::name_of(const Handle& handle) const {
 }
 
 Error S3Storage::explain(const net::Response& response, const std::string& what) const {
-  return s3_error(response, what, skew_in(response));
+  return s3_error(response, what, skew_in(response).value_or(0));
 }
 
 Result<net::Response> S3Storage::ask_once(const Question& question, const Cancel& cancel) {
@@ -92,9 +92,9 @@ bool S3Storage::learn_region(const std::string& region) {
 }
 
 Result<bool> S3Storage::learn(const Question& question, const net::Response& response, const Cancel& cancel) {
-  const int64_t skew = skew_in(response);
-  if (response.status == 403 && std::abs(skew - skew_) > kToleratedSkew) {
-    skew_ = skew;
+  const auto skew = skew_in(response);
+  if (response.status == 403 && skew && std::abs(*skew - skew_) > kToleratedSkew) {
+    skew_ = *skew;
     return true;
   }
   if (response.status != 400 && response.status != 301 && response.status != 307) return false;
@@ -110,9 +110,15 @@ Status S3Storage::create(const Cancel& cancel) {
   const auto config = stat({}, cancel);
   if (config) return fail(ErrorKind::kExists, fmt::format("there is a repository at {} already", location()));
   if (config.error().kind() != ErrorKind::kNotFound) return fail(config.error());
+  const auto bucket = expect_bucket(cancel);
+  return !bucket && bucket.error().kind() == ErrorKind::kNotFound ? create_bucket(cancel) : bucket;
+}
+
+/// Who may not look at a bucket may still use it.
+Status S3Storage::expect_bucket(const Cancel& cancel) {
   TRY_ASSIGN(const auto bucket, ask({.method = "HEAD"}, cancel));
-  // Who may not look at a bucket may still use it.
-  return bucket.status == 404 ? create_bucket(cancel) : Status();
+  if (bucket.status != 404) return {};
+  return fail(ErrorKind::kNotFound, fmt::format("there is no bucket {}", place_.bucket));
 }
 
 Status S3Storage::create_bucket(const Cancel& cancel) {
@@ -186,7 +192,7 @@ Status S3Storage::list(FileType type, const std::function<Status(const FileInfo&
   if (type == FileType::kConfig) {
     const auto size = stat({}, cancel);
     if (size) return visit({Id{}, *size});
-    return size.error().kind() == ErrorKind::kNotFound ? Status() : fail(size.error());
+    return size.error().kind() == ErrorKind::kNotFound ? expect_bucket(cancel) : fail(size.error());
   }
   std::string token;
   for (;;) {

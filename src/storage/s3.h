@@ -48,6 +48,7 @@ class S3Storage final : public Storage {
   bool learn_region(const std::string& region);
   std::string region() const;
 
+  Status expect_bucket(const Cancel& cancel);
   Status create_bucket(const Cancel& cancel);
   Status put_new(const Handle& handle, Payload payload, const Cancel& cancel);
   Result<std::optional<std::string>> list_page(FileType type, const std::string& token,

@@ -158,6 +158,16 @@ TEST(S3Storage, BelievesNoListingThatIsNone) {
   }
 }
 
+TEST(S3Storage, TakesNoMissingBucketForAnEmptyOne) {
+  Server server([&](const Server::Call& call) {
+    return call.line().starts_with("HEAD") ? kMissing : answer(404, complaint("NoSuchBucket"));
+  });
+  auto storage = at(server);
+  for (const FileType type : {FileType::kConfig, FileType::kPack, FileType::kLock}) {
+    EXPECT_EQ(testing::listed(storage, type).error().kind(), ErrorKind::kNotFound);
+  }
+}
+
 TEST(S3Storage, SaysWhatIsWrongAndWhatToDo) {
   std::string reply;
   Server server([&](const Server::Call&) { return reply; });

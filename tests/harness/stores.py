@@ -48,16 +48,20 @@ class Store(Server):
         if not self.running:
             raise ServerError(f"{self.name} does not start:\n{self.log()}")
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self._health}", timeout=2).close()
+            urllib.request.urlopen(f"http://{self.host}{self._health}", timeout=2).close()
         except urllib.error.HTTPError as error:
             return error.code < 500
         except OSError:
-            return self.scheme == "https" and self.log_path.read_text().count("start server") > 0
+            return False
         return True
 
     @property
+    def host(self):
+        return f"127.0.0.1:{self.port}"
+
+    @property
     def url(self):
-        return f"{self.scheme}://127.0.0.1:{self.port}"
+        return f"{self.scheme}://{self.host}"
 
 
 class RestServer(Store):
@@ -78,10 +82,10 @@ class RestServer(Store):
             self._args += ["--tls", "--tls-cert", certificate, "--tls-key", certificate]
 
     def _command(self):
-        return [_program("rest-server"), "--path", self.data, "--listen", f"127.0.0.1:{self.port}", *self._args], None
+        return [_program("rest-server"), "--path", self.data, "--listen", self.host, *self._args], None
 
     def place(self, path, login=""):
-        return f"rest:{self.scheme}://{login + '@' if login else ''}127.0.0.1:{self.port}/{path}"
+        return f"rest:{self.scheme}://{login + '@' if login else ''}{self.host}/{path}"
 
 
 class Minio(Store):
@@ -98,7 +102,7 @@ class Minio(Store):
         (self.folder / "data").mkdir(exist_ok=True)
         env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "MINIO_ROOT_USER": self.KEY, "MINIO_ROOT_PASSWORD": self.SECRET,
                "MINIO_BROWSER": "off", **({"MINIO_REGION": self._region} if self._region else {})}
-        return [_program("minio"), "server", self.folder / "data", "--quiet", "--address", f"127.0.0.1:{self.port}"], env
+        return [_program("minio"), "server", self.folder / "data", "--quiet", "--address", self.host], env
 
     def place(self, path):
         return f"s3:{self.url}/{path}"
