@@ -61,6 +61,13 @@ Result<Bytes> read_range(const std::string& name, uint64_t offset, uint64_t leng
   if (!whole && response.status == 416) return nothing_there(name, offset, length, reader);
   if (!response.succeeded()) return fail(reader.explain(response));
   if (whole) return std::move(response.body);
+  // All of the file: rest-server knows no parts of the config.
+  if (response.status == 200) {
+    const uint64_t size = response.body.size();
+    if (offset > size || length > size - offset) return fail(too_short(name, size, offset, length));
+    const auto part = ByteView(response.body).subspan(offset);
+    return to_bytes(length == 0 ? part : part.first(length));
+  }
   const auto range = parse_content_range(response.header("content-range"));
   if (response.status != 206 || !range || range->first != offset ||
       response.body.size() != range->last - range->first + 1) {

@@ -155,6 +155,7 @@ Result<Bytes> RestStorage::get(const Handle& handle, uint64_t offset, uint64_t l
   const FileReader reader{
       .answer =
           [&](std::vector<net::Header> headers, uint64_t limit) {
+            if (handle.type == FileType::kConfig) limit = kLargestFile;  // which comes whole whatever is asked for
             return send({.url = url_of(handle), .headers = std::move(headers), .response_limit = limit}, cancel);
           },
       .size = [&] { return stat(handle, cancel); },

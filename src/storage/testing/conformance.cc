@@ -81,6 +81,15 @@ TEST_P(Conformance, ReadsRanges) {
   EXPECT_EQ(storage_->get(handle, 5000, 0, kNever), Bytes());
 }
 
+TEST_P(Conformance, ReadsAPartOfTheConfig) {
+  ASSERT_OK(storage_->create(kNever));
+  ASSERT_OK(put(*storage_, kConfig, as_bytes("config")));
+  EXPECT_EQ(storage_->get(kConfig, 0, 6, kNever), to_bytes(as_bytes("config")));
+  EXPECT_EQ(storage_->get(kConfig, 0, 3, kNever), to_bytes(as_bytes("con")));
+  EXPECT_EQ(storage_->get(kConfig, 3, 0, kNever), to_bytes(as_bytes("fig")));
+  EXPECT_KIND(storage_->get(kConfig, 3, 4, kNever), ErrorKind::kCorrupt);
+}
+
 TEST_P(Conformance, RefusesRangesPastTheEnd) {
   ASSERT_OK(storage_->create(kNever));
   const Bytes bytes = content(100);
