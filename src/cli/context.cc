@@ -186,24 +186,6 @@ Result<uint64_t> size_option(const std::string& option, const std::string& text)
   return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + text + "\"").hint("such as 500K, 20M or 10G"));
 }
 
-Result<std::chrono::nanoseconds> duration_option(const std::string& option, std::string_view text) {
-  std::chrono::nanoseconds sum{};
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    uint64_t number = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
-    const std::chrono::seconds unit(rest.empty() ? 0 : rest[0] == 'h' ? 3600 : rest[0] == 'm' ? 60 : rest[0] == 's');
-    if (error != std::errc{} || unit.count() == 0 || number > 1'000'000) {
-      return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + std::string(text) + "\"")
-                      .hint("such as 30s, 5m or 1h30m"));
-    }
-    sum += unit * number;
-    rest.remove_prefix(1);
-  }
-  return sum;
-}
-
 Result<repo::SnapshotFilter> SelectionOptions::filter(const std::vector<std::string>& names) const {
   repo::SnapshotFilter filter{hosts, paths, {}};
   for (const auto& list : tags) filter.tag_lists.push_back(repo::split_tags(list));

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/cancel.h"
@@ -110,8 +108,6 @@ void add_uri_secrets(Command& command, UriOptions& options);
 Result<codec::Compression> parse_compression(const std::string& name);
 /// A number of bytes, such as 20M; the error names the option.
 Result<uint64_t> size_option(const std::string& option, const std::string& text);
-/// A length of time, such as 30s, 5m or 1h30m; empty is none. The error names the option.
-Result<std::chrono::nanoseconds> duration_option(const std::string& option, std::string_view text);
 /// --host, --path and --tag, which select snapshots as in restic.
 struct SelectionOptions {
   std::vector<std::string> hosts, paths, tags;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "cli/context.h"
+#include "cli/duration_option.h"
 #include "cli/output.h"
 #include "cli/secrets.h"
 #include "cli/text_file.h"
