@@ -198,7 +198,8 @@ class Trials {
     wanted.options = options;
     wanted.indexes = indexes;
     Difference difference;
-    compare_catalog(wanted, there, difference);
+    std::vector<std::string> otherwise_said;
+    compare_catalog(wanted, there, difference, otherwise_said);
     return std::move(difference.what);
   }
 
