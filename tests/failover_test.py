@@ -102,7 +102,7 @@ def test_a_member_that_dies(varve, replica_set, mongod, read_at, ids):
     check(varve, mongod(), before if read_at == "one-time" else after, summary, hidden, rs.secondaries[0])
     manifest = json.loads(varve("show", "latest", "--json").stdout)["manifest"]
     orders = next(c for c in manifest["collections"] if c["collection"] == "orders")
-    assert orders["order"] == ("id" if ids == "ascending" else "natural")
+    assert orders["order"] == ("_id" if ids == "ascending" else "natural")
 
 
 @pytest.mark.parametrize("version", ["6.0.5", "5.0.4", "4.2.6"])

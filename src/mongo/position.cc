@@ -54,6 +54,7 @@ Result<Position> position(Connection& connection, const Cancel& cancel) {
     if (majority && applied) return Position{*majority, *applied};
     if (std::chrono::steady_clock::now() >= end) {
       return fail(Error(ErrorKind::kUnavailable, connection.host() + " does not say what is majority-committed")
+                      .with_code(kStandsStill)
                       .hint("a member that is delayed, or has just started, knows only once it has caught up"));
     }
     if (!cancel.sleep(std::chrono::milliseconds(100))) TRY(cancel.check());
