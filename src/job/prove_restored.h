@@ -13,8 +13,7 @@ struct Proof {
   std::vector<std::string> shortfalls, remarks;
 };
 
-/// Of a collection that holds the backup's documents and no others: by digest, and by order where that counts. One
-/// that lacks documents, which were too large to be sent, must not take another's place.
+/// Of a collection that holds the documents that were sent and no others: by digest, and by order where that counts.
 Result<Proof> prove_loaded(mongo::Connection& connection, const RestorePlan::Item& item, const Loaded& loaded,
                            const Cancel& cancel);
 

@@ -271,7 +271,11 @@ class Restore {
   }
 
   Status verify(const std::vector<Loaded>& loaded, const Cancel& cancel) {
-    differs_.assign(plan().items.size(), false);
+    differs_.clear();
+    for (size_t i = 0; i < plan().items.size(); ++i) {
+      // What lacks documents must not take another's place, whether it is read back or not.
+      differs_.push_back(!loaded[i].too_large.empty() && plan().items[i].load_into != plan().items[i].name);
+    }
     if (!options_.verify) {
       result_.shortfalls.push_back("the restored documents were not read back (--no-verify)");
       return {};
@@ -297,7 +301,7 @@ class Restore {
     TRY_ASSIGN(const auto proof, item.merge ? prove_merged(connection, item, backup_, options_, cancel)
                                             : prove_loaded(connection, item, loaded, cancel));
     std::lock_guard lock(mutex_);
-    differs_[index] = proof.differs;
+    if (proof.differs) differs_[index] = true;
     // What is left out is to be named by who goes on, too.
     if (proof.shortfalls.empty() && loaded.too_large.empty()) progress_->verified(index, loaded.as_stored);
     append(proof.shortfalls, result_.shortfalls);
