@@ -2,6 +2,7 @@
 import datetime
 import signal
 
+import bson
 import pytest
 
 from harness.servers import PASSWORD, Mongod
@@ -152,6 +153,23 @@ def test_what_somebody_writes_meanwhile_is_not_dropped(saved, target):
         assert client.shop.counted.find_one() == {"_id": "mine"}
         assert "shop.counted" in str(restore(varve, target, "--resume", *words, code=3)["skipped"])
         assert client.shop.counted.find_one({"_id": "mine"}) and client.shop.counted.count_documents({}) > 1000
+
+
+def test_what_lacks_too_large_documents_is_proven_all_the_same(target, varve):
+    """It had its name, and others wrote to it: it is not loaded anew, and what it lacks is named once more."""
+    folder = varve.folder / "dump" / "shop"
+    folder.mkdir(parents=True)
+    large = bson.encode({"_id": "large", "text": "x" * (33 << 19)})
+    (folder / "orders.bson").write_bytes(large + b"".join(bson.encode({"_id": i}) for i in range(100)))
+    new_repository(varve)
+    varve("import", "--source", "shop", folder.parent)
+    interrupt(varve, target, "appendOplogNote", 0)
+    with target.client() as client:
+        client.shop.orders.insert_one({"_id": "mine"})
+    done = restore(varve, target, "--resume", code=3)
+    assert done["resumed"] and any('"large"' in each["reason"] for each in done["skipped"]), done
+    with target.client() as client:
+        assert client.shop.orders.count_documents({}) == 101 and client.shop.orders.find_one({"_id": "mine"})
 
 
 def test_what_is_there_is_not_sent_again(tmp_path_factory, mongod):

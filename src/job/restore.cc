@@ -302,8 +302,7 @@ class Restore {
                                             : prove_loaded(connection, item, loaded, cancel));
     std::lock_guard lock(mutex_);
     if (proof.differs) differs_[index] = true;
-    // What is left out is to be named by who goes on, too.
-    if (proof.shortfalls.empty() && loaded.too_large.empty()) progress_->verified(index, loaded.as_stored);
+    if (proof.shortfalls.empty()) progress_->verified(index, loaded.as_stored, loaded.too_large);
     append(proof.shortfalls, result_.shortfalls);
     append(proof.remarks, result_.remarks);
     return {};

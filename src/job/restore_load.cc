@@ -69,6 +69,7 @@ class Loader {
       if (item.entry->type != "collection") continue;
       if (item.begun && item.begun->verified) {
         loads_[i].loaded.as_stored = {.documents = item.begun->documents, .bytes = item.begun->bytes, .sum = {}};
+        loads_[i].loaded.too_large = item.begun->too_large;
         complete_(i);
         continue;
       }

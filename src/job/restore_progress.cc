@@ -11,6 +11,7 @@ namespace varve::job {
 namespace {
 
 constexpr uint64_t kWriteEach = 32u << 20;
+constexpr size_t kNamedTooLarge = 1000;  // so that the document is of a size that a server takes
 const bson::Namespace kRuns{std::string(kStateDatabase), "runs"};
 const bson::Namespace kCollections{std::string(kStateDatabase), "collections"};
 
@@ -130,13 +131,17 @@ void RestoreProgress::loaded(size_t item) {
   states_[item].blobs = {};
 }
 
-void RestoreProgress::verified(size_t item, const bson::Digest& documents) {
+void RestoreProgress::verified(size_t item, const bson::Digest& documents, const std::vector<std::string>& too_large) {
   std::lock_guard lock(mutex_);
   if (states_[item].merge) return;
   states_[item].verified = true;
   dirty_[item] = true;
   states_[item].documents = documents.documents;
   states_[item].bytes = documents.bytes;
+  const auto named = std::min(too_large.size(), kNamedTooLarge);
+  states_[item].too_large.assign(too_large.begin(), too_large.begin() + static_cast<ptrdiff_t>(named));
+  if (named < too_large.size())
+    states_[item].too_large.push_back(std::to_string(too_large.size() - named) + " more documents are as large");
 }
 
 Status RestoreProgress::flush(mongo::Connection& connection, const Cancel& cancel) {

@@ -28,7 +28,8 @@ class RestoreProgress {
   Status loaded_part(mongo::Connection& connection, size_t item, uint64_t first, uint64_t last, uint64_t bytes,
                      const Cancel& cancel);
   void loaded(size_t item);
-  void verified(size_t item, const bson::Digest& documents);
+  /// `too_large`: of the documents that were left out a sentence each, which whoever goes on will tell too.
+  void verified(size_t item, const bson::Digest& documents, const std::vector<std::string>& too_large);
   /// Returns once everything noted is durable. kInconsistent if the target has elected another primary, which may lack
   /// what was noted.
   Status flush(mongo::Connection& connection, const Cancel& cancel);

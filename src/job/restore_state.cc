@@ -47,6 +47,17 @@ std::optional<Spans> decode_spans(bson::View document) {
   return spans;
 }
 
+std::vector<std::string> decode_sentences(bson::View document, std::string_view name) {
+  std::vector<std::string> sentences;
+  const auto array = document.array(name);
+  if (!array) return sentences;
+  auto elements = array->elements();
+  while (const auto element = elements.next()) {
+    if (const auto sentence = element->as_string()) sentences.emplace_back(*sentence);
+  }
+  return sentences;
+}
+
 std::optional<CollectionState> decode_collection(bson::View document) {
   const auto name = namespace_of(document, "_id.ns");
   const auto into = namespace_of(document, "into");
@@ -65,6 +76,7 @@ std::optional<CollectionState> decode_collection(bson::View document) {
   state.verified = document.truthy("verified");
   state.documents = static_cast<uint64_t>(std::max<int64_t>(document.int64("documents").value_or(0), 0));
   state.bytes = static_cast<uint64_t>(std::max<int64_t>(document.int64("bytes").value_or(0), 0));
+  state.too_large = decode_sentences(document, "too_large");
   return state;
 }
 
@@ -115,6 +127,11 @@ bson::Document encode_collection(const std::string& run_id, const CollectionStat
   }
   out.add("loaded", state.loaded).add("verified", state.verified);
   out.add("documents", static_cast<int64_t>(state.documents)).add("bytes", static_cast<int64_t>(state.bytes));
+  if (!state.too_large.empty()) {
+    out.open_array("too_large");
+    for (size_t i = 0; i < state.too_large.size(); ++i) out.add(std::to_string(i), state.too_large[i]);
+    out.end();
+  }
   return out.finish();
 }
 

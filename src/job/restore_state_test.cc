@@ -31,6 +31,7 @@ CollectionState half_loaded() {
   state.blobs.add(0, 32);
   state.blobs.add(96, 128);
   state.documents = 5;
+  state.too_large = {"the document with _id 1 has 17000000 bytes"};
   return state;
 }
 
@@ -48,6 +49,7 @@ TEST(RestoreState, ComesBackAsItWasWritten) {
   EXPECT_EQ(again.into, state.into);
   EXPECT_EQ(again.uuid, state.uuid);
   EXPECT_EQ(again.blobs.all(), state.blobs.all());
+  EXPECT_EQ(again.too_large, state.too_large);
   EXPECT_TRUE(again.there && !again.loaded && !again.verified && !again.merge);
 }
 
