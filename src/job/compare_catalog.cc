@@ -36,9 +36,11 @@ void add_paths(bson::View projection, const std::string& before, std::set<std::s
 
 std::string meaning_of(const bson::Element& element) {
   if (std::ranges::find(kFlags, element.name()) != kFlags.end()) return element.truthy() ? "on" : "";
-  if (element.name() == "wildcardProjection" && element.as_document()) {
+  // A server's reply may be nested as deep as it likes; then it is as good as any other value.
+  const auto projection = element.name() == "wildcardProjection" ? element.as_document() : std::nullopt;
+  if (projection && bson::validate(projection->bytes())) {
     std::set<std::string> paths;
-    add_paths(*element.as_document(), "", paths);
+    add_paths(*projection, "", paths);
     return fmt::format("{}", fmt::join(paths, "\n"));
   }
   Bytes scratch;

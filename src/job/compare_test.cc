@@ -159,5 +159,20 @@ TEST(CompareCatalog, WhatServersOnlySayOtherwiseIsARemark) {
   }
 }
 
+TEST(CompareCatalog, AReplyMayBeNestedAsDeepAsItLikes) {
+  Builder deep;
+  deep.add("name", "i").open("key").add("$**", int32_t{1}).end().open("wildcardProjection");
+  for (int i = 0; i < 100'000; ++i) deep.open("x");
+  collection::CollectionEntry backup;
+  mongo::CollectionInfo server;
+  backup.type = server.type = "collection";
+  backup.indexes = {spec(R"({"name":"i","key":{"$**":1},"wildcardProjection":{"x":1}})")};
+  server.indexes = {deep.finish()};
+  Difference difference;
+  std::vector<std::string> remarks;
+  compare_catalog(backup, server, difference, remarks);
+  EXPECT_EQ(difference.what.size(), 1u);
+}
+
 }  // namespace
 }  // namespace varve::job

@@ -9,6 +9,7 @@ namespace varve::job {
 namespace {
 
 constexpr std::array<std::string_view, 7> kComparisons = {"$eq", "$lt", "$lte", "$gt", "$gte", "$exists", "$type"};
+constexpr int kMaxDepth = 200;  // more than any server takes
 constexpr std::array<std::string_view, 3> kReference = {"$ref", "$id", "$db"};
 
 template <typename Names>
@@ -66,7 +67,8 @@ class Comparisons {
   /// $or of one is that one.
   bool take_group(const bson::Element& group, int depth) {
     const auto members = group.as_array();
-    if (!members || (group.name() != "$and" && group.name() != "$or")) return refuse(group.name());
+    if (depth >= kMaxDepth || !members || (group.name() != "$and" && group.name() != "$or"))
+      return refuse(group.name());
     const bool any = group.name() == "$or";
     if (any && members->find("1")) return refuse("$or");
     reworded_ |= any;

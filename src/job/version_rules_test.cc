@@ -168,6 +168,14 @@ TEST(VersionRules, APartialFilterThatOnlyNewServersTakeIsRefused) {
   }
 }
 
+TEST(VersionRules, APartialFilterThatIsNestedTooDeeplyIsRefused) {
+  Builder deep;
+  for (int i = 0; i < 100'000; ++i) deep.open_array("$and").open("0");
+  const auto done = of_index(index_with("partialFilterExpression", deep.finish().view()), kTo50);
+  ASSERT_EQ(done.refused.size(), 1u);
+  EXPECT_NE(done.refused[0].find("$and in its partialFilterExpression"), std::string::npos);
+}
+
 TEST(VersionRules, KindsOfCollections) {
   Builder build;
   build.open("timeseries").add("timeField", "t").end();
