@@ -6,7 +6,8 @@
 namespace varve::cli {
 
 Result<std::chrono::seconds> duration_option(const std::string& option, const std::string& text) {
-  constexpr uint64_t kMost = 1'000'000;  // of a unit; the sum of what fits on a command line is far from overflow
+  constexpr uint64_t kMost = 1'000'000;                  // of a unit
+  constexpr std::chrono::hours kLongest(10 * 365 * 24);  // what adds to a clock's time must not overflow
   std::chrono::seconds sum{};
   std::string_view rest = text;
   while (!rest.empty()) {
@@ -21,6 +22,9 @@ Result<std::chrono::seconds> duration_option(const std::string& option, const st
                       .hint("such as 30s, 5m, 1h30m, or a number of seconds"));
     }
     sum += one * number;
+    if (sum > kLongest) {
+      return fail(Error(ErrorKind::kInvalidInput, option + " cannot be \"" + text + "\"").hint("ten years at most"));
+    }
     if (!plain) rest.remove_prefix(1);
   }
   return sum;
