@@ -150,7 +150,7 @@ Result<Cursor> Cursor::open(Connection& connection, const ReadSpec& spec, const 
   auto status = wait_for_cluster_time(connection.state(), spec, cancel);
   if (!status) return fail(in_context(std::move(status).error(), state.label));
   if (spec.from.view().empty()) {
-    TRY(state.find(find_command(spec, {}, spec.filter), cancel));
+    TRY(state.find(find_command(spec, {}, {}), cancel));
     return cursor;
   }
   const bson::View max_key{ByteView(kMaxKey)};

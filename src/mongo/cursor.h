@@ -18,9 +18,8 @@ struct ReadSpec {
   std::string collection;  ///< for messages, and for reading by name where `uuid` is empty
   Bytes uuid;              ///< 16 bytes or empty
   ReadOrder order = ReadOrder::kNatural;
-  bool majority = true;   ///< read concern majority; false: local (standalone)
-  bson::Document filter;  ///< {} for all
-  /// {_id: X}, with kId, no collation and no filter: begins at X, or at the first `_id` after it; {} for all.
+  bool majority = true;  ///< read concern majority; false: local (standalone)
+  /// {_id: X}, with kId and no collation: begins at X, or at the first `_id` after it; {} for all.
   bson::Document from;
   std::optional<bson::Timestamp> after_cluster_time;
   /// Everything as it was at this cluster time, which is majority-committed (5.0 and later, not for capped collections
