@@ -119,10 +119,12 @@ Result<Directory> Directory::create(const std::string& path) {
 
 Status Directory::publish() {
   TRY_ASSIGN(const auto names, names_in(hidden_fd_, path_));
-  for (const auto& name : names) {
-    if (const int error = move_new(hidden_fd_, name, fd_); error != 0) {
-      return fail(system_error("cannot give " + path_ + "/" + name + " its place", error));
-    }
+  for (auto name = names.begin(); name != names.end(); ++name) {
+    const int error = move_new(hidden_fd_, *name, fd_);
+    if (error == 0) continue;
+    // All or nothing: what was moved goes with the rest.
+    std::for_each(names.begin(), name, [this](const auto& moved) { (void)move_new(fd_, moved, hidden_fd_); });
+    return fail(system_error("cannot give " + path_ + "/" + *name + " its place", error));
   }
   close_if_open(hidden_fd_);
   ::unlinkat(fd_, hidden_.c_str(), AT_REMOVEDIR);

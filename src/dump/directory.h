@@ -20,7 +20,7 @@ class Directory {
   Directory(Directory&&) noexcept;
   Directory& operator=(Directory&&) noexcept;
 
-  /// Gives what was written its place; after the last File. Nothing is replaced.
+  /// Gives what was written its place, all of it or nothing; after the last File. Nothing is replaced.
   Status publish();
 
   class File {

@@ -84,13 +84,17 @@ TEST_F(DirectoryTest, AnAbandonedFolderLeavesNothing) {
 
 TEST_F(DirectoryTest, PublishingReplacesNothing) {
   auto directory = Directory::create(out_);
-  auto file = directory->file("shop/orders.bson");
-  ASSERT_TRUE(file->write(as_bytes("ours")));
-  ASSERT_TRUE(file->commit());
+  for (const char* name : {"a/a.bson", "b.json", "shop/orders.bson", "y/y.bson", "z.json"}) {
+    auto file = directory->file(name);
+    ASSERT_TRUE(file->write(as_bytes("ours")));
+    ASSERT_TRUE(file->commit());
+  }
   fs::create_directory(out_ / "shop");
   const auto status = directory->publish();
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().kind(), ErrorKind::kExists);
+  directory = tl::unexpected(status.error());
+  EXPECT_EQ(entries(out_), 1u);
   EXPECT_TRUE(fs::is_empty(out_ / "shop"));
 }
 

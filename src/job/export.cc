@@ -36,12 +36,12 @@ class Export {
     TRY(write_stream(
         dump::kOplog, [this](const auto& visit, const Cancel& stop) { return source_.read_oplog(visit, stop); },
         cancel));
-    TRY(writer_.finish());
     result_.losses = source_.losses(cancel);
     for (const auto& ns : writer_.misread()) {
       result_.losses.push_back(ns.text() + ": mongorestore misreads so long a name in a folder; --archive takes it");
     }
     TRY(cancel.check());
+    TRY(writer_.finish());  // last, since what has its place then stays
     result_.files = writer_.files();
     return std::move(result_);
   }
