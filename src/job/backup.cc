@@ -132,7 +132,9 @@ class Backup {
   Status lock(const Cancel& cancel) {
     auto taken = ServerLock::take(options_.locking, **connection_, reporter_, cancel, clock_);
     if (taken) lock_ = std::move(*taken);
-    if (taken || source_->product.empty() || is_stop(taken.error())) return taken ? Status{} : fail(taken.error());
+    if (taken) return {};
+    const bool refused = taken.error().code() != 0 || taken.error().kind() == ErrorKind::kUnsupported;
+    if (source_->product.empty() || !refused) return fail(taken.error());
     return fail(Error(ErrorKind::kUnsupported, source_->product + " cannot be locked; nothing was saved")
                     .hint("its answer: " + taken.error().message())
                     .hint("leave --lock out, and see that nothing writes to it meanwhile"));
@@ -258,14 +260,16 @@ class Backup {
   /// Whether it was written to. While it is locked what was attempted has to wait, and came to nothing.
   Status end_standalone(const Cancel& cancel) {
     manifest().consistency = "inconsistent";
-    if (!tells_writes()) return {};
-    const bool to_lock = lock_ != nullptr;
+    if (!tells_writes()) {
+      unlock();
+      return {};
+    }
     TRY_ASSIGN(const auto now, mongo::write_counters(**connection_, cancel));
     TRY_ASSIGN(const auto catalog, mongo::list_catalog(**connection_, cancel));
     const bool held = unlock();
     const bool same = same_bytes(now.writes, counters_.writes) && mongo::same_catalog(catalog, catalog_) &&
                       (held || same_bytes(now.attempts, counters_.attempts));
-    manifest().consistency = !same ? "inconsistent" : to_lock ? "locked" : "quiet";
+    manifest().consistency = !same ? "inconsistent" : held ? "locked" : "quiet";
     return {};
   }
 
@@ -273,7 +277,8 @@ class Backup {
     return std::ranges::equal(one.bytes(), other.bytes());
   }
 
-  /// As soon as all was read. What was read is good even where that fails. True if nobody could write until now.
+  /// As soon as all was read. What was read is good even where that fails. True if nobody could write until now; after
+  /// an error nobody knows.
   bool unlock() {
     if (!lock_) return false;
     auto released = lock_->release();
@@ -285,7 +290,7 @@ class Backup {
     }
     result_.shortfalls.push_back(released.error().message());
     for (const auto& hint : released.error().hints()) result_.shortfalls.back() += "; " + hint;
-    return true;
+    return false;
   }
 
   /// Decides what becomes part of the backup, and what is said about it.

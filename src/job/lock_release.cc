@@ -15,8 +15,8 @@ Result<Released> LockRelease::attempt(const Cancel& cancel) {
     TRY_ASSIGN(const auto now, mongo::server_run(*connection_, cancel));
     if (!now.same_as(server_)) return Released{.was_ours = false, .restarted = true, .locked = false};
   }
-  TRY_ASSIGN(const auto unlocked, mongo::release_fsync_lock(*connection_, lock_, cancel));
-  return Released{.was_ours = unlocked.was_ours, .restarted = false, .locked = unlocked.locked};
+  TRY_ASSIGN(const auto unlocked, mongo::release_fsync_lock(*connection_, lock_, cancel, &sent_));
+  return Released{.was_ours = unlocked.was_ours || sent_, .restarted = false, .locked = unlocked.locked};
 }
 
 /// An unlocking whose answer was lost is sent again: that the lock stays would be worse than that a lock goes which

@@ -30,6 +30,7 @@ class LockRelease {
   const mongo::ServerRun server_;
   const mongo::FsyncLock lock_;
   std::optional<mongo::Connection> connection_;
+  bool sent_ = false;  // an unlocking; if its answer was lost, a lock that is gone was ours until then
 };
 
 /// What the administrator does where we could not.

@@ -65,7 +65,7 @@ Result<FsyncLock> take_fsync_lock(Connection& connection, const Cancel& cancel) 
   return FsyncLock{*count - 1, lock_operation(connection, cancel).value_or(0)};
 }
 
-Result<Unlocked> release_fsync_lock(Connection& connection, const FsyncLock& lock, const Cancel& cancel) {
+Result<Unlocked> release_fsync_lock(Connection& connection, const FsyncLock& lock, const Cancel& cancel, bool* sent) {
   Unlocked gone{.was_ours = false, .locked = false};
   TRY_ASSIGN(gone.locked, is_fsync_locked(connection, cancel));
   if (!gone.locked) return gone;
@@ -73,6 +73,7 @@ Result<Unlocked> release_fsync_lock(Connection& connection, const FsyncLock& loc
   if (operation && *operation != lock.operation) return gone;  // unlocked meanwhile, and locked anew by somebody
   bson::Builder command;
   command.add("fsyncUnlock", int32_t{1});
+  if (sent != nullptr) *sent = true;
   TRY_ASSIGN(const auto reply, connection.command("admin", command.finish(), cancel));
   return Unlocked{.was_ours = true, .locked = reply.view().int64("lockCount").value_or(0) > 0};
 }

@@ -41,7 +41,9 @@ struct Unlocked {
   bool was_ours = true;  ///< false: somebody had released our lock before; nothing was released
   bool locked = false;   ///< the server is still locked, by others
 };
-/// Releases one lock, unless it is known to be no longer there.
-Result<Unlocked> release_fsync_lock(Connection& connection, const FsyncLock& lock, const Cancel& cancel);
+/// Releases one lock, unless it is known to be no longer there. `sent`, if there is one, becomes true once the server
+/// is asked to: where its answer is lost, the lock may be gone by that.
+Result<Unlocked> release_fsync_lock(Connection& connection, const FsyncLock& lock, const Cancel& cancel,
+                                    bool* sent = nullptr);
 
 }  // namespace varve::mongo
