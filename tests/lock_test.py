@@ -2,15 +2,19 @@
 import json
 import os
 import signal
+import subprocess
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import bson
 import pytest
 from pymongo.errors import PyMongoError
 
 from harness.proxy import Proxy
 from harness.servers import VERSIONS, Mongod, wait_until
+from harness.tools import varve_binary
 from support.hold import HOLDABLE, finish
 from support.runs import at, back_up, new_repository, state_of, verify
 from support.state import empty
@@ -330,6 +334,54 @@ def test_a_server_that_cannot_be_reached_for_long(varve, server, client, dead):
         until_unlocked(client)
         wait_until(lambda: is_gone(keeper), "the end of the keeper")
         assert not journals(varve)
+
+
+@pytest.mark.all
+def test_a_lock_that_can_neither_be_noted_nor_given_back(varve, mongod):
+    """The disk is full and the server away: it is said that the lock stays, and its keeper goes on until it is gone."""
+    server = mongod()
+    with server.client() as client, Proxy(server) as proxy:
+        client.shop.orders.insert_one({"_id": 1})
+        journal, full = os.pipe()  # writing the note waits, then fails
+        os.set_blocking(full, False)
+        with suppress(BlockingIOError):
+            while os.write(full, b"x" * 4096):
+                pass
+        os.set_blocking(full, True)
+        words = ["bash", "-c", f'exec "$0" hold-lock 3>&{full}', varve_binary()]
+        keeper = subprocess.Popen(words, pass_fds=[full], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        os.close(full)
+        process = client.admin.command("hello")["topologyVersion"]["processId"]
+        keeper.stdin.write(bson.encode({"uri": proxy.uri(), "journal": str(varve.folder / "none"), "host": proxy.host, "process": str(process)}))
+        keeper.stdin.flush()
+        wait_until(lambda: is_locked(client), "the lock")
+        time.sleep(1)  # it is in the note
+        proxy.refuse()
+        proxy.cut_all()
+        os.close(journal)
+        said = bson.decode(keeper.stdout.read())
+        assert "fsyncUnlock" in str(said["hints"]) and "nor could it be unlocked" in str(said["hints"]), said
+        assert is_locked(client) and keeper.poll() is None
+        proxy.accept()
+        until_unlocked(client)
+        assert keeper.wait(30) == 0
+
+
+def test_an_unlocking_whose_answer_is_lost(varve, server, client):
+    """The lock was there until then, so that nobody else has unlocked it."""
+    lost = []
+    with Proxy(server) as proxy:
+        def lose(command, document):
+            if command == "fsyncUnlock" and not lost:
+                lost.append(command)
+                proxy.cut_all()
+            return document
+        proxy.answer(lose)
+        with held(varve, server, client, uri=proxy.uri()) as (process, release):
+            release()
+            saved = summary(finish(process)[0])
+    assert lost and saved["consistency"] == "locked" and "somebody" not in str(saved["remarks"])
+    assert not is_locked(client) and not journals(varve)
 
 
 def test_rights_are_looked_at_before(varve, mongod):

@@ -58,28 +58,45 @@ class Keeper {
 
   Status run() {
     const auto taken = take();
-    if (!taken) return give_up(taken.error());
+    if (!taken) return lock_ ? give_back(taken.error()) : give_up(taken.error());
     (void)send_message(out_, message_of(*lock_));  // if the backup is dead, the next line hears it
     const auto word = receive_message(in_, Cancel());
     const auto released = release_within(kPatience);
-    const bool goes_on = !released && released.error().kind() == ErrorKind::kUnavailable;
     if (word && *word) {
       (void)send_message(out_, released ? message_of(*released) : error_message(released.error()));
     } else {
-      tell_of_the_dead(released, goes_on);
+      tell_of_the_dead(released);
     }
-    if (!goes_on) return {};
-    let_go_of_streams();
-    return Status(release_within(kPatienceAlone).map([](const Released&) {}));
+    return go_on_after(released);
   }
 
  private:
   /// The server's own refusal means that there is no lock; a connection that broke leaves that open.
   Status give_up(Error error) const {
-    const bool unsure = asked_ && !lock_ && error.code() == 0;
+    const bool unsure = asked_ && error.code() == 0;
     if (unsure) error.hint(unlock_by_hand(order_.server.host));
-    if (!unsure && !lock_) (void)journal_.remove();
+    if (!unsure) (void)journal_.remove();
     return send_message(out_, error_message(error));
+  }
+
+  /// There is a lock, and no journal would tell of it: the backup must not begin.
+  Status give_back(Error error) {
+    const auto released = release_within(kPatience);
+    if (!released)
+      error.hint("nor could it be unlocked: " + released.error().message()).hint(unlock_by_hand(order_.server.host));
+    (void)send_message(out_, error_message(error));
+    return go_on_after(released);
+  }
+
+  /// A server that did not answer may do so later.
+  Status go_on_after(const Result<Released>& released) {
+    if (!may_come_yet(released)) return {};
+    let_go_of_streams();
+    return Status(release_within(kPatienceAlone).map([](const Released&) {}));
+  }
+
+  static bool may_come_yet(const Result<Released>& released) {
+    return !released && released.error().kind() == ErrorKind::kUnavailable;
   }
 
   Status take() {
@@ -91,9 +108,7 @@ class Keeper {
     }
     asked_ = true;
     TRY_ASSIGN(lock_, mongo::take_fsync_lock(*connection_, never));
-    auto written = journal_.add_held(*lock_);
-    if (!written) (void)release_within(kPatience);
-    return written;
+    return journal_.add_held(*lock_);
   }
 
   Result<Released> release_within(std::chrono::seconds patience) {
@@ -103,11 +118,12 @@ class Keeper {
     return released;
   }
 
-  void tell_of_the_dead(const Result<Released>& released, bool goes_on) const {
+  void tell_of_the_dead(const Result<Released>& released) const {
     const auto& host = order_.server.host;
     const auto what = released ? host + " is no longer locked by it" : released.error().message();
     std::fprintf(stderr, "varve: the backup ended without a word; %s\n", what.c_str());
-    if (goes_on) std::fprintf(stderr, "  process %d goes on until it has unlocked %s\n", ::getpid(), host.c_str());
+    if (may_come_yet(released))
+      std::fprintf(stderr, "  process %d goes on until it has unlocked %s\n", ::getpid(), host.c_str());
     if (!released) std::fprintf(stderr, "  %s\n", unlock_by_hand(host).c_str());
   }
 
