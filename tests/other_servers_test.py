@@ -173,6 +173,23 @@ def test_ferretdb_replaces_only_what_is_dropped_first(varve, target, ferretdb):
     assert differences(state_of(target, "shop"), state_of(server, "shop")) == []
 
 
+def test_indexes_are_tried_out_where_a_collection_stays(varve, target, ferretdb):
+    """Those that it has not yet: it would build one without what it does not know, and not say so."""
+    server = ferretdb()
+    with target.client() as client, server.client() as other:
+        client.shop.orders.insert_one({"_id": 1, "b": 1})
+        client.shop.orders.create_index("a")
+        client.shop.orders.create_index("b", sparse=True)
+        other.shop.orders.insert_one({"_id": 2})
+    back_up(varve, target)
+    refused = varve("restore", "latest", "--to", at(varve, server.uri, "target"), "--merge=missing", "--yes", code=1).stderr
+    assert "shop.orders: index b_1: sparse is true" in refused and "nothing was written" in refused
+    restored = restore(varve, server, "--merge=missing", LEFT_BEHIND, code=3)
+    assert len(restored["skipped"]) == 1 and "b_1" in str(restored["skipped"]), restored["skipped"]
+    with server.client() as other:
+        assert other.shop.orders.index_information().keys() == {"_id_", "a_1"} and other.shop.orders.count_documents({}) == 2
+
+
 @pytest.mark.parametrize("value", [Decimal128("1.5"), -0.0, {"a.b": 1}], ids=["decimal", "minus zero", "dot"])
 def test_no_value_that_ferretdb_cannot_hold_is_said_to_be_restored(varve, target, ferretdb, value):
     """It ends the connection over one, changes another, and refuses a third."""

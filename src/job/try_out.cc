@@ -9,6 +9,7 @@
 #include "job/compare_catalog.h"
 #include "job/ttl_commands.h"
 #include "mongo/catalog.h"
+#include "mongo/documents.h"
 
 namespace varve::job {
 
@@ -60,8 +61,11 @@ class Trials {
  private:
   const std::string& product() const { return plan_.target.product; }
 
+  /// Of what is there already, and not made by the restore, only indexes are new to the server.
+  static bool stays(const RestorePlan::Item& item) { return item.merge || item.fill; }
+
   bool wants_trial(const RestorePlan::Item& item) const {
-    if (item.merge || item.fill || item.begun) return false;
+    if (stays(item)) return item.entry->type == "collection" && !special_indexes(item).empty();
     return !item.options.view().empty() || item.entry->type != "collection" || !special_indexes(item).empty();
   }
 
@@ -69,7 +73,8 @@ class Trials {
     std::vector<bson::Document> special;
     for (const auto& index : item.indexes) {
       const bool built = options_.indexes && !is_id_index(index) && (options_.ttl || !is_ttl(index));
-      if (built && !is_plain(index)) special.push_back(index);
+      const bool there = item.indexes_there.contains(std::string(index.view().string("name").value_or("")));
+      if (built && !there && !is_plain(index)) special.push_back(index);
     }
     return special;
   }
@@ -110,16 +115,26 @@ class Trials {
     const auto merged = [](const auto& item) { return item.merge; };
     if (options_.existing != OnExisting::kOverwrite || std::ranges::none_of(plan_.items, merged)) return {};
     TRY(drop());
-    const auto document = bson::Builder().add("_id", int32_t{1}).finish();
-    mongo::Inserter inserter(connection_, kTrial, {.overwrite = true, .plain = true});
-    auto done = inserter.add(document.bytes(), cancel_);
-    if (done) done = inserter.flush(cancel_);
+    const auto first = bson::Builder().add("_id", int32_t{1}).add("a", int32_t{1}).finish();
+    const auto second = bson::Builder().add("_id", int32_t{1}).add("b", int32_t{1}).finish();
+    auto done = put(first);
+    if (done) done = put(second);
+    const auto found = mongo::read_documents(connection_, kTrial, cancel_);
     TRY(drop());
-    if (done || !is_refusal(done.error())) return done;
-    return fail(Error(ErrorKind::kUnsupported,
-                      product() + " cannot put a document in the place of another; nothing was written")
-                    .hint("its answer: " + done.error().message())
-                    .hint("--merge=missing adds only the documents that it lacks"));
+    if (!done && !is_refusal(done.error())) return done;
+    if (done) TRY(found);
+    if (done && found->size() == 1 && std::ranges::equal(found->front().bytes(), second.bytes())) return {};
+    return fail(
+        Error(ErrorKind::kUnsupported,
+              product() + " cannot put a document in the place of another; nothing was written")
+            .hint("its answer: " + (done ? "it was done, but what is there is another" : done.error().message()))
+            .hint("--merge=missing adds only the documents that it lacks"));
+  }
+
+  Status put(const bson::Document& document) {
+    mongo::Inserter inserter(connection_, kTrial, {.overwrite = true, .plain = true});
+    TRY(inserter.add(document.bytes(), cancel_));
+    return inserter.flush(cancel_);
   }
 
   static bool is_refusal(const Error& error) {
@@ -138,7 +153,11 @@ class Trials {
       return {};
     }
     TRY(drop());
-    TRY(try_options(item));
+    if (stays(item)) {
+      TRY(mongo::create_collection(connection_, kTrial, {}, {}, cancel_));
+    } else {
+      TRY(try_options(item));
+    }
     if (!left_out_.contains(item.name) && item.entry->type == "collection") TRY(try_indexes(item));
     return drop();
   }
@@ -174,7 +193,7 @@ class Trials {
       if (!failed.empty()) {
         reasons.push_back("index " + name + " is refused: " + failed.front().reason);
       } else {
-        TRY_ASSIGN(reasons, differences("collection", item.options, {index}));
+        TRY_ASSIGN(reasons, differences("collection", stays(item) ? bson::Document() : item.options, {index}));
       }
       for (const auto& reason : reasons) refuse(item, reason);
       if (!reasons.empty())
