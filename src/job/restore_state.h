@@ -39,7 +39,7 @@ struct CollectionState {
   Spans blobs;           ///< of its file: what they hold is on the target
   bool loaded = false;   ///< all of it is, what the window's operations added too
   bool verified = false;
-  uint64_t documents = 0, bytes = 0;  ///< of one that is verified
+  uint64_t documents = 0, bytes = 0;   ///< of one that is verified
   std::vector<std::string> too_large;  ///< of one that is verified: what was left out of it, a sentence each
 };
 
