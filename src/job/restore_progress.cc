@@ -11,7 +11,7 @@ namespace varve::job {
 namespace {
 
 constexpr uint64_t kWriteEach = 32u << 20;
-constexpr size_t kNamedTooLarge = 1000;  // so that the document is of a size that a server takes
+constexpr size_t kNamedTooLarge = 50;  // so that the notes of many collections fit into one command
 const bson::Namespace kRuns{std::string(kStateDatabase), "runs"};
 const bson::Namespace kCollections{std::string(kStateDatabase), "collections"};
 
