@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/parse.h"
 #include "net/encoding.h"
 #include "storage/http_files.h"
 #include "storage/layout.h"
@@ -36,11 +37,29 @@ bool is_web_url(std::string_view text) {
   return (text.starts_with("http://") || text.starts_with("https://")) && !net::authority_of(text).empty();
 }
 
+Error badly_written_login() {
+  return Error(ErrorKind::kInvalidInput, "the login in the place of the repository is not well written")
+      .hint("in it @ : / ? # % are written %40 %3A %2F %3F %23 %25");
+}
+
+/// Whether what looks like the host may be the beginning of a login, cut short by a slash in the password: then it must
+/// be shown to nobody.
+bool may_be_a_login(std::string_view url) {
+  const std::string authority = net::authority_of(url);
+  if (authority.find(':') == std::string::npos) return false;
+  if (url.find('@', url.find("://") + 3 + authority.size()) != std::string::npos) return true;
+  const std::string_view host = std::string_view(authority).substr(authority.rfind('@') + 1);
+  const size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
+  return has_port && !parse_number<uint16_t>(host.substr(colon + 1));
+}
+
 }  // namespace
 
 Result<RestPlace> RestPlace::parse(std::string_view text) {
   RestPlace place;
   std::string url(text);
+  if (is_web_url(url) && may_be_a_login(url)) return fail(badly_written_login());
   const size_t begin = url.find("://") + 3;
   const size_t at = is_web_url(url) ? net::authority_of(url).rfind('@') : std::string::npos;
   if (at != std::string::npos) {
@@ -48,10 +67,7 @@ Result<RestPlace> RestPlace::parse(std::string_view text) {
     const size_t colon = std::min(login.find(':'), login.size());
     const auto user = net::percent_decoded(login.substr(0, colon));
     const auto password = net::percent_decoded(colon == login.size() ? "" : login.substr(colon + 1));
-    if (!user || !password) {
-      return fail(Error(ErrorKind::kInvalidInput, "the login in the place of the repository is not well written")
-                      .hint("in it @ : / ? # % are written %40 %3A %2F %3F %23 %25"));
-    }
+    if (!user || !password) return fail(badly_written_login());
     place.user = *user;
     place.password = *password;
     url.erase(begin, at + 1);
@@ -130,9 +146,9 @@ Status RestStorage::put(const Handle& handle, Payload payload, const Cancel& can
   if (response.succeeded()) return {};
   auto error = refused_put(response, handle, payload_size(payload), cancel);
   // Sent a second time over a new connection, and the first one had arrived.
-  if (error.kind() == ErrorKind::kExists && response.sent_twice && handle.type != FileType::kConfig) {
-    TRY_ASSIGN(const uint64_t size, stat(handle, cancel));
-    if (size == payload_size(payload)) return {};
+  if (error.kind() == ErrorKind::kExists && response.sent_twice) {
+    TRY_ASSIGN(const bool stored, is_stored(*this, handle, payload, cancel));
+    if (stored) return {};
   }
   return fail(std::move(error));
 }

@@ -164,9 +164,9 @@ Status S3Storage::put_new(const Handle& handle, Payload payload, const Cancel& c
   }
   if (response.status != 412) return fail(explain(response, what));
   // Sent a second time over a new connection, and the first one had arrived.
-  if (response.sent_twice && handle.type != FileType::kConfig) {
-    TRY_ASSIGN(const uint64_t size, stat(handle, cancel));
-    if (size == payload_size(payload)) return {};
+  if (response.sent_twice) {
+    TRY_ASSIGN(const bool stored, is_stored(*this, handle, payload, cancel));
+    if (stored) return {};
   }
   return fail(ErrorKind::kExists, fmt::format("cannot {}: it is there already", what));
 }
