@@ -14,6 +14,7 @@ namespace varve::storage {
 namespace {
 
 constexpr const char* kListing = "application/vnd.x.restic.rest.v2";
+constexpr uint64_t kLargestListing = 256u << 20;  // of a million packs it has a hundred
 /// A listing that meets a file which is being renamed or removed is a 404 of the whole folder.
 constexpr int kListings = 10;
 
@@ -191,7 +192,7 @@ Result<uint64_t> RestStorage::stat(const Handle& handle, const Cancel& cancel) {
 Result<net::Response> RestStorage::list_folder(FileType type, const Cancel& cancel) {
   const net::Request request{.url = fmt::format("{}{}/", place_.url, folder_of(type)),
                              .headers = {{"accept", kListing}},
-                             .response_limit = kLargestFile};
+                             .response_limit = kLargestListing};
   auto response = send(request, cancel);
   for (int i = 1; i < kListings && response && response->status == 404; ++i) response = send(request, cancel);
   if (response && response->succeeded()) there_ = true;
