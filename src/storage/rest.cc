@@ -1,13 +1,12 @@
 #include "storage/rest.h"
 
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
 
 #include "base/parse.h"
 #include "net/encoding.h"
 #include "storage/http_files.h"
 #include "storage/layout.h"
+#include "storage/rest_listing.h"
 
 namespace varve::storage {
 
@@ -20,18 +19,6 @@ constexpr int kListings = 10;
 
 std::string head_of(const net::Response& response) {
   return std::string(as_text(ByteView(response.body).first(std::min<size_t>(response.body.size(), 200))));
-}
-
-struct ListedFile {
-  std::string name;
-  std::optional<uint64_t> size;  ///< the first version of the protocol gives names only
-};
-
-std::optional<ListedFile> listed_file(const nlohmann::json& file) {
-  if (file.is_string()) return ListedFile{file.get<std::string>(), std::nullopt};
-  if (!file.is_object() || !file.contains("name") || !file.contains("size")) return std::nullopt;
-  if (!file["name"].is_string() || !file["size"].is_number_unsigned()) return std::nullopt;
-  return ListedFile{file["name"].get<std::string>(), file["size"].get<uint64_t>()};
 }
 
 bool is_web_url(std::string_view text) {
@@ -214,22 +201,21 @@ Status RestStorage::list(FileType type, const std::function<Status(const FileInf
     if (response.status != 404) return fail(std::move(error));
     return fail(ErrorKind::kUnavailable, error.message());
   }
-  const auto files = nlohmann::json::parse(response.body.begin(), response.body.end(), nullptr, false);
-  if (!files.is_array()) {
+  const auto listing = parse_rest_listing(response.body);
+  if (!listing) {
     return fail(
         Error(ErrorKind::kUnavailable, fmt::format("cannot {}: the answer is no listing: {}", what, head_of(response)))
             .hint("is it a server that speaks restic's REST protocol?"));
   }
-  for (const auto& file : files) {
-    const auto listed = listed_file(file);
-    if (!listed) return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: a file in it has no name or size", what));
-    const auto id = id_of_name(listed->name);
-    if (!id) continue;
-    auto size = listed->size;
+  if (!listing->complete) {
+    return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: a file in it has no name or size", what));
+  }
+  for (const auto& file : listing->files) {
+    auto size = file.size;
     if (!size) {
-      TRY_ASSIGN(size, stat({type, *id}, cancel));
+      TRY_ASSIGN(size, stat({type, file.id}, cancel));
     }
-    TRY(visit({*id, *size}));
+    TRY(visit({file.id, *size}));
   }
   return {};
 }

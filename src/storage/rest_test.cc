@@ -57,7 +57,9 @@ TEST(RestStorage, BelievesNoListingThatIsNone) {
   std::string body;
   Server server([&](const Server::Call&) { return answer(200, body); });
   auto storage = at(server);
-  for (const char* text : {"<html>log in</html>", "[{\"name\":\"", "{}", "", "[{\"name\":1,\"size\":1}]", "[7]"}) {
+  for (const char* text :
+       {"<html>log in</html>", "[{\"name\":\"", "{}", "", "[{\"name\":1,\"size\":1}]", "[7]", "7", "[[]]", "[] []",
+        "[{\"name\":\"x\",\"size\":{\"size\":1}}]", "[{\"name\":\"x\",\"size\":1,\"size\":-1}]"}) {
     body = text;
     const auto found = testing::listed(storage, FileType::kPack);
     ASSERT_FALSE(found) << text;
