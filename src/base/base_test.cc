@@ -6,6 +6,7 @@
 #include "base/channel.h"
 #include "base/clock.h"
 #include "base/task_group.h"
+#include "base/timed_stop.h"
 
 namespace varve {
 namespace {
@@ -78,6 +79,17 @@ TEST(Cancel, TellsWhyIfThereIsAReason) {
   source = std::stop_source();
   source.request_stop();
   EXPECT_EQ(Cancel(source.get_token()).check().error().kind(), ErrorKind::kCancelled);
+}
+
+TEST(TimedStop, StopsWhenItsTimeIsOverOrItsParentStops) {
+  const TimedStop soon(std::chrono::milliseconds(1));
+  EXPECT_FALSE(soon.cancel().sleep(std::chrono::hours(1)));
+  EXPECT_EQ(soon.cancel().check().error().kind(), ErrorKind::kUnavailable);
+  std::stop_source parent;
+  const TimedStop late(std::chrono::hours(1), Cancel(parent.get_token()));
+  EXPECT_TRUE(late.cancel().check());
+  parent.request_stop();
+  EXPECT_EQ(late.cancel().check().error().kind(), ErrorKind::kCancelled);
 }
 
 TEST(TaskGroup, StopsWithItsParent) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/timed_stop.h"
 #include "repo/unpacked.h"
 
 namespace varve::maintenance {
@@ -61,7 +62,7 @@ Result<Id> add_key(repo::Repository& repository, std::string_view password, cons
   if (!details.hostname.empty()) file.hostname = details.hostname;
   TRY_ASSIGN(const Id id, repo::save_key(repository.storage(), file, cancel));
   if (auto proven = prove_key(repository, id, password, cancel); !proven) {
-    (void)repository.storage().remove({FileType::kKey, id}, Cancel());
+    (void)repository.storage().remove({FileType::kKey, id}, TimedStop(kCleanUp).cancel());
     return fail(std::move(proven).error().within("the new key cannot be used and was taken away again"));
   }
   return id;

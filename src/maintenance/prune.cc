@@ -153,9 +153,36 @@ class Pruning {
   std::atomic<uint64_t> bytes_copied_ = 0;
 };
 
+std::vector<Id> sorted_ids(const auto& files) {
+  std::vector<Id> ids;
+  for (const auto& file : files) ids.push_back(file.id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+/// What a plan was made of.
+struct Basis {
+  std::vector<Id> snapshots, index;
+};
+
+/// To a storage that once left out a snapshot, or an index file, what that needs would be garbage.
+Status expect_same(repo::Repository& repository, const Basis& basis, const Cancel& cancel) {
+  for (const auto& [type, planned] :
+       {std::pair(FileType::kSnapshot, &basis.snapshots), {FileType::kIndex, &basis.index}}) {
+    TRY_ASSIGN(const auto files, repo::list_files(repository.storage(), type, cancel));
+    if (sorted_ids(files) == *planned) continue;
+    return fail(
+        Error(ErrorKind::kUnavailable, repository.storage().location() + " lists another set of files of type " +
+                                           std::string(repo::type_noun(type)) +
+                                           " than it did before, so nothing was removed")
+            .hint("run it again when nobody else is at work on the repository")
+            .hint("a storage that does so again loses files or forgets to list them: `varve check` tells more"));
+  }
+  return {};
+}
+
 /// The trees of all snapshots but those that are to go.
-Result<std::vector<Id>> roots_of(repo::Repository& repository, const std::vector<Id>& without, const Cancel& cancel) {
-  TRY_ASSIGN(const auto snapshots, repository.snapshots(cancel));
+std::vector<Id> roots_of(const std::vector<repo::Snapshot>& snapshots, const std::vector<Id>& without) {
   const std::unordered_set<Id> left_out(without.begin(), without.end());
   std::vector<Id> roots;
   for (const auto& snapshot : snapshots) {
@@ -193,13 +220,16 @@ Result<MaxUnused> parse_max_unused(std::string_view text) {
 
 Result<PruneResult> prune(repo::Repository& repository, const PruneOptions& options, Reporter& reporter,
                           const Cancel& cancel) {
-  TRY_ASSIGN(const auto roots, roots_of(repository, options.without, cancel));
+  TRY_ASSIGN(const auto snapshots, repository.snapshots(cancel));
+  const auto roots = roots_of(snapshots, options.without);
+  TRY_ASSIGN(const auto index, repo::list_files(repository.storage(), FileType::kIndex, cancel));
   TRY(repository.load_index(cancel));
   const repo::IndexRows rows(repository.index());
   TRY_ASSIGN(auto used, mark_used(repository, rows, roots, reporter, cancel));
   TRY_ASSIGN(auto plan, plan_prune(repository, rows, std::move(used), options, cancel));
   PruneResult result{plan.stats, roots.size(), plan.missing, {}};
   if (options.dry_run) return result;
+  TRY(expect_same(repository, {sorted_ids(snapshots), sorted_ids(index)}, cancel));
   Pruning pruning(repository, rows, options, reporter, cancel);
   TRY(pruning.run(plan));
   result.left = pruning.take_left();

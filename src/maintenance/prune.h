@@ -57,10 +57,11 @@ struct PruneResult {
 
 /// Removes the data that no snapshot needs. Needs an exclusive lock; loads the index, which is outdated afterwards.
 /// Before anything is removed it is sure that all that snapshots need is indexed, and its packs are there with the
-/// right size. What stays of a partly used pack is opened, hashed and copied; new packs are durable before an index
-/// names them; both are read back before the old index goes, and that goes before the old packs: interrupted at any
-/// moment it leaves garbage at most, which the next run removes. Memory: the index, and a byte for each blob; 16 bytes
-/// for each of those that are copied at a time; a few packs.
+/// right size, and that the storage lists the same snapshots and index files as when it was planned. What stays of a
+/// partly used pack is opened, hashed and copied; new packs are durable before an index names them; both are read back
+/// before the old index goes, and that goes before the old packs: interrupted at any moment it leaves garbage at most,
+/// which the next run removes. Memory: the index, and a byte for each blob; 16 bytes for each of those that are copied
+/// at a time; a few packs.
 Result<PruneResult> prune(repo::Repository& repository, const PruneOptions& options, Reporter& reporter,
                           const Cancel& cancel);
 

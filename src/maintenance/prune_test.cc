@@ -319,6 +319,32 @@ TEST(Prune, TouchesNothingWhereSomethingNeededIsMissing) {
   expect_refusal(storage, "snapshot");
 }
 
+TEST(Prune, TouchesNothingWhereAListingLeftSomethingOut) {
+  for (const FileType type : {FileType::kSnapshot, FileType::kIndex}) {
+    const auto memory = half_used();
+    const auto faults = std::make_shared<FaultStorage>(memory);
+    const Id left_out = files_of(*memory, type).back();
+    const auto packs = files_of(*memory, FileType::kPack);
+    const auto bytes = *memory->get({type, left_out}, 0, 0, Cancel());
+    const auto again = [&] {
+      const ByteView pieces[] = {bytes};
+      ASSERT_TRUE(memory->put({type, left_out}, pieces, Cancel()));
+    };
+    if (type == FileType::kSnapshot) {
+      ASSERT_TRUE(memory->remove({type, left_out}, Cancel()));
+      faults->meanwhile(Operation::kList, FileType::kPack, again);
+    } else {  // one that the plan needs: it is gone when the plan has been made
+      faults->meanwhile(Operation::kList, FileType::kPack, [&] {
+        ASSERT_TRUE(memory->remove({type, left_out}, Cancel()));
+      });
+    }
+    const auto pruned = prune_at(faults, with_max_unused("0"));
+    ASSERT_FALSE(pruned);
+    EXPECT_NE(pruned.error().message().find("so nothing was removed"), std::string::npos) << pruned.error().message();
+    EXPECT_EQ(files_of(*memory, FileType::kPack), packs);
+  }
+}
+
 TEST(Prune, DamageInWhatIsCopiedKeepsEverything) {
   const auto below = half_used();
   const auto blobs = blobs_of(**open_repository(below));

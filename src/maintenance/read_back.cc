@@ -1,5 +1,6 @@
 #include "maintenance/read_back.h"
 
+#include "base/timed_stop.h"
 #include "maintenance/index_replacement.h"
 
 namespace varve::maintenance {
@@ -10,7 +11,7 @@ using storage::FileType;
 
 tl::unexpected<Error> cannot_read(repo::Repository& repository, const storage::Handle& handle, Error error,
                                   const std::string& what) {
-  if (error.kind() == ErrorKind::kCorrupt) (void)repository.storage().remove(handle, Cancel());
+  if (error.kind() == ErrorKind::kCorrupt) (void)repository.storage().remove(handle, TimedStop(kCleanUp).cancel());
   return fail(std::move(error).within(what + " cannot be read back as it was written, so the old one stays"));
 }
 

@@ -46,7 +46,7 @@ struct ClientOptions {
   bool any_certificate = false;
   std::string user_agent = "varve";
   std::chrono::seconds connect_timeout{30};
-  /// A transfer in which no byte moves for so long is given up.
+  /// A transfer in which nothing, or next to nothing, moves for so long is given up.
   std::chrono::seconds stall_timeout{300};
   /// Bytes a second of bodies, all connections together; 0: no limit.
   uint64_t upload_limit = 0, download_limit = 0;

@@ -82,6 +82,26 @@ TEST(Client, TakesNoMoreThanWasAskedFor) {
   EXPECT_EQ(send({.url = server.url() + "/fails", .response_limit = 1})->body.size(), 65'536u);
 }
 
+TEST(Client, WaitsForNoEndOfTheWordsOfAnError) {
+  Server server([](const Server::Call&) {
+    return "HTTP/1.1 500 Status\r\nContent-Length: 1000000000\r\n\r\n" + std::string(70'000, 'x');
+  });
+  const auto response = send({.url = server.url()});
+  ASSERT_TRUE(response) << response.error().message();
+  EXPECT_EQ(response->status, 500);
+  EXPECT_EQ(response->body.size(), 65'536u);
+}
+
+TEST(Client, MakesNoRoomForAllThatIsAnnounced) {
+  Server server([](const Server::Call& call) {
+    const bool head = call.line().starts_with("HEAD");
+    return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::string(head ? "1000000000" : "70000") +
+           "\r\n\r\n" + std::string(head ? 0 : 70'000, 'x');
+  });
+  EXPECT_EQ(send({.method = "HEAD", .url = server.url(), .response_limit = 1u << 30})->body.capacity(), 0u);
+  EXPECT_EQ(send({.url = server.url(), .response_limit = 1u << 30})->body.size(), 70'000u);
+}
+
 TEST(Client, FindsAnAnswerCutOff) {
   Server server([](const Server::Call&) { return std::string("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"); });
   ClientOptions options;
@@ -162,6 +182,16 @@ TEST(Client, SaysWhyThereIsNoAnswer) {
   EXPECT_EQ(refused.error().message(), "cannot connect to " + closed.substr(7) + ": Connection refused");
   EXPECT_EQ(send({.url = "ftp://host/"}).error().kind(), ErrorKind::kInvalidInput);
   EXPECT_EQ(send({.url = "https://host:port/"}).error().kind(), ErrorKind::kInvalidInput);
+}
+
+TEST(Client, TellsNobodyTheLoginOfAProxy) {
+  for (const char* proxy : {"http://me:secret@host:port:1", "other://me:secret@host", "http://me:secret@no host"}) {
+    ASSERT_EQ(::setenv("http_proxy", proxy, 1), 0);
+    const auto response = send({.url = "http://host.invalid/"});
+    ::unsetenv("http_proxy");
+    ASSERT_FALSE(response) << proxy;
+    EXPECT_EQ(response.error().message().find("secret"), std::string::npos) << response.error().message();
+  }
 }
 
 TEST(Client, SaysWhichFileOfCertificatesIsUnusable) {

@@ -12,6 +12,8 @@ namespace {
 constexpr long kBuffer = 256L << 10;
 constexpr long kLeastBuffer = 1L << 10;
 constexpr size_t kErrorBody = 64u << 10;
+constexpr uint64_t kBelievedLength = 16u << 20;  // a server may announce what it likes
+constexpr long kStalled = 100;                   // bytes a second
 
 /// As much as moves in a quarter of a second, so that nobody who is limited looks as if nothing moved.
 long buffer_for(const std::optional<RateLimit>& limit) {
@@ -32,6 +34,7 @@ struct Transfer {
   Response response;
   size_t piece = 0, offset = 0;  ///< of the body, what is sent next
   bool too_long = false, no_memory = false, rewound = false;
+  bool enough = false;  ///< came of an error's body, which may have no end
 };
 
 size_t give_body(char* out, size_t size, size_t count, void* user) {
@@ -108,21 +111,24 @@ struct Sink {
         return 0;
       }
       append(response.body, part.first(limit - response.body.size()));
+      transfer.enough = true;
+      return 0;
     } else {
       append(response.body, part);
     }
     return part.size();
   }
 
-  /// Room for all of it at once: it is not to be copied about while it grows.
+  /// Room for all of it at once, or much of it: it is not to be copied about while it grows.
   void begin() {
     long status = 0;
     curl_off_t length = -1;
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     transfer.response.status = static_cast<int>(status);
-    if (length > 0 && status < 300) {
-      transfer.response.body.reserve(std::min(static_cast<uint64_t>(length), transfer.request.response_limit));
+    if (length > 0 && status < 300 && transfer.request.method != "HEAD") {
+      const uint64_t most = std::min(transfer.request.response_limit, kBelievedLength);
+      transfer.response.body.reserve(std::min(static_cast<uint64_t>(length), most));
     }
   }
 };
@@ -158,11 +164,15 @@ void set_connection(CURL* handle, const ClientOptions& options, const Limits& li
   curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(handle, CURLOPT_USERAGENT, options.user_agent.c_str());
   curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_timeout.count()));
-  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);  // without waiting for a name server that does not answer
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, limits.upload || limits.download ? 1L : kStalled);
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
   curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, buffer_for(limits.download));
   curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, kBuffer);
-  if (!options.authorities_pem.empty()) set_blob(handle, CURLOPT_CAINFO_BLOB, options.authorities_pem);
+  if (!options.authorities_pem.empty()) {
+    set_blob(handle, CURLOPT_CAINFO_BLOB, options.authorities_pem);
+    curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);  // the system's folder would count beside them
+  }
   if (!options.certificate_pem.empty()) {
     set_blob(handle, CURLOPT_SSLCERT_BLOB, options.certificate_pem);
     set_blob(handle, CURLOPT_SSLKEY_BLOB, options.certificate_pem);
@@ -239,7 +249,7 @@ Result<Response> transfer(CURL* handle, const ClientOptions& options, Limits& li
   const CURLcode code = curl_easy_perform(handle);
   auto outcome = [&]() -> Result<Response> {
     TRY(cancel.check());
-    if (code != CURLE_OK) return fail(failure(handle, code, words.data(), state, options));
+    if (code != CURLE_OK && !state.enough) return fail(failure(handle, code, words.data(), state, options));
     if (state.response.status == 0) sink.begin();
     state.response.sent_twice = state.rewound;
     return std::move(state.response);

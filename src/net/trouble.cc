@@ -9,10 +9,12 @@ namespace varve::net {
 
 namespace {
 
-/// The system's reason, or libcurl's where it has none.
+/// The system's reason, or libcurl's where it has none. Of a proxy that cannot be used libcurl tells all that was set,
+/// the password too: of that only the kind of the trouble is told.
 std::string reason(const TransferTrouble& trouble) {
   if (trouble.system_error != 0) return std::strerror(trouble.system_error);
-  return trouble.words.empty() ? curl_easy_strerror(trouble.code) : trouble.words;
+  const bool may_tell = trouble.code != CURLE_COULDNT_CONNECT && !trouble.words.empty();
+  return may_tell ? trouble.words : curl_easy_strerror(trouble.code);
 }
 
 Error not_connected(const TransferTrouble& trouble, const std::string& authority) {
@@ -47,7 +49,7 @@ Error trouble_error(const TransferTrouble& trouble, const ClientOptions& options
       return Error(ErrorKind::kUnavailable, fmt::format("the host of {} is not known", authority))
           .hint("is its name right, and does this machine's name server answer?");
     case CURLE_COULDNT_RESOLVE_PROXY:
-      return Error(ErrorKind::kUnavailable, "the host of the proxy is not known: " + trouble.words)
+      return Error(ErrorKind::kUnavailable, "the proxy is not usable, or its host is not known")
           .hint("the variables https_proxy, http_proxy and no_proxy name proxies");
     case CURLE_COULDNT_CONNECT:
       return not_connected(trouble, authority);

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/timed_stop.h"
 #include "repo/lock_file.h"
 
 namespace varve::repo {
@@ -88,7 +89,7 @@ class HeldLock final : public Lock {
     if (refresher_.joinable()) refresher_.join();
     if (released_) return {};
     // Not under the parent's Cancel: who was interrupted must clean up too.
-    auto removed = repository_.storage().remove({FileType::kLock, own().id}, Cancel());
+    auto removed = repository_.storage().remove({FileType::kLock, own().id}, TimedStop(kCleanUp).cancel());
     if (!removed && removed.error().kind() != ErrorKind::kNotFound) {
       return fail(std::move(removed)
                       .error()
@@ -126,7 +127,9 @@ class HeldLock final : public Lock {
       const Time now = clock_.now();
       if (now - own().time >= kGiveUpAfter) return end_work(too_old(own(), now, why));
       if (now < next) continue;
-      const auto refreshed = refresh(now, stop);
+      // Not longer than that: a storage that does not answer must not keep us from seeing our own age.
+      const TimedStop in_time(kGiveUpAfter - (now - own().time), stop);
+      const auto refreshed = refresh(now, in_time.cancel());
       if (stop.stopped()) return;
       if (!refreshed && refreshed.error().kind() == ErrorKind::kNotFound) return end_work(taken_away(own()));
       if (!refreshed) why = refreshed.error().message();
@@ -152,7 +155,7 @@ class HeldLock final : public Lock {
       own_ = renewed;
     }
     // The new one holds already; an old one that stays is stale in half an hour.
-    (void)storage.remove({FileType::kLock, old}, Cancel());
+    (void)storage.remove({FileType::kLock, old}, stop);
     return {};
   }
 

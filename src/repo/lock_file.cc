@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/timed_stop.h"
 #include "codec/sha256.h"
 #include "repo/go_time.h"
 #include "repo/json_object.h"
@@ -103,7 +104,7 @@ Result<Id> put_lock(Repository& repository, const LockFile& lock, const Cancel& 
   auto stored = repository.storage().put({FileType::kLock, id}, pieces, cancel);
   if (stored) return id;
   // Interrupted, or its answer lost: the file may be there all the same.
-  (void)repository.storage().remove({FileType::kLock, id}, Cancel());
+  (void)repository.storage().remove({FileType::kLock, id}, TimedStop(kCleanUp).cancel());
   return fail(std::move(stored).error());
 }
 

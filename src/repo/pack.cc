@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/timed_stop.h"
 #include "codec/sha256.h"
 
 namespace varve::repo {
@@ -145,7 +146,7 @@ Status read_back_pack(storage::Storage& storage, const storage::FileInfo& pack, 
   auto same = hash_pack(storage, pack, cancel);
   if (same) return same;
   if (same.error().kind() == ErrorKind::kCorrupt) {
-    (void)storage.remove({storage::FileType::kPack, pack.id}, Cancel());
+    (void)storage.remove({storage::FileType::kPack, pack.id}, TimedStop(kCleanUp).cancel());
   }
   return fail(std::move(same).error().within("new pack " + pack.id.short_hex() +
                                              " cannot be read back as it was written, so nothing is removed for it"));

@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/timed_stop.h"
 #include "codec/sha256.h"
 #include "repo/blob_reader.h"
 #include "repo/config.h"
@@ -47,17 +48,17 @@ Repository::~Repository() = default;
 
 namespace {
 
-/// Gives the key's id. A key without its config would keep the place from being used: it is taken back as far as that
-/// is possible.
+/// Gives the key's id. A key without its config would keep the place from being used: it is taken back where the config
+/// is surely not there.
 Result<Id> store_key_and_config(storage::Storage& storage, const KeyFile& key_file, const codec::SealKey& master,
                                 const Config& config, const Cancel& cancel) {
   TRY_ASSIGN(const Id key_id, save_key(storage, key_file, cancel));
   auto saved = save_config(storage, master, config, cancel);
-  if (!saved) {
-    (void)storage.remove({FileType::kKey, key_id}, Cancel());
-    return fail(saved.error());
-  }
-  return key_id;
+  if (saved) return key_id;
+  // Where nobody knows whether the config was stored, it may need the key.
+  const bool unknown = saved.error().kind() == ErrorKind::kUnavailable || is_stop(saved.error());
+  if (!unknown) (void)storage.remove({FileType::kKey, key_id}, TimedStop(kCleanUp).cancel());
+  return fail(saved.error());
 }
 
 Status refuse_leftovers(storage::Storage& storage, const Cancel& cancel) {

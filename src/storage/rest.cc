@@ -1,18 +1,19 @@
 #include "storage/rest.h"
 
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
 
+#include "base/parse.h"
 #include "net/encoding.h"
 #include "storage/http_files.h"
 #include "storage/layout.h"
+#include "storage/rest_listing.h"
 
 namespace varve::storage {
 
 namespace {
 
 constexpr const char* kListing = "application/vnd.x.restic.rest.v2";
+constexpr uint64_t kLargestListing = 256u << 20;  // of a million packs it has a hundred
 /// A listing that meets a file which is being renamed or removed is a 404 of the whole folder.
 constexpr int kListings = 10;
 
@@ -20,20 +21,25 @@ std::string head_of(const net::Response& response) {
   return std::string(as_text(ByteView(response.body).first(std::min<size_t>(response.body.size(), 200))));
 }
 
-struct ListedFile {
-  std::string name;
-  std::optional<uint64_t> size;  ///< the first version of the protocol gives names only
-};
-
-std::optional<ListedFile> listed_file(const nlohmann::json& file) {
-  if (file.is_string()) return ListedFile{file.get<std::string>(), std::nullopt};
-  if (!file.is_object() || !file.contains("name") || !file.contains("size")) return std::nullopt;
-  if (!file["name"].is_string() || !file["size"].is_number_unsigned()) return std::nullopt;
-  return ListedFile{file["name"].get<std::string>(), file["size"].get<uint64_t>()};
-}
-
 bool is_web_url(std::string_view text) {
   return (text.starts_with("http://") || text.starts_with("https://")) && !net::authority_of(text).empty();
+}
+
+Error badly_written_login() {
+  return Error(ErrorKind::kInvalidInput, "the login in the place of the repository is not well written")
+      .hint("in it @ : / ? # % are written %40 %3A %2F %3F %23 %25");
+}
+
+/// Whether what looks like the host may be the beginning of a login, cut short by a slash in the password: then it must
+/// be shown to nobody.
+bool may_be_a_login(std::string_view url) {
+  const std::string authority = net::authority_of(url);
+  if (authority.find(':') == std::string::npos) return false;
+  if (url.find('@', url.find("://") + 3 + authority.size()) != std::string::npos) return true;
+  const std::string_view host = std::string_view(authority).substr(authority.rfind('@') + 1);
+  const size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
+  return has_port && !parse_number<uint16_t>(host.substr(colon + 1));
 }
 
 }  // namespace
@@ -41,6 +47,7 @@ bool is_web_url(std::string_view text) {
 Result<RestPlace> RestPlace::parse(std::string_view text) {
   RestPlace place;
   std::string url(text);
+  if (is_web_url(url) && may_be_a_login(url)) return fail(badly_written_login());
   const size_t begin = url.find("://") + 3;
   const size_t at = is_web_url(url) ? net::authority_of(url).rfind('@') : std::string::npos;
   if (at != std::string::npos) {
@@ -48,10 +55,7 @@ Result<RestPlace> RestPlace::parse(std::string_view text) {
     const size_t colon = std::min(login.find(':'), login.size());
     const auto user = net::percent_decoded(login.substr(0, colon));
     const auto password = net::percent_decoded(colon == login.size() ? "" : login.substr(colon + 1));
-    if (!user || !password) {
-      return fail(Error(ErrorKind::kInvalidInput, "the login in the place of the repository is not well written")
-                      .hint("in it @ : / ? # % are written %40 %3A %2F %3F %23 %25"));
-    }
+    if (!user || !password) return fail(badly_written_login());
     place.user = *user;
     place.password = *password;
     url.erase(begin, at + 1);
@@ -130,9 +134,9 @@ Status RestStorage::put(const Handle& handle, Payload payload, const Cancel& can
   if (response.succeeded()) return {};
   auto error = refused_put(response, handle, payload_size(payload), cancel);
   // Sent a second time over a new connection, and the first one had arrived.
-  if (error.kind() == ErrorKind::kExists && response.sent_twice && handle.type != FileType::kConfig) {
-    TRY_ASSIGN(const uint64_t size, stat(handle, cancel));
-    if (size == payload_size(payload)) return {};
+  if (error.kind() == ErrorKind::kExists && response.sent_twice) {
+    TRY_ASSIGN(const bool stored, is_stored(*this, handle, payload, cancel));
+    if (stored) return {};
   }
   return fail(std::move(error));
 }
@@ -175,7 +179,7 @@ Result<uint64_t> RestStorage::stat(const Handle& handle, const Cancel& cancel) {
 Result<net::Response> RestStorage::list_folder(FileType type, const Cancel& cancel) {
   const net::Request request{.url = fmt::format("{}{}/", place_.url, folder_of(type)),
                              .headers = {{"accept", kListing}},
-                             .response_limit = kLargestFile};
+                             .response_limit = kLargestListing};
   auto response = send(request, cancel);
   for (int i = 1; i < kListings && response && response->status == 404; ++i) response = send(request, cancel);
   if (response && response->succeeded()) there_ = true;
@@ -197,22 +201,21 @@ Status RestStorage::list(FileType type, const std::function<Status(const FileInf
     if (response.status != 404) return fail(std::move(error));
     return fail(ErrorKind::kUnavailable, error.message());
   }
-  const auto files = nlohmann::json::parse(response.body.begin(), response.body.end(), nullptr, false);
-  if (!files.is_array()) {
+  const auto listing = parse_rest_listing(response.body);
+  if (!listing) {
     return fail(
         Error(ErrorKind::kUnavailable, fmt::format("cannot {}: the answer is no listing: {}", what, head_of(response)))
             .hint("is it a server that speaks restic's REST protocol?"));
   }
-  for (const auto& file : files) {
-    const auto listed = listed_file(file);
-    if (!listed) return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: a file in it has no name or size", what));
-    const auto id = id_of_name(listed->name);
-    if (!id) continue;
-    auto size = listed->size;
+  if (!listing->complete) {
+    return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: a file in it has no name or size", what));
+  }
+  for (const auto& file : listing->files) {
+    auto size = file.size;
     if (!size) {
-      TRY_ASSIGN(size, stat({type, *id}, cancel));
+      TRY_ASSIGN(size, stat({type, file.id}, cancel));
     }
-    TRY(visit({*id, *size}));
+    TRY(visit({file.id, *size}));
   }
   return {};
 }

@@ -57,7 +57,9 @@ TEST(RestStorage, BelievesNoListingThatIsNone) {
   std::string body;
   Server server([&](const Server::Call&) { return answer(200, body); });
   auto storage = at(server);
-  for (const char* text : {"<html>log in</html>", "[{\"name\":\"", "{}", "", "[{\"name\":1,\"size\":1}]", "[7]"}) {
+  for (const char* text :
+       {"<html>log in</html>", "[{\"name\":\"", "{}", "", "[{\"name\":1,\"size\":1}]", "[7]", "7", "[[]]", "[] []",
+        "[{\"name\":\"x\",\"size\":{\"size\":1}}]", "[{\"name\":\"x\",\"size\":1,\"size\":-1}]"}) {
     body = text;
     const auto found = testing::listed(storage, FileType::kPack);
     ASSERT_FALSE(found) << text;
@@ -92,6 +94,19 @@ TEST(RestStorage, FindsThatWhatItSentTwiceHadArrived) {
   EXPECT_EQ(put(storage, kPack, as_bytes("four")).error().kind(), ErrorKind::kExists) << "sent once, and refused";
 }
 
+TEST(RestStorage, FindsThatTheConfigThatItSentTwiceIsItsOwn) {
+  std::atomic<int> posts = 0;
+  Server server([&](const Server::Call& call) -> std::string {
+    if (call.line().starts_with("HEAD")) return "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+    if (call.line().starts_with("GET"))
+      return answer(200, call.line().find("config") == std::string::npos ? "[]" : "four");
+    return ++posts % 2 == 1 ? "" : answer(403);
+  });
+  auto storage = at(server);
+  EXPECT_TRUE(put(storage, testing::kConfig, as_bytes("four")));
+  EXPECT_EQ(put(storage, testing::kConfig, as_bytes("FOUR")).error().kind(), ErrorKind::kExists);
+}
+
 TEST(RestStorage, SaysWhatIsWrong) {
   int status = 0;
   Server server(
@@ -116,6 +131,20 @@ TEST(RestStorage, NeverShowsThePassword) {
   const auto size = storage.stat({}, Cancel());
   EXPECT_EQ(size.error().message().find("secret"), std::string::npos);
   EXPECT_NE(size.error().message().find("401"), std::string::npos);
+}
+
+TEST(RestPlace, TakesNoPieceOfABadlyWrittenLoginForAHost) {
+  for (const char* text : {"http://me:se/cret@host/", "http://me:80/cret@host/", "https://me:se/cret",
+                           "http://me:se?cret@host/", "http://me:a@se/cret@host:80/"}) {
+    const auto place = RestPlace::parse(text);
+    ASSERT_FALSE(place) << text;
+    EXPECT_NE(place.error().message().find("login"), std::string::npos);
+    EXPECT_EQ(place.error().message().find("cret"), std::string::npos) << place.error().message();
+  }
+  for (const char* text :
+       {"http://me:a@host:80/", "http://host:8000/", "http://[::1]:80/", "http://[::1]/", "http://host/me@home/"}) {
+    EXPECT_TRUE(RestPlace::parse(text)) << text;
+  }
 }
 
 TEST(RestStorage, GivesNoOtherBytesThanThoseAskedFor) {

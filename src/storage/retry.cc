@@ -1,7 +1,6 @@
 #include "storage/retry.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include <fmt/format.h>
@@ -21,14 +20,6 @@ nanoseconds random_wait(unsigned failed) {
   uint64_t random = 0;
   random_bytes({reinterpret_cast<uint8_t*>(&random), sizeof random});
   return nanoseconds(static_cast<int64_t>(random % static_cast<uint64_t>(most.count())));
-}
-
-bool same_bytes(Payload payload, ByteView bytes) {
-  for (const ByteView piece : payload) {
-    if (piece.size() > bytes.size() || !std::ranges::equal(piece, bytes.first(piece.size()))) return false;
-    bytes = bytes.subspan(piece.size());
-  }
-  return bytes.empty();
 }
 
 /// Whether the place has answered, though perhaps not as one would like.
@@ -52,27 +43,19 @@ RetryStorage::RetryStorage(std::shared_ptr<Storage> below, RetryOptions options,
 template <typename R>
 R RetryStorage::again(const Cancel& cancel, const std::function<R(bool)>& attempt) {
   const auto began = clock_.ticks();
+  std::optional<nanoseconds> first_failed;  // from when on the time counts, so that a slow call has its chance too
   for (unsigned failed = 0;; ++failed) {
     R outcome = attempt(failed > 0);
     if (outcome || shows_life(outcome.error().kind())) worked_ = true;
     if (outcome || outcome.error().kind() != ErrorKind::kUnavailable) return outcome;
     const auto wait = random_wait(failed);
-    const auto spent = clock_.ticks() - began;
+    const auto now = clock_.ticks();
+    if (!first_failed) first_failed = now;
     const auto budget = worked_ ? options_.budget : std::min(options_.budget, options_.first_budget);
-    if (spent + wait > budget) return fail(given_up(outcome.error(), failed + 1, spent));
+    if (now - *first_failed + wait > budget) return fail(given_up(outcome.error(), failed + 1, now - began));
     if (options_.notice) options_.notice(outcome.error(), wait);
     if (!clock_.sleep(wait, cancel)) TRY(cancel.check());
   }
-}
-
-Result<bool> RetryStorage::is_stored(const Handle& handle, Payload payload, const Cancel& cancel) {
-  const auto size = below_->stat(handle, cancel);
-  if (!size && size.error().kind() == ErrorKind::kNotFound) return false;
-  if (!size) return fail(size.error());
-  if (*size != payload_size(payload)) return false;
-  if (handle.type != FileType::kConfig) return true;
-  TRY_ASSIGN(const auto bytes, below_->get(handle, 0, 0, cancel));
-  return same_bytes(payload, bytes);
 }
 
 Status RetryStorage::create(const Cancel& cancel) {
@@ -82,10 +65,15 @@ Status RetryStorage::create(const Cancel& cancel) {
 Status RetryStorage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
   return again<Status>(cancel, [&](bool repeated) -> Status {
     if (repeated) {  // before all of it is sent again
-      TRY_ASSIGN(const bool stored, is_stored(handle, payload, cancel));
+      TRY_ASSIGN(const bool stored, is_stored(*below_, handle, payload, cancel));
       if (stored) return {};
     }
-    return below_->put(handle, payload, cancel);
+    auto done = below_->put(handle, payload, cancel);
+    if (repeated && !done && done.error().kind() == ErrorKind::kExists) {  // the first was still under way
+      TRY_ASSIGN(const bool stored, is_stored(*below_, handle, payload, cancel));
+      if (stored) return {};
+    }
+    return done;
   });
 }
 

@@ -12,7 +12,7 @@
 namespace varve::storage {
 
 struct RetryOptions {
-  /// How long one call may take with all its attempts; an attempt that is under way is not cut off.
+  /// How long after its first failure a call is made again; an attempt that is under way is not cut off.
   std::chrono::nanoseconds budget = std::chrono::minutes(15);
   /// The same while nothing has worked yet: then a wrong name or port is likelier than a server that comes back.
   std::chrono::nanoseconds first_budget = std::chrono::seconds(20);
@@ -45,7 +45,6 @@ class RetryStorage final : public Storage {
   /// `attempt` is told whether an earlier one may have been carried out.
   template <typename R>
   R again(const Cancel& cancel, const std::function<R(bool)>& attempt);
-  Result<bool> is_stored(const Handle& handle, Payload payload, const Cancel& cancel);
 
   const std::shared_ptr<Storage> below_;
   const RetryOptions options_;

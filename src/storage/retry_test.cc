@@ -23,6 +23,7 @@ class SleepClock final : public Clock {
     if (meanwhile) meanwhile();
     return !cancel.stopped();
   }
+  void pass(nanoseconds time) { slept_ += time; }
   const std::vector<nanoseconds>& naps() const { return naps_; }
   std::function<void()> meanwhile;
 
@@ -109,6 +110,14 @@ TEST_F(Retry, TriesOnceWithoutTime) {
   EXPECT_EQ(size.error().hints().size(), 1u);
 }
 
+TEST_F(Retry, TriesAgainWhatTookLongToFail) {
+  auto storage = make();
+  ASSERT_TRUE(put(storage, handle_, bytes_));
+  fail_next(Operation::kStat, 1);
+  faults_->meanwhile(Operation::kStat, FileType::kPack, [&] { clock_.pass(std::chrono::hours(1)); });
+  EXPECT_EQ(storage.stat(handle_, Cancel()), 100u);
+}
+
 TEST_F(Retry, StopsWaitingWhenItIsTold) {
   auto storage = make();
   std::stop_source source;
@@ -126,6 +135,15 @@ TEST_F(Retry, FindsThatAFileWasStoredThoughItsAnswerWasLost) {
   faults_->cut_power(1, FaultStorage::Side::kAfter);
   EXPECT_TRUE(put(storage, testing::kConfig, bytes_));
   EXPECT_EQ(below_->get(testing::kConfig, 0, 0, Cancel()), bytes_);
+}
+
+TEST_F(Retry, FindsThatItsFirstTryWasStillUnderWay) {
+  for (const auto& handle : {handle_, testing::kConfig}) {
+    auto storage = make();
+    fail_next(Operation::kPut, 1);  // it comes to its end when the second try has looked
+    faults_->meanwhile(Operation::kStat, handle.type, [&] { ASSERT_TRUE(put(*below_, handle, bytes_)); });
+    EXPECT_TRUE(put(storage, handle, bytes_));
+  }
 }
 
 TEST_F(Retry, TakesNobodyElsesConfigForItsOwn) {

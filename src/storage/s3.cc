@@ -1,5 +1,7 @@
 #include "storage/s3.h"
 
+#include <set>
+
 #include <fmt/format.h>
 
 #include "base/clock.h"
@@ -32,10 +34,15 @@ Id hash_of(const Handle& handle, Payload payload) {
   return hash.finish();
 }
 
+/// The host's before what is set for all places.
 std::string first_region(const S3Place& place, const AwsLogin& login) {
-  if (!login.region.empty()) return login.region;
-  const auto told = place.region_of_host();
-  return told.empty() ? kFirstRegion : told;
+  if (const auto of_host = place.region_of_host(); !of_host.empty()) return of_host;
+  return login.region.empty() ? kFirstRegion : login.region;
+}
+
+/// It goes into the name of the host, so not whatever a server says is one.
+bool is_region(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
 }  // namespace
@@ -45,11 +52,11 @@ S3Storage::S3Storage(S3Place place, AwsLogin login, const net::ClientOptions& op
       login_(std::move(login)),
       connections_(connections),
       client_(options),
-      region_(first_region(place_, login_)) {}
+      terms_{.region = first_region(place_, login_)} {}
 
-std::string S3Storage::region() const {
+S3Storage::Terms S3Storage::terms() const {
   std::lock_guard lock(mutex_);
-  return region_;
+  return terms_;
 }
 
 std::string S3Storage::key_of(const Handle& handle) const {
@@ -64,46 +71,47 @@ Error S3Storage::explain(const net::Response& response, const std::string& what)
   return s3_error(response, what, skew_in(response).value_or(0));
 }
 
-Result<net::Response> S3Storage::ask_once(const Question& question, const Cancel& cancel) {
-  const std::string at = region();
+Result<net::Response> S3Storage::ask_once(const Question& question, const Terms& terms, const Cancel& cancel) {
   net::Request request{.method = question.method,
-                       .url = place_.bucket_url(at) + net::percent_encoded_path(question.key),
+                       .url = place_.bucket_url(terms.region) + net::percent_encoded_path(question.key),
                        .headers = question.headers,
                        .body = question.body,
                        .response_limit = question.response_limit};
   if (!question.query.empty()) request.url += '?' + net::query_string(question.query);
   const auto hash = question.body_hash ? *question.body_hash : codec::sha256({});
-  net::sign_v4(request, hash, login_.keys, {system_clock().now() + std::chrono::seconds(skew_), at});
+  const auto time = system_clock().now() + std::chrono::seconds(terms.skew);
+  net::sign_v4(request, hash, login_.keys, {time, terms.region});
   return client_.send(request, cancel);
 }
 
 Result<net::Response> S3Storage::ask(const Question& question, const Cancel& cancel) {
-  auto response = ask_once(question, cancel);
+  const Terms asked = terms();
+  auto response = ask_once(question, asked, cancel);
   if (!response || response->succeeded() || response->status == 404) return response;
-  TRY_ASSIGN(const bool wiser, learn(question, *response, cancel));
-  return wiser ? ask_once(question, cancel) : std::move(response);
+  TRY_ASSIGN(const bool wiser, learn(question, asked, *response, cancel));
+  return wiser ? ask_once(question, terms(), cancel) : std::move(response);
 }
 
-bool S3Storage::learn_region(const std::string& region) {
+bool S3Storage::learn_region(const std::string& told, const Terms& asked) {
   std::lock_guard lock(mutex_);
-  if (region.empty() || region == region_) return false;
-  region_ = region;
-  return true;
+  if (is_region(told) && told != asked.region) terms_.region = told;
+  return terms_.region != asked.region;
 }
 
-Result<bool> S3Storage::learn(const Question& question, const net::Response& response, const Cancel& cancel) {
+Result<bool> S3Storage::learn(const Question& question, const Terms& asked, const net::Response& response,
+                              const Cancel& cancel) {
   const auto skew = skew_in(response);
-  if (response.status == 403 && skew && std::abs(*skew - skew_) > kToleratedSkew) {
-    skew_ = *skew;
+  if (response.status == 403 && skew && std::abs(*skew - asked.skew) > kToleratedSkew) {
+    std::lock_guard lock(mutex_);
+    terms_.skew = *skew;
     return true;
   }
   if (response.status != 400 && response.status != 301 && response.status != 307) return false;
-  if (learn_region(complaint_in(response).region)) return true;
+  if (learn_region(complaint_in(response).region, asked)) return true;
   if (question.method != "HEAD" || response.status != 400) return false;
   // An answer to HEAD has no body that could tell.
-  const std::string before = region();
   TRY_ASSIGN(const auto answer, ask({.query = {{"location", ""}}}, cancel));
-  return learn_region(region_in(answer).value_or("")) || region() != before;
+  return learn_region(region_in(answer).value_or(""), asked);
 }
 
 Status S3Storage::create(const Cancel& cancel) {
@@ -122,7 +130,7 @@ Status S3Storage::expect_bucket(const Cancel& cancel) {
 }
 
 Status S3Storage::create_bucket(const Cancel& cancel) {
-  const std::string at = region();
+  const std::string at = terms().region;
   const std::string body = at == kFirstRegion ? ""
                                               : "<CreateBucketConfiguration><LocationConstraint>" + at +
                                                     "</LocationConstraint></CreateBucketConfiguration>";
@@ -164,9 +172,9 @@ Status S3Storage::put_new(const Handle& handle, Payload payload, const Cancel& c
   }
   if (response.status != 412) return fail(explain(response, what));
   // Sent a second time over a new connection, and the first one had arrived.
-  if (response.sent_twice && handle.type != FileType::kConfig) {
-    TRY_ASSIGN(const uint64_t size, stat(handle, cancel));
-    if (size == payload_size(payload)) return {};
+  if (response.sent_twice) {
+    TRY_ASSIGN(const bool stored, is_stored(*this, handle, payload, cancel));
+    if (stored) return {};
   }
   return fail(ErrorKind::kExists, fmt::format("cannot {}: it is there already", what));
 }
@@ -195,12 +203,13 @@ Status S3Storage::list(FileType type, const std::function<Status(const FileInfo&
     return size.error().kind() == ErrorKind::kNotFound ? expect_bucket(cancel) : fail(size.error());
   }
   std::string token;
+  std::set<Id> seen;  // hashes of tokens
   for (;;) {
     TRY_ASSIGN(auto next, list_page(type, token, visit, cancel));
     if (!next) return {};
-    if (*next == token) {
+    if (!seen.insert(codec::sha256(as_bytes(*next))).second) {
       return fail(ErrorKind::kUnavailable,
-                  fmt::format("cannot list {}: the server gives one page again and again", location()));
+                  fmt::format("cannot list {}: the server gives the same pages again and again", location()));
     }
     token = *std::move(next);
   }

@@ -37,16 +37,22 @@ class S3Storage final : public Storage {
     std::vector<std::pair<std::string, std::string>> query = {};
     std::vector<net::Header> headers = {};
     Payload body = {};
-    std::optional<Id> body_hash = {};  ///< of no body if empty
-    uint64_t response_limit = 64u << 20;
+    std::optional<Id> body_hash = {};    ///< of no body if empty
+    uint64_t response_limit = 8u << 20;  ///< a page of a listing has a thousand files
+  };
+  /// What a question is signed with, beside the keys; learnt from the server.
+  struct Terms {
+    std::string region;
+    int64_t skew = 0;  ///< seconds that the server's clock is ahead
   };
 
   /// Asks once more if the answer told what was wrong with the question: the region or the clock.
   Result<net::Response> ask(const Question& question, const Cancel& cancel);
-  Result<net::Response> ask_once(const Question& question, const Cancel& cancel);
-  Result<bool> learn(const Question& question, const net::Response& response, const Cancel& cancel);
-  bool learn_region(const std::string& region);
-  std::string region() const;
+  Result<net::Response> ask_once(const Question& question, const Terms& terms, const Cancel& cancel);
+  /// Whether to ask again: other terms are known now than those of this question, perhaps from another's answer.
+  Result<bool> learn(const Question& question, const Terms& asked, const net::Response& response, const Cancel& cancel);
+  bool learn_region(const std::string& told, const Terms& asked);
+  Terms terms() const;
 
   Status expect_bucket(const Cancel& cancel);
   Status create_bucket(const Cancel& cancel);
@@ -63,8 +69,7 @@ class S3Storage final : public Storage {
   const unsigned connections_;
   net::Client client_;
   mutable std::mutex mutex_;
-  std::string region_;
-  std::atomic<int64_t> skew_ = 0;  ///< seconds that the server's clock is ahead
+  Terms terms_;
   std::atomic<bool> conditional_ = true;
 };
 

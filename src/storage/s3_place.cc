@@ -42,6 +42,24 @@ std::string without_usual_port(const std::string& scheme, std::string host) {
   return host;
 }
 
+bool is_lower(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+/// Such as eu-west-1 or us-gov-east-1: two letters, words and a digit, joined by dashes.
+bool is_region_of_amazon(std::string_view text) {
+  if (text.size() < 2 || !is_lower(text.substr(0, 2))) return false;
+  text.remove_prefix(2);
+  unsigned words = 0;
+  while (take(text, "-")) {
+    const auto part = text.substr(0, text.find('-'));
+    text.remove_prefix(part.size());
+    if (!is_lower(part)) return words > 0 && text.empty() && part.size() == 1 && part[0] >= '0' && part[0] <= '9';
+    ++words;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<S3Place> S3Place::parse(std::string_view text) {
@@ -74,7 +92,7 @@ std::string S3Place::region_of_host() const {
   if (name == kAmazon || !name.ends_with(kAmazonEnd)) return "";
   name.remove_suffix(kAmazonEnd.size());
   if (!take(name, "s3.dualstack.") && !take(name, "s3.") && !take(name, "s3-")) return "";
-  return std::string(name);
+  return is_region_of_amazon(name) ? std::string(name) : "";
 }
 
 std::string S3Place::bucket_url(const std::string& region) const {

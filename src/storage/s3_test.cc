@@ -97,6 +97,15 @@ TEST(S3Storage, LearnsTheRegionFromAHeader) {
   EXPECT_EQ(storage.stat(kPack, Cancel()), 4u);
 }
 
+TEST(S3Storage, TakesNothingForARegionThatIsNone) {
+  Server server([](const Server::Call&) {
+    return answer(400, complaint("AuthorizationHeaderMalformed", "<Region>evil.example/</Region>"));
+  });
+  auto storage = at(server);
+  EXPECT_FALSE(put(storage, kPack, as_bytes("bytes")));
+  EXPECT_EQ(server.calls().size(), 1u) << "not asked again";
+}
+
 TEST(S3Storage, MakesUpForAWrongClock) {
   const std::string date = "Date: Fri, 24 May 2013 00:00:00 GMT\r\n";
   Server server([&](const Server::Call& call) {
@@ -140,6 +149,18 @@ TEST(S3Storage, ListsPageAfterPage) {
   auto storage = at(server);
   EXPECT_EQ(testing::listed(storage, FileType::kPack), (std::map<Id, uint64_t>{{kPack.id, 1}, {*Id::parse(other), 2}}));
   EXPECT_EQ(server.calls()[0].line(), "GET /bucket/?encoding-type=url&list-type=2&prefix=shop%2Fdata%2F HTTP/1.1");
+}
+
+TEST(S3Storage, EndsWherePagesGoRoundInACircle) {
+  std::atomic<int> pages = 0;
+  Server server([&](const Server::Call&) {
+    const std::string token = ++pages % 2 == 1 ? "a" : "b";
+    return answer(
+        200, page("", "<IsTruncated>true</IsTruncated><NextContinuationToken>" + token + "</NextContinuationToken>"));
+  });
+  auto storage = at(server);
+  EXPECT_EQ(testing::listed(storage, FileType::kPack).error().kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(pages, 3);
 }
 
 TEST(S3Storage, BelievesNoListingThatIsNone) {
@@ -207,7 +228,10 @@ TEST(S3Place, KnowsHostsThatHaveTheBucketInTheirName) {
   EXPECT_EQ(url("http://127.0.0.1:9000/shop", "us-east-1"), "http://127.0.0.1:9000/shop/");
   EXPECT_EQ(url("https://host:443/shop", "us-east-1"), "https://host/shop/");
   EXPECT_EQ(S3Place::parse("s3.eu-west-1.amazonaws.com/shop")->region_of_host(), "eu-west-1");
-  EXPECT_EQ(S3Place::parse("s3.amazonaws.com/shop")->region_of_host(), "");
+  EXPECT_EQ(S3Place::parse("s3-us-gov-west-1.amazonaws.com/shop")->region_of_host(), "us-gov-west-1");
+  for (const char* host : {"s3", "s3-accelerate", "s3.eu-west", "s3.eu-1", "s3.x.eu-west-1", "s3-fips.us-east-1"}) {
+    EXPECT_EQ(S3Place::parse(std::string(host) + ".amazonaws.com/shop")->region_of_host(), "") << host;
+  }
 }
 
 }  // namespace

@@ -66,4 +66,8 @@ class Storage {
   virtual unsigned connections() const { return 2; }
 };
 
+/// Whether what a put would store is there already, as after one whose answer was lost: of the same size where the name
+/// is the hash of the content, of the same bytes otherwise.
+Result<bool> is_stored(Storage& storage, const Handle& handle, Payload payload, const Cancel& cancel);
+
 }  // namespace varve::storage
