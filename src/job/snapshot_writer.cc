@@ -75,7 +75,9 @@ Result<SnapshotWriter::Saved> SnapshotWriter::save(const collection::Manifest& m
                                                    const std::vector<std::string>& tags, Time started,
                                                    const Clock& clock, const Cancel& cancel) {
   TRY(add_bytes(kPreludeFile, as_bytes(dump::prelude_json(manifest.server_version, manifest.varve_version))));
-  TRY(add_bytes(kManifestFile, as_bytes(collection::encode_manifest(manifest))));
+  const auto encoded = collection::encode_manifest(manifest);
+  TRY(collection::decode_manifest(encoded));  // what cannot be read back is no backup
+  TRY(add_bytes(kManifestFile, as_bytes(encoded)));
   TRY_ASSIGN(const auto tree, tree_.write(writer_, cancel));
   TRY(writer_.finish());
   Saved saved;

@@ -38,7 +38,11 @@ namespace {
 Result<bson::Timestamp> run_to_end(Connection& connection, std::string_view db, bson::View command,
                                    const std::function<Status(bson::View)>& visit, const Cancel& cancel) {
   auto& state = connection.state();
-  const auto take = [&](ByteView document) { return visit(bson::View(document)); };
+  const auto take = [&](ByteView document) -> Status {
+    auto valid = bson::validate(document);
+    if (!valid) return fail(std::move(valid).error().within(state.host + ": a document of its reply"));
+    return visit(bson::View(document));
+  };
   DriverDocument reply;
   TRY(state.run(db, command, reply, cancel));
   auto batch = reply.view().array("cursor.firstBatch");

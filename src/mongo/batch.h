@@ -12,7 +12,8 @@ namespace varve::mongo {
 /// only. kCorrupt if that is not right.
 Status each_in_batch(bson::View batch, const std::function<Status(ByteView)>& visit);
 
-/// Runs a command that answers with a cursor and visits everything it gives, through as many replies as it takes.
+/// Runs a command that answers with a cursor and visits everything it gives, through as many replies as it takes. Each
+/// document is validated first: for small answers, not for data.
 Status each_result(Connection& connection, std::string_view db, bson::View command,
                    const std::function<Status(bson::View)>& visit, const Cancel& cancel);
 

@@ -232,7 +232,7 @@ bson::Document without_envelope(bson::View reply) {
 
 bson::Document reply_or_nothing(Connection& connection, const bson::Document& command, const Cancel& cancel) {
   const auto reply = connection.command("admin", command, cancel);
-  return reply ? without_envelope(*reply) : bson::Document();
+  return reply && bson::validate(reply->bytes()) ? without_envelope(*reply) : bson::Document();
 }
 
 }  // namespace
