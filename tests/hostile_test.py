@@ -120,7 +120,7 @@ def test_half_a_reply(varve, alone, after):
 
 
 @pytest.mark.parametrize("server", ["alone", "member"])
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=pytest.mark.all if seed > 5 else ()) for seed in range(40)])
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=pytest.mark.soak if seed > 11 else pytest.mark.all if seed > 3 else ()) for seed in range(40)])
 def test_bytes_that_flip(request, varve, server, seed):
     """Whatever becomes of the replies, it ends by itself with an exit code and never with a signal."""
     dice = random.Random(seed)
@@ -155,9 +155,10 @@ def lied_to(varve, server, command, change, seed, *words, nth=0, code=(0, 1, 3))
         return varve(words[0], *words[1:], at(varve, proxy.uri(), "lying"), code=code, timeout=SOON), liar
 
 
-SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.all) for seed in range(1, 4))]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 4))]
 
 
+@pytest.mark.all
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("command", ASKED)
@@ -197,6 +198,7 @@ def test_a_collection_without_a_name_is_not_passed_over(varve, member):
     nothing_is_left(varve)
 
 
+@pytest.mark.all
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("command", ["isMaster", "listCollections", "listIndexes", "find", "getMore", "aggregate"])
@@ -207,6 +209,7 @@ def test_a_verify_that_is_answered_nonsense(varve, member, command, change, seed
     assert done.code != 0 or not liar.lied or command == "isMaster" or change in MEANT, f"{done}"
 
 
+@pytest.mark.all
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("command", ["isMaster", "replSetGetConfig", "replSetGetStatus", "listCollections", "find oplog.rs", "serverStatus"])
 def test_a_doctor_that_is_answered_nonsense(varve, member, command, change):

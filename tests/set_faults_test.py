@@ -10,6 +10,8 @@ from support.hold import HOLDABLE, commands_held, fail_point, finish, reads_held
 from support.runs import at, back_up, new_repository, restore, state_of, verify
 from support.state import differences, empty
 
+pytestmark = pytest.mark.all
+
 SIZES = [1, 3_000, 30_000, 400_000, 3_000_000]  # in the handshake, in the configuration, in the listing, in collections
 FAULTS = ["cut_after", "truncate_after"]
 
