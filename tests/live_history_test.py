@@ -35,7 +35,7 @@ def servers():
 
     def get(version):
         if version not in made:
-            made[version] = Mongod(version, replica_set="rs0", extra_args=HOLDABLE), Mongod(version)
+            made[version] = Mongod(version, replica_set="rs0", extra_args=HOLDABLE), Mongod(version, extra_args=HOLDABLE)
         return made[version]
     yield get
     for pair in made.values():

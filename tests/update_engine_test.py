@@ -81,10 +81,13 @@ def test_merging_gives_what_the_server_made_of_it(varve, servers, version, seed)
             finish(process)
         expected = documents(client.updated.get_collection("documents", codec_options=RAW))
         forms = logged(client, began)
+        entries = list(client.local["oplog.rs"].find({"ts": {"$gt": began}, "ns": "updated.documents"}))
     assert set(done) == {kind.__name__.strip("_") for kind in random_updates.kinds}, done
     assert done.total() > ROUNDS * EACH * 0.6, done
     assert forms["modifiers" if version == "4.2.6" else "diff"] > 500 and forms["replacement"] > 50, forms
     found = {first_element(d): d for d in split((export(varve, "merged", "latest", "--merged") / "updated" / "documents.bson").read_bytes())}
     differ = {i for i in expected.keys() | found.keys() if expected.get(i) != found.get(i)}
-    assert not differ, f"{len(differ)} documents differ\n{told(expected, found, differ)}"
+    first = {bson.decode((expected.get(i) or found[i]))["_id"] for i in sorted(differ)[:1]}
+    history = [each for each in entries if first & {each["o"].get("_id"), (each.get("o2") or {}).get("_id")}]
+    assert not differ, f"{len(differ)} documents differ\n{told(expected, found, differ)}\nlogged   {history}"
     assert not verify(varve, server)["differences"]

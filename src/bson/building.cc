@@ -8,8 +8,7 @@ std::optional<uint32_t> array_index(std::string_view name) {
   uint32_t index = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
   const bool whole = error == std::errc() && end == name.data() + name.size();
-  if (!whole || (name.size() > 1 && name[0] == '0')) return std::nullopt;
-  return index;
+  return whole ? std::optional(index) : std::nullopt;
 }
 
 }  // namespace varve::bson

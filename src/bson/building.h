@@ -44,7 +44,7 @@ inline tl::unexpected<Error> too_large() {
   return fail(ErrorKind::kCorrupt, "an update makes its document larger than any document can be");
 }
 
-/// "0", "17": a position in an array; nothing for anything else, "007" among it.
+/// "0", "17", "007": a position in an array, as servers read it in the path of an update; nothing for anything else.
 std::optional<uint32_t> array_index(std::string_view name);
 
 }  // namespace varve::bson

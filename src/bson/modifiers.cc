@@ -146,6 +146,9 @@ Status pad_into(size_t size, const std::vector<std::pair<uint32_t, const Node*>>
 
 Status array_into(View array, const Node& node, Bytes& bytes) {
   const auto changes = by_position(node);
+  if (std::ranges::adjacent_find(changes, {}, &std::pair<uint32_t, const Node*>::first) != changes.end()) {
+    return fail(ErrorKind::kUnsupported, "an update that names one position of an array in two ways");
+  }
   Building out(bytes);
   size_t size = 0, next = 0;
   auto elements = array.elements();

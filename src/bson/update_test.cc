@@ -76,7 +76,14 @@ TEST(Modifiers, ReachIntoArraysAndPadThem) {
 
 TEST(Modifiers, PathsThatLeadNowhereChangeNothing) {
   EXPECT_EQ(updated(sample(), set({{"a.x", 7}})), R"({"_id":1,"a":1,"b":{"x":1,"y":2},"c":[1,2,3]})");
-  EXPECT_EQ(updated(sample(), set({{"c.name", 7}, {"c.01", 8}})), R"({"_id":1,"a":1,"b":{"x":1,"y":2},"c":[1,2,3]})");
+  EXPECT_EQ(updated(sample(), set({{"c.name", 7}})), R"({"_id":1,"a":1,"b":{"x":1,"y":2},"c":[1,2,3]})");
+}
+
+TEST(Modifiers, APositionMayBeginWithZeros) {
+  EXPECT_EQ(updated(sample(), set({{"c.01", 8}})), R"({"_id":1,"a":1,"b":{"x":1,"y":2},"c":[1,8,3]})");
+  EXPECT_EQ(updated(sample(), set({{"c.04.s", 8}})), R"({"_id":1,"a":1,"b":{"x":1,"y":2},"c":[1,2,3,null,{"s":8}]})");
+  EXPECT_EQ(updated(sample(), set({{"c.1", 7}, {"c.01", 8}})),
+            "error: an update that names one position of an array in two ways");
 }
 
 TEST(Modifiers, RefuseWhatContradictsItself) {
