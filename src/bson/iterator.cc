@@ -60,25 +60,8 @@ std::optional<size_t> code_with_scope_size(ByteView bytes) {
 
 /// How many bytes of `bytes` are the value of an element of that type; nothing if it does not fit or is unknown.
 std::optional<size_t> value_size(Type type, ByteView bytes) {
+  if (const auto size = fixed_size(type)) return at_most(*size, bytes);
   switch (type) {
-    case Type::kUndefined:
-    case Type::kNull:
-    case Type::kMinKey:
-    case Type::kMaxKey:
-      return 0;
-    case Type::kBool:
-      return at_most(1, bytes);
-    case Type::kInt32:
-      return at_most(4, bytes);
-    case Type::kDouble:
-    case Type::kDate:
-    case Type::kTimestamp:
-    case Type::kInt64:
-      return at_most(8, bytes);
-    case Type::kObjectId:
-      return at_most(12, bytes);
-    case Type::kDecimal128:
-      return at_most(16, bytes);
     case Type::kString:
     case Type::kCode:
     case Type::kSymbol:
@@ -96,8 +79,9 @@ std::optional<size_t> value_size(Type type, ByteView bytes) {
     }
     case Type::kCodeWithScope:
       return code_with_scope_size(bytes);
+    default:
+      return std::nullopt;
   }
-  return std::nullopt;
 }
 
 Status broken(std::string_view name, const char* what) {

@@ -33,6 +33,32 @@ enum class Type : uint8_t {
   kMaxKey = 0x7f,
 };
 
+/// The bytes of a value, where they are as many for all values of the type.
+constexpr std::optional<size_t> fixed_size(Type type) {
+  switch (type) {
+    case Type::kUndefined:
+    case Type::kNull:
+    case Type::kMinKey:
+    case Type::kMaxKey:
+      return 0;
+    case Type::kBool:
+      return 1;
+    case Type::kInt32:
+      return 4;
+    case Type::kDouble:
+    case Type::kDate:
+    case Type::kTimestamp:
+    case Type::kInt64:
+      return 8;
+    case Type::kObjectId:
+      return 12;
+    case Type::kDecimal128:
+      return 16;
+    default:
+      return std::nullopt;
+  }
+}
+
 class View;
 
 /// A cluster time or oplog position.

@@ -12,32 +12,6 @@ namespace {
 
 using bson::Type;
 
-/// The bytes of a value whose type has only one size; 255 for others.
-uint8_t size_of(Type type) {
-  switch (type) {
-    case Type::kUndefined:
-    case Type::kNull:
-    case Type::kMinKey:
-    case Type::kMaxKey:
-      return 0;
-    case Type::kBool:
-      return 1;
-    case Type::kInt32:
-      return 4;
-    case Type::kDouble:
-    case Type::kDate:
-    case Type::kTimestamp:
-    case Type::kInt64:
-      return 8;
-    case Type::kObjectId:
-      return 12;
-    case Type::kDecimal128:
-      return 16;
-    default:
-      return 255;
-  }
-}
-
 }  // namespace
 
 void DocumentWalk::begin(uint64_t size) {
@@ -101,7 +75,7 @@ bool DocumentWalk::one(uint8_t byte) {
 bool DocumentWalk::begin_value() {
   const auto type = static_cast<Type>(type_);
   ends_in_zero_ = false;
-  if (const uint8_t size = size_of(type); size != 255) return begin_skip(size);
+  if (const auto size = bson::fixed_size(type)) return begin_skip(*size);
   // Servers answer with no others, which are harder to walk over.
   const bool text = type == Type::kString || type == Type::kDocument || type == Type::kArray;
   if (!text && type != Type::kBinary) return false;
