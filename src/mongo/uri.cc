@@ -131,28 +131,29 @@ Uri Uri::direct_to(const std::string& host_port) const {
   return uri;
 }
 
-Uri Uri::with_more_seeds(const std::vector<std::string>& hosts) const {
+Uri Uri::with_seeds(const std::vector<std::string>& hosts) const {
   Uri uri = *this;
   auto parts = cut_uri(text_);
-  if (!parts || parts->is_srv() || is_direct()) return uri;
-  auto all = seeds();
-  for (const auto& host : hosts) {
-    if (std::ranges::find(all, host) == all.end()) all.push_back(host);
-  }
-  parts->hosts = join(all);
+  if (!parts || parts->is_srv()) return uri;
+  parts->hosts = join(hosts);
   uri.text_ = parts->text();
   return uri;
 }
 
-Uri Uri::with_last_seed(const std::string& host) const {
-  Uri uri = *this;
-  auto parts = cut_uri(text_);
+Uri Uri::with_more_seeds(const std::vector<std::string>& hosts) const {
+  if (is_direct()) return *this;
   auto all = seeds();
-  if (!parts || parts->is_srv() || std::erase(all, host) == 0) return uri;
+  for (const auto& host : hosts) {
+    if (std::ranges::find(all, host) == all.end()) all.push_back(host);
+  }
+  return with_seeds(all);
+}
+
+Uri Uri::with_last_seed(const std::string& host) const {
+  auto all = seeds();
+  if (std::erase(all, host) == 0) return *this;
   all.push_back(host);
-  parts->hosts = join(all);
-  uri.text_ = parts->text();
-  return uri;
+  return with_seeds(all);
 }
 
 Uri Uri::with_password(const std::string& password) const {

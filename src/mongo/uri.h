@@ -38,6 +38,7 @@ class Uri {
   Uri with_password(const std::string& password) const;
 
  private:
+  Uri with_seeds(const std::vector<std::string>& hosts) const;
   std::string text_;
 };
 
