@@ -1,8 +1,5 @@
-#include <cstdlib>
-
 #include "base/fuzz.h"
-#include "bson/view.h"
-#include "dump/reader.h"
+#include "dump/testing/read_valid.h"
 
 /// Whatever comes in is taken apart into valid documents, or refused.
 VARVE_FUZZ(archive) {
@@ -16,16 +13,5 @@ VARVE_FUZZ(archive) {
   };
   const auto archive = dump::open_archive(source, 0, "x", {});
   if (!archive) return;
-  dump::DumpReader::Visitor visitor;
-  visitor.documents = [](const bson::Namespace&, ByteView documents) -> Status {
-    if (documents.empty()) std::abort();
-    while (!documents.empty()) {
-      const auto size = bson::check_framing(documents);
-      if (!size || !bson::validate(documents.first(*size))) std::abort();
-      documents = documents.subspan(*size);
-    }
-    return {};
-  };
-  visitor.end = [](const bson::Namespace&) { return Status(); };
-  (void)(*archive)->read([](const bson::Namespace&) { return true; }, visitor);
+  dump::testing::read_valid(**archive);
 }

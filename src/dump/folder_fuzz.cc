@@ -4,8 +4,7 @@
 #include <fstream>
 
 #include "base/fuzz.h"
-#include "bson/view.h"
-#include "dump/reader.h"
+#include "dump/testing/read_valid.h"
 
 namespace {
 
@@ -64,18 +63,7 @@ void read_all(const std::string& path) {
   const Cancel cancel;
   const auto folder = dump::open_folder(path, {}, cancel);
   if (!folder) return;
-  dump::DumpReader::Visitor visitor;
-  visitor.documents = [](const bson::Namespace&, ByteView documents) -> Status {
-    if (documents.empty()) std::abort();
-    while (!documents.empty()) {
-      const auto size = bson::check_framing(documents);
-      if (!size || !bson::validate(documents.first(*size))) std::abort();
-      documents = documents.subspan(*size);
-    }
-    return {};
-  };
-  visitor.end = [](const bson::Namespace&) { return Status(); };
-  (void)(*folder)->read([](const bson::Namespace&) { return true; }, visitor);
+  dump::testing::read_valid(**folder);
 }
 
 }  // namespace
