@@ -7,6 +7,7 @@
 
 #include "collection/chunker.h"
 #include "job/backup_plan.h"
+#include "job/judge.h"
 #include "job/layout.h"
 #include "job/oplog_window.h"
 #include "job/read_member.h"
@@ -42,7 +43,7 @@ class Backup {
     repo::Writer writer(repository_, options_.writer, cancel);
     TRY(read_everything(writer, cancel));
     TRY(writer.drain());
-    TRY(judge());
+    judge({*source_, catalog_, *oplog_, options_.accept_inconsistent}, read_, result_);
     TRY(write_snapshot(writer, cancel));
     return std::move(result_);
   }
@@ -153,6 +154,7 @@ class Backup {
       return check_names();
     }
     bool quiet = false;
+    // Over the window's own connection, so that it is the member whose oplog is followed that lists.
     const auto list = [&](mongo::Connection&) -> Status {
       TRY_ASSIGN(window_, OplogWindow::open(*member_, cancel));
       TRY_ASSIGN(catalog_, mongo::list_catalog(window_->connection(), cancel));
@@ -291,84 +293,6 @@ class Backup {
     result_.shortfalls.push_back(released.error().message());
     for (const auto& hint : released.error().hints()) result_.shortfalls.back() += "; " + hint;
     return false;
-  }
-
-  /// Decides what becomes part of the backup, and what is said about it.
-  Status judge() {
-    auto& m = manifest();
-    m.oplog_entries = oplog_->entries();
-    m.oplog_changes = oplog_->filter().changes();
-    for (const auto& reason : oplog_->filter().needs_varve()) m.needs_varve.push_back(reason);
-    for (const auto& reason : oplog_->filter().incomplete()) {
-      m.skipped.push_back({"collections renamed in", reason, true});
-      result_.shortfalls.push_back(reason);
-    }
-    for (const auto& out : catalog_.left_out) m.skipped.push_back({out.ns.text(), out.reason, false});
-    if (m.consistency == "inconsistent" && !options_.accept_inconsistent) {
-      result_.shortfalls.push_back(
-          !tells_writes() ? source_->product +
-                                " does not tell whether it was written to meanwhile, so the collections may be of "
-                                "different moments (nothing else is missing: --accept-inconsistent takes that for good)"
-                          : "the standalone server was written to meanwhile, so the collections may be of different "
-                            "moments (a replica set, even of one member, has an oplog and can be read consistently)");
-    }
-    for (const auto& read : read_) {
-      if (!kept(read))
-        m.skipped.push_back({read.plan.info.ns.text(), "a temporary of the server's, not renamed", false});
-    }
-    std::erase_if(read_, [&](const ReadCollection& read) { return !kept(read); });
-    for (const auto& read : read_) judge_gone(read);
-    std::ranges::sort(read_, {}, [](const ReadCollection& read) { return read.plan.info.ns; });
-    for (auto& read : read_) m.collections.push_back(entry_for(read));
-    return {};
-  }
-
-  /// What of a collection could not be read is made up for by its drop alone: a rename leaves its documents.
-  void judge_gone(const ReadCollection& read) {
-    if (!read.gone || oplog_->filter().dropped().contains(std::string(as_text(read.plan.info.uuid)))) return;
-    const auto reason = read.plan.info.ns.text() + " was " + read.note +
-                        ", but the oplog does not tell that it was dropped: documents of it are missing";
-    manifest().skipped.push_back({read.plan.info.ns.text(), reason, true});
-    result_.shortfalls.push_back(reason);
-  }
-
-  bool kept(const ReadCollection& read) const {
-    return read.plan.selected || oplog_->filter().renamed().contains(std::string(as_text(read.plan.info.uuid)));
-  }
-
-  collection::CollectionEntry entry_for(const ReadCollection& read) {
-    const auto& info = read.plan.info;
-    collection::CollectionEntry entry;
-    entry.ns = info.ns;
-    entry.type = info.type;
-    entry.uuid = to_hex(info.uuid);
-    entry.options = info.options;
-    entry.id_index = info.id_index;
-    entry.indexes = info.indexes;
-    add_unfinished(info, entry);
-    entry.order = read.plan.order.value_or(collection::Order::kNatural);
-    entry.average_chunk = read.plan.average_chunk;
-    entry.how = replica_set() ? std::string(text_of(read.how)) : "standalone";
-    entry.note = read.note;
-    if (read.file) {
-      entry.as_read = read.file->digest();
-      result_.bytes += entry.as_read.bytes;
-      if (!is_of_the_server(info.ns)) result_.documents += entry.as_read.documents;
-    }
-    return entry;
-  }
-
-  /// An index whose build had not ended counts only if it was made in the window (RULES 7). The oplog then has it as it
-  /// was made: the build that the listing met may have been given up for another one of the same name.
-  void add_unfinished(const mongo::CollectionInfo& info, collection::CollectionEntry& entry) {
-    const auto& made = oplog_->filter().made_indexes();
-    const auto its = made.find(std::string(as_text(info.uuid)));
-    for (const auto& name : info.unfinished) {
-      if (its != made.end() && its->second.contains(name)) continue;
-      entry.unfinished_indexes.push_back(name);
-      result_.remarks.push_back(
-          fmt::format("{}: index {} was still being built and is not in the backup", info.ns.text(), name));
-    }
   }
 
   Status write_snapshot(repo::Writer& writer, const Cancel& cancel) {

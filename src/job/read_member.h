@@ -62,7 +62,6 @@ class MemberConnection {
   static Result<MemberConnection> open(ReadMember& member, const Cancel& cancel);
 
   mongo::Connection& operator*() { return *connection_; }
-  mongo::Connection* operator->() { return &*connection_; }
   /// Changes with the member.
   uint64_t turn() const { return turn_; }
 
