@@ -22,7 +22,8 @@ void add_storage_options(CLI::App& app, varve::cli::StorageWords& words) {
   app.add_option("--retry-for", words.retry_for,
                  "ask a store that fails again for so long (15m; 20s before it has ever answered)")
       ->type_name("DURATION");
-  app.add_option("--connections", words.connections, "so many connections at once to a store on a network (5)")
+  app.add_option("--connections", words.connections,
+                 "store so many files at once on a network, and read as many or one for each core (5)")
       ->type_name("N");
   app.add_option("--limit-upload", words.upload_limit, "so many KiB a second at most to a store on a network")
       ->type_name("RATE");

@@ -113,9 +113,8 @@ struct Sink {
       append(response.body, part.first(limit - response.body.size()));
       transfer.enough = true;
       return 0;
-    } else {
-      append(response.body, part);
     }
+    append(response.body, part);
     return part.size();
   }
 
