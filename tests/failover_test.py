@@ -3,15 +3,14 @@ import json
 import random
 import threading
 import time
-from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
 from bson import MaxKey, MinKey
 
 from harness.servers import wait_until
-from support.hold import HOLDABLE, backup_held_at, fail_point, finish
-from support.runs import at, back_up, new_repository, restore, state_of
+from support.hold import HOLDABLE, backup_held_amid, backup_held_at, finish
+from support.runs import back_up, nothing_is_left, restore, state_of
 from support.state import differences
 
 pytestmark = pytest.mark.all
@@ -45,25 +44,6 @@ def change(client, catalog=True):
         db.users.rename("people")
 
 
-@contextmanager
-def held_amid(varve, rs, member, *args):
-    """A backup by one reader that has the first of shop.orders' replies and waits for the second; ends it if the test does not.
-
-    Yields (process, release).
-    """
-    if not varve.path.exists():
-        new_repository(varve)
-    with fail_point(member, "waitWithPinnedCursorDuringGetMoreBatch", {"nss": "shop.orders", "shouldCheckForInterrupt": True}) as point:
-        process = varve.start("backup", at(varve, rs.uri, "source"), "--source", "shop", "--readers", "1", "--json", *args)
-        try:
-            point.wait()
-            yield process, point.release
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.communicate()
-
-
 def summary_of(out):
     return json.loads(out.splitlines()[-1])
 
@@ -91,7 +71,7 @@ def test_a_member_that_dies(varve, replica_set, mongod, read_at, ids):
     rs.wait_for_replication()
     before = state_of(rs, "shop")
     hidden = rs.hidden[0]
-    with held_amid(varve, rs, hidden, "--read-at", read_at) as (process, _):
+    with backup_held_amid(varve, rs, "shop.orders", "--read-at", read_at, held=hidden) as (process, _):
         with rs.client() as client:
             change(client, catalog=read_at == "window")
         after = state_of(rs, "shop")
@@ -114,7 +94,7 @@ def test_a_primary_that_dies(varve, replica_set, mongod, version):
     old = rs.primary
     args = ("--member", "primary", "--read-at", "window")
     before_first = backup_held_at(varve, rs, "shop.orders", *args, held=old)
-    with held_amid(varve, rs, old, *args) if version != "4.2.6" else before_first as (process, _):
+    with backup_held_amid(varve, rs, "shop.orders", *args, held=old) if version != "4.2.6" else before_first as (process, _):
         with rs.client() as client:
             change(client)
         with old.client(w=1) as client:
@@ -147,7 +127,7 @@ def test_writes_go_on_when_it_dies(varve, replica_set, mongod):
 
     writer = threading.Thread(target=move)
     hidden = rs.hidden[0]
-    with held_amid(varve, rs, hidden, "--read-at", "window") as (process, _):
+    with backup_held_amid(varve, rs, "shop.orders", "--read-at", "window", held=hidden) as (process, _):
         writer.start()
         try:
             wait_until(lambda: len(moved) > 200, "the writer to move something")
@@ -169,7 +149,7 @@ def test_a_set_of_one_that_is_restarted(varve, mongod):
     """It is waited for, and read on."""
     source = mongod(replica_set="rs0", extra_args=HOLDABLE)
     fill(source)
-    with held_amid(varve, source, source, "--read-at", "window") as (process, _):
+    with backup_held_amid(varve, source, "shop.orders", "--read-at", "window", held=source) as (process, _):
         with source.client() as client:
             change(client)
         source.kill()
@@ -183,17 +163,17 @@ def test_a_set_that_is_gone(varve, mongod):
     """It is looked for, not for ever, and the error tells both what happened and what stood in the way."""
     source = mongod(replica_set="rs0", extra_args=HOLDABLE)
     fill(source)
-    with held_amid(varve, source, source) as (process, _):
+    with backup_held_amid(varve, source, "shop.orders", held=source) as (process, _):
         source.kill()
         _, err = finish(process, 1)
     assert source.host in err and "could take its place" in err
-    assert json.loads(varve("snapshots", "--json").stdout) == [] and not list((varve.path / "locks").iterdir())
+    nothing_is_left(varve)
 
 
 def test_a_store_that_fails_is_no_lost_member(varve, mongod):
     source = mongod(replica_set="rs0", extra_args=HOLDABLE)
     fill(source)
-    with held_amid(varve, source, source) as (process, release):
+    with backup_held_amid(varve, source, "shop.orders", held=source) as (process, release):
         (varve.path / "data").rename(varve.path / "elsewhere")
         (varve.path / "data").write_text("in the way")
         release()
@@ -205,7 +185,7 @@ def test_another_set_at_the_same_place_is_not_read_on(varve, mongod):
     """RULES 23: a member that was made anew meanwhile holds other data, whatever its name."""
     source = mongod(replica_set="rs0", extra_args=HOLDABLE)
     fill(source)
-    with held_amid(varve, source, source) as (process, _):
+    with backup_held_amid(varve, source, "shop.orders", held=source) as (process, _):
         source.kill()
         (source.folder / "data").rename(source.folder / "old")
         (source.folder / "data").mkdir()
@@ -214,7 +194,7 @@ def test_another_set_at_the_same_place_is_not_read_on(varve, mongod):
         source.wait_for_state("PRIMARY")
         _, err = finish(process, 1)
     assert "belongs to another replica set" in err
-    assert json.loads(varve("snapshots", "--json").stdout) == []
+    nothing_is_left(varve)
 
 
 SHORT_LIVED = ["--setParameter", "cursorTimeoutMillis=700", "--setParameter", "clientCursorMonitorFrequencySecs=1"]

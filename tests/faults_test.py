@@ -1,5 +1,4 @@
 """The network between varve and a server fails in every way: a sentence, the exit code, nothing left behind, and the next run works."""
-import json
 import signal
 
 import pytest
@@ -7,7 +6,7 @@ import pytest
 from harness.proxy import Proxy
 from harness.servers import Mongod, wait_until
 from support.hold import HOLDABLE, commands_held, finish, reads_held
-from support.runs import at, back_up, new_repository, restore, state_of, verify
+from support.runs import at, back_up, new_repository, nothing_is_left, restore, state_of, verify
 from support.state import differences, empty
 
 SIZES = [1, 3_000, 400_000, 3_000_000]  # in the handshake, in the listing, in the first and in a later collection
@@ -31,11 +30,6 @@ def proxy(server):
 @pytest.fixture
 def target(mongod):
     return mongod(extra_args=HOLDABLE)
-
-
-def nothing_is_left(varve):
-    """No lock, and no snapshot: what was uploaded is garbage for prune at most."""
-    assert not list((varve.path / "locks").iterdir()) and json.loads(varve("snapshots", "--json").stdout) == []
 
 
 def one_error(stderr, *words):

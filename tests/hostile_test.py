@@ -1,5 +1,4 @@
 """A server that answers nonsense: an error like others, soon, and never a crash, a hang, or a backup that is called whole."""
-import json
 import random
 import signal
 import struct
@@ -13,7 +12,7 @@ from harness.proxy import Proxy
 from harness.servers import Mongod
 from support.hold import HOLDABLE
 from support.hostile import CHANGES, Liar
-from support.runs import at, back_up, new_repository, verify
+from support.runs import at, back_up, new_repository, nothing_is_left, verify
 
 SOON = 60  # seconds: none of this waits for a network
 
@@ -42,11 +41,6 @@ def member():
         with server.client() as client:
             fill(client)
         yield server
-
-
-def nothing_is_left(varve):
-    """No lock, and no snapshot: what was uploaded is garbage for prune at most."""
-    assert not list((varve.path / "locks").iterdir()) and json.loads(varve("snapshots", "--json").stdout) == []
 
 
 def one_error(stderr):

@@ -1,5 +1,4 @@
 """An oplog that ends what depends on it: it rolled over, or holds what nobody knows. The run stops at once, says so, and saves nothing."""
-import json
 import signal
 import time
 
@@ -10,7 +9,7 @@ from pymongo import WriteConcern
 from harness.servers import Mongod, wait_until
 from support.hold import HOLDABLE, backup_held_at, fail_point, finish
 from support.readings import BIG, fill_big
-from support.runs import at, back_up, new_repository
+from support.runs import at, back_up, new_repository, nothing_is_left
 
 SMALL_MB = 8
 WAYS = pytest.mark.parametrize("read_at", ["window", pytest.param("one-time", marks=pytest.mark.all)])
@@ -47,10 +46,6 @@ def overrun(client):
         client.noise.data.delete_many({})
         return client.local["oplog.rs"].find(sort=[("$natural", 1)], limit=1)[0]["ts"] > held
     wait_until(is_gone, "the oplog to roll over")
-
-
-def nothing_is_left(varve):
-    assert json.loads(varve("snapshots", "--json").stdout) == [] and not list((varve.path / "locks").iterdir())
 
 
 @WAYS

@@ -1,5 +1,4 @@
 """The network to a member of a replica set fails while it is read, written to or compared: a clear error, or all of it and verified."""
-import json
 import signal
 
 import pytest
@@ -7,8 +6,9 @@ import pytest
 from harness.proxy import Proxy
 from harness.servers import Mongod, ReplicaSet, wait_until
 from support.hold import HOLDABLE, commands_held, fail_point, finish, reads_held
-from support.runs import at, back_up, new_repository, restore, state_of, verify
-from support.state import differences, empty
+from support.runs import at, back_up, new_repository, nothing_is_left, restore, state_of, verify
+from support.state import differences
+from support.targets import shared_target, target
 
 pytestmark = pytest.mark.all
 
@@ -39,23 +39,6 @@ def one():
         with server.client() as client:
             fill(client)
         yield server
-
-
-@pytest.fixture(scope="module")
-def shared_target():
-    with Mongod(replica_set="rs1", extra_args=HOLDABLE) as target:
-        yield target
-
-
-@pytest.fixture
-def target(shared_target):
-    with shared_target.client() as client:
-        empty(client)
-    return shared_target
-
-
-def nothing_is_left(varve):
-    assert not list((varve.path / "locks").iterdir()) and json.loads(varve("snapshots", "--json").stdout) == []
 
 
 def errors(stderr):

@@ -79,9 +79,23 @@ def backup_held_at(varve, server, ns, *args, held=None):
     Yields (process, release). With one reader and `ns` the largest collection nothing else has been read. `held` is the member
     that is read, where `server` is a set.
     """
+    with _backup_held_by(varve, server, reads_held(held or server, ns), *args) as held_backup:
+        yield held_backup
+
+
+@contextmanager
+def backup_held_amid(varve, server, ns, *args, held=None):
+    """The same once it has the first of the replies that hold `ns`, where it waits for the second. Not before MongoDB 5.0."""
+    point = fail_point(held or server, "waitWithPinnedCursorDuringGetMoreBatch", {"nss": ns, "shouldCheckForInterrupt": True})
+    with _backup_held_by(varve, server, point, *args) as held_backup:
+        yield held_backup
+
+
+@contextmanager
+def _backup_held_by(varve, server, point_of, *args):
     if not varve.path.exists():
         new_repository(varve)
-    with reads_held(held or server, ns) as point:
+    with point_of as point:
         process = varve.start("backup", at(varve, server.uri, "source"), "--source", "shop", "--readers", "1", "--json", *args)
         try:
             point.wait()

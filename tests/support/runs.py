@@ -1,5 +1,6 @@
 """Shorter ways to run varve in the tests."""
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -55,3 +56,8 @@ def export(varve, name="export", snapshot="latest", *args, code=0):
 def state_of(server, *databases, auth=True):
     with server.client() as client:
         return state(client, list(databases) or None, auth)
+
+
+def nothing_is_left(varve):
+    """No lock, and no snapshot: what was uploaded is garbage for prune at most."""
+    assert not list((varve.path / "locks").iterdir()) and json.loads(varve("snapshots", "--json").stdout) == []

@@ -2,6 +2,7 @@
 import pytest
 
 from harness.servers import Mongod
+from support.hold import HOLDABLE
 from support.state import empty
 
 
@@ -16,7 +17,7 @@ def clear(client):
 
 @pytest.fixture(scope="module")
 def shared_target():
-    with Mongod(replica_set="rs1") as target:
+    with Mongod(replica_set="rs1", extra_args=HOLDABLE) as target:
         yield target
 
 
