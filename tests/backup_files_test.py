@@ -336,8 +336,8 @@ def test_words_that_mean_nothing_are_refused(repo, tmp_path):
     assert "--source is nothing that `backup files` takes" in said("files", tmp_path, "--source", "x")
     assert "--exclude-larger-than" in said("files", tmp_path, "--exclude-larger-than", "5 apples")
     assert "not a pattern" in said("files", tmp_path, "-e", "[a")
-    for time in ("yesterday", "2026-02-30 10:15:02"):
-        assert "is no time" in said("files", tmp_path, "--time", time)
+    for when in ("yesterday", "2026-02-30 10:15:02"):
+        assert "is no time" in said("files", tmp_path, "--time", when)
     assert "4 to 128" in said("files", tmp_path, "--pack-size", "1")
     assert "no snapshot" in said("files", tmp_path, "--parent", "1234abcd")
     assert "no MongoDB URI" in said("mongodb", "nonsense")

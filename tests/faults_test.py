@@ -7,7 +7,7 @@ from harness.proxy import Proxy
 from harness.servers import Mongod, wait_until
 from support.hold import HOLDABLE, commands_held, finish, reads_held
 from support.runs import at, back_up, new_repository, nothing_is_left, restore, state_of, verify
-from support.state import differences, empty
+from support.state import differences
 
 SIZES = [1, 3_000, 400_000, 3_000_000]  # in the handshake, in the listing, in the first and in a later collection
 

@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from harness.servers import Mongod
-from harness.tools import Varve, mongodump, mongorestore
+from harness.tools import mongodump, mongorestore
 from support.data import fill
-from support.runs import at, back_up, export, new_repository, restore, verify
+from support.runs import at, back_up, export, new_repository, restore
 from support.state import differences, empty, state
 from support.targets import shared_target, target
 

@@ -35,7 +35,8 @@ def servers():
 
     def get(version):
         if version not in made:
-            made[version] = Mongod(version, replica_set="rs0", extra_args=HOLDABLE), Mongod(version, extra_args=HOLDABLE)
+            # A transaction left open pins what others change meanwhile: 4.2 hangs once a fifth of its cache is that.
+            made[version] = Mongod(version, replica_set="rs0", extra_args=HOLDABLE, cache_gb=3), Mongod(version, extra_args=HOLDABLE)
         return made[version]
     yield get
     for pair in made.values():
@@ -115,12 +116,12 @@ def test_what_comes_back_is_what_the_server_held(tmp_path, servers, version, see
         empty_logins(there, *DATABASES)
         done = restore(varve, target)
         assert done["verified"] and not verify(varve, target)["differences"]
-        assert not differences(expected, held(target)), told
+        assert not differences(expected, held(target), version != "4.2.6"), told
         empty(there)
         words, renamed = selection(random.Random(seed))
         done = restore(varve, target, *words, code=(0, 3))
         assert done["verified"] and not verify(varve, target, *words)["differences"], (words, told)
-        assert not differences(chosen(expected, words, renamed), state_of(target, auth=False)), (words, told)
+        assert not differences(chosen(expected, words, renamed), state_of(target, auth=False), version != "4.2.6"), (words, told)
 
 
 @pytest.mark.parametrize("version, seed", [("6.0.5", 20), *(pytest.param(version, 20, marks=pytest.mark.all) for version in VERSIONS[1:]),
@@ -137,7 +138,7 @@ def test_a_database_alone_is_what_the_server_held_of_it(tmp_path, servers, versi
         empty(there)
         assert restore(varve, target, "--ns-include", "h1.*")["verified"]
         wanted = {ns: collection for ns, collection in expected.items() if ns.startswith("h1.")}
-        assert not differences(wanted, state_of(target, "h1")), f"{saved['consistency']}, {dict(history.done)}"
+        assert not differences(wanted, state_of(target, "h1"), version != "4.2.6"), f"{saved['consistency']}, {dict(history.done)}"
 
 
 @pytest.mark.all

@@ -5,7 +5,7 @@ import random
 import pytest
 from pymongo.errors import OperationFailure
 
-from harness.servers import wait_until
+from harness.servers import Mongod, wait_until
 from support.hold import HOLDABLE, finish, reads_held
 from support.ledger import Ledger, broken
 from support.readings import AFTER, BIG, WINDOW, client, fill_big, server, target

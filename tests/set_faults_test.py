@@ -6,7 +6,7 @@ import pytest
 from harness.proxy import Proxy
 from harness.servers import Mongod, ReplicaSet, wait_until
 from support.hold import HOLDABLE, commands_held, fail_point, finish, reads_held
-from support.runs import at, back_up, new_repository, nothing_is_left, restore, state_of, verify
+from support.runs import at, back_up, new_repository, nothing_is_left, state_of, verify
 from support.state import differences
 from support.targets import shared_target, target
 

@@ -131,9 +131,10 @@ BACKUP = "head -c 30000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; 
 def stored(store):
     """Bytes; what is renamed meanwhile is not counted."""
     size = 0
-    for path in (store.folder / "data").rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            size += path.stat().st_size if path.is_file() else 0
+    for folder, _, names in os.walk(store.folder / "data"):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                size += os.stat(os.path.join(folder, name)).st_size
     return size
 
 

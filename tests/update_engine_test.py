@@ -10,7 +10,7 @@ from support.hold import HOLDABLE, backup_held_at, finish
 from support.random_updates import IDS, RandomUpdates
 from support.raw import RAW, first_element, split
 from support.readings import BIG, fill_big
-from support.runs import at, export, verify
+from support.runs import export, verify
 from support.state import documents, empty
 
 VERSIONS = ("6.0.5", "5.0.4", "4.2.6")

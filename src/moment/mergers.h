@@ -26,6 +26,9 @@ struct MergePlan {
 std::unique_ptr<Merge> merge_by_key(MergePlan plan, std::unique_ptr<Changes> changes);
 /// For a capped collection: documents of the base in their order, then those inserted since in theirs, without those
 /// that are evicted. What has to wait until all is known waits in memory and in the spill file.
+///
+/// A server that does not log evictions holds what this gives if it only applied the oplog, as secondaries do. A
+/// primary may hold fewer of the oldest: an insert that failed there has evicted for its room all the same.
 std::unique_ptr<Merge> merge_in_order(MergePlan plan, std::unique_ptr<Changes> changes);
 
 }  // namespace varve::moment

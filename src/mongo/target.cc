@@ -1,6 +1,7 @@
 #include "mongo/target.h"
 
 #include <array>
+#include <tuple>
 
 #include "mongo/errors.h"
 #include "mongo/member.h"
@@ -76,6 +77,23 @@ Status run_in(Connection& connection, const std::string& db, bson::Builder& comm
   return {};
 }
 
+/// Clustered and capped by bytes: no create makes one, only the conversion of a clustered collection (5.3 to 6.0).
+bool is_converted_cluster(bson::View options) {
+  return options.document("clusteredIndex") && options.truthy("capped") && options.find("size");
+}
+
+/// Leaves nothing there if the conversion is refused.
+Status create_converted_cluster(Connection& connection, const bson::Namespace& ns, bson::View options,
+                                bson::View id_index, const Cancel& cancel) {
+  const auto plain = bson::without(bson::without(options, "capped"), "size");
+  TRY(create_collection(connection, ns, plain.view(), id_index, cancel));
+  bson::Builder convert;
+  convert.add("convertToCapped", ns.collection).add(*options.find("size"));
+  auto converted = run_in(connection, ns.db, convert, ns.text(), cancel);
+  if (!converted) std::ignore = drop_collection(connection, ns, cancel);
+  return converted;
+}
+
 }  // namespace
 
 Result<TargetInfo> inspect_target(Connection& connection, const Cancel& cancel) {
@@ -102,6 +120,7 @@ Result<TargetInfo> inspect_target(Connection& connection, const Cancel& cancel) 
 
 Status create_collection(Connection& connection, const bson::Namespace& ns, bson::View options, bson::View id_index,
                          const Cancel& cancel) {
+  if (is_converted_cluster(options)) return create_converted_cluster(connection, ns, options, id_index, cancel);
   bson::Builder create;
   create.add("create", ns.collection);
   auto elements = options.elements();

@@ -83,10 +83,13 @@ TEST_F(Target, CreatesWhatWasListed) {
   const auto wire = connection_->wire_version();
   if (wire >= 13)
     wanted.push_back({"series", R"({"timeseries": {"timeField": "t", "metaField": "m", "granularity": "minutes"}})"});
-  if (wire >= 17)
+  if (wire >= 17) {
     wanted.push_back(
         {"clustered",
          R"({"clusteredIndex": {"key": {"_id": 1}, "unique": true, "name": "x"}, "changeStreamPreAndPostImages": {"enabled": true}})"});
+    wanted.push_back(
+        {"converted", R"({"clusteredIndex": {"key": {"_id": 1}, "unique": true}, "capped": true, "size": 8192})"});
+  }
   for (const auto& [name, options] : wanted) {
     const auto status = create_collection(*connection_, {kDb, name}, from_json(options), {}, never_);
     EXPECT_TRUE(status) << name << status.error().message();

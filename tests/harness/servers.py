@@ -178,9 +178,9 @@ class Mongod(Server):
         return f"mongodb://{login}{self.host}/" + ("?" + "&".join(options) if options else "")
 
     def client(self, login=True, **options):
-        """A new pymongo client of this member alone."""
+        """A new pymongo client of this member alone. No command waits for ever: a test must end though its server hangs."""
         uri = self.direct_uri if login else f"mongodb://{self.host}/?directConnection=true"
-        return pymongo.MongoClient(uri, **{"serverSelectionTimeoutMS": 10_000, **self._tls, **options})
+        return pymongo.MongoClient(uri, **{"serverSelectionTimeoutMS": 10_000, "socketTimeoutMS": 150_000, **self._tls, **options})
 
     @functools.cached_property
     def version(self):

@@ -14,7 +14,7 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 import bson
-from bson import Binary, Int64, SON, Timestamp
+from bson import Binary, SON
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
