@@ -15,7 +15,7 @@ namespace {
 using repo::Finding;
 
 struct CheckArguments {
-  bool read_data = false;
+  bool read_data = false, with_cache = false;
   std::string subset;
   std::vector<std::string> snapshots;
   SelectionOptions selection;
@@ -85,6 +85,7 @@ Result<repo::CheckOptions> parse(const CheckArguments& arguments) {
 
 Result<int> check(Context& context, const CheckArguments& arguments) {
   TRY_ASSIGN(auto options, parse(arguments));
+  context.use_cache = arguments.with_cache;
   repo::PackHasher hasher;
   const auto begin = [&](std::shared_ptr<storage::Storage> storage) {
     if (arguments.read_data && !options.limited()) hasher.start(std::move(storage));
@@ -144,6 +145,8 @@ void add_check(Command& app, Context& context) {
                    "read and verify a part: N/T the Nth of T parts, 2.5% drawn at random, or a size such as 50G")
       ->type_name("PART")
       ->excludes(all);
+  command->add_flag("--with-cache", arguments->with_cache,
+                    "use what is kept of the repository on this machine, instead of reading all of it");
   add_selection_options(*command, arguments->selection);
   command->callback(
       [&context, arguments] { context.run = [&context, arguments] { return check(context, *arguments); }; });

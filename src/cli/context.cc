@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 
 #include "base/parse.h"
+#include "cli/cache_base.h"
 #include "cli/command.h"
 #include "cli/duration_option.h"
 #include "files/paths.h"
 #include "job/layout.h"
 #include "repo/snapshot_files.h"
+#include "storage/cached.h"
 #include "storage/open.h"
 
 namespace varve::cli {
@@ -93,7 +95,9 @@ Result<OpenRepository> Context::begin(const Place& place, Access access, const C
   if (meanwhile) meanwhile(shared);
   TRY_ASSIGN(const auto secret, repository_password(place.password, place.prompt));
   OpenRepository open;
-  TRY_ASSIGN(open.repository, repo::Repository::open(shared, secret, parent, place.key_hint));
+  const auto near = std::make_shared<storage::CachedStorage>(shared);
+  TRY_ASSIGN(open.repository, repo::Repository::open(near, secret, parent, place.key_hint));
+  keep_near(*near, place.location, open.repository->config().id);
   open.cancel = parent;
   if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
@@ -104,6 +108,18 @@ Result<OpenRepository> Context::begin(const Place& place, Access access, const C
     open.cancel = open.lock->cancel();
   }
   return open;
+}
+
+/// A command does without what cannot be kept.
+void Context::keep_near(storage::CachedStorage& storage, const std::string& location, const Id& repository) {
+  if (!use_cache || global.storage.no_cache || storage::is_local(location)) return;
+  const auto base = cache_base(global.storage);
+  auto folder = base ? storage::CacheFolder::open(*base, repository) : fail(base.error());
+  if (!folder) return output_.note("nothing of the repository is kept on this machine: " + folder.error().message());
+  (*folder)->drop_unused(kCacheAge);
+  storage.use(std::move(*folder));
+  if (!global.storage.clean_cache) return;
+  if (const auto cleaned = clean_cache(*base, kCacheAge); !cleaned) output_.warning(cleaned.error().message());
 }
 
 void add_source_options(Command& command, SourceOptions& options) {

@@ -16,6 +16,10 @@
 #include "repo/repository.h"
 #include "repo/snapshot_path.h"
 
+namespace varve::storage {
+class CachedStorage;
+}
+
 namespace varve::cli {
 
 /// The options that every command has.
@@ -66,6 +70,7 @@ class Context {
   GlobalOptions global;
   std::function<Result<int>()> run;  ///< gives the exit code
   bool stdin_is_data = false;        ///< the command reads it: no password is looked for there
+  bool use_cache = true;             ///< not for what is to see the repository itself
 
   Output& output() { return output_; }
   const Cancel& cancel() const { return cancel_; }
@@ -89,6 +94,7 @@ class Context {
 
  private:
   Result<OpenRepository> begin(const Place& place, Access access, const Cancel& parent, const Meanwhile& meanwhile);
+  void keep_near(storage::CachedStorage& storage, const std::string& location, const Id& repository);
   Output& output_;
   Cancel cancel_;
 };
@@ -165,5 +171,6 @@ void add_forget(Command& app, Context& context);
 void add_prune(Command& app, Context& context);
 void add_stats(Command& app, Context& context);
 void add_cat(Command& app, Context& context);
+void add_cache(Command& app, Context& context);
 
 }  // namespace varve::cli

@@ -34,6 +34,12 @@ void add_storage_options(CLI::App& app, varve::cli::StorageWords& words) {
   app.add_option("--tls-client-cert", words.certificate_file,
                  "certificate and key of this client, PEM (or RESTIC_TLS_CLIENT_CERT)")
       ->type_name("FILE");
+  app.add_option("--cache-dir", words.cache_folder,
+                 "keep index, snapshots and trees of a repository on a network in DIR (or RESTIC_CACHE_DIR)")
+      ->type_name("DIR");
+  app.add_flag("--no-cache", words.no_cache, "keep nothing of it on this machine, and use nothing that is kept");
+  app.add_flag("--cleanup-cache", words.clean_cache,
+               "remove what is kept of repositories that were not used for 30 days");
   app.add_flag("--insecure-tls", words.any_certificate, "trust any certificate: who is in between can read the login");
 }
 
@@ -81,13 +87,13 @@ class ExampleFirst final : public CLI::Formatter {
 
 /// In the order of the help.
 constexpr void (*kCommands[])(varve::cli::Command&, Context&) = {
-    varve::cli::add_init,     varve::cli::add_backup, varve::cli::add_restore,   varve::cli::add_verify,
-    varve::cli::add_export,   varve::cli::add_import, varve::cli::add_snapshots, varve::cli::add_show,
-    varve::cli::add_ls,       varve::cli::add_find,   varve::cli::add_diff,      varve::cli::add_dump,
-    varve::cli::add_stats,    varve::cli::add_check,  varve::cli::add_repair,    varve::cli::add_forget,
-    varve::cli::add_prune,    varve::cli::add_copy,   varve::cli::add_tag,       varve::cli::add_rewrite,
-    varve::cli::add_key,      varve::cli::add_unlock, varve::cli::add_cat,       varve::cli::add_doctor,
-    varve::cli::add_generate,
+    varve::cli::add_init,   varve::cli::add_backup,   varve::cli::add_restore,   varve::cli::add_verify,
+    varve::cli::add_export, varve::cli::add_import,   varve::cli::add_snapshots, varve::cli::add_show,
+    varve::cli::add_ls,     varve::cli::add_find,     varve::cli::add_diff,      varve::cli::add_dump,
+    varve::cli::add_stats,  varve::cli::add_check,    varve::cli::add_repair,    varve::cli::add_forget,
+    varve::cli::add_prune,  varve::cli::add_copy,     varve::cli::add_tag,       varve::cli::add_rewrite,
+    varve::cli::add_key,    varve::cli::add_unlock,   varve::cli::add_cat,       varve::cli::add_doctor,
+    varve::cli::add_cache,  varve::cli::add_generate,
 };
 
 /// "--host=" becomes "--host" and an empty word, which CLI11 takes for one that misses its value: an empty host is any

@@ -18,6 +18,8 @@ struct StorageWords {
   unsigned connections = 0;
   unsigned upload_limit = 0, download_limit = 0;  ///< KiB a second, as restic takes them
   bool any_certificate = false;
+  std::string cache_folder;
+  bool no_cache = false, clean_cache = false;
 };
 
 /// With what the environment adds. Logins are looked for under RESTIC_`prefix`... first ("" or "FROM_"), so that two

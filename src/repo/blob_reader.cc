@@ -25,9 +25,9 @@ Result<Bytes> BlobReader::open(ByteView unit, const BlobLocation& at, const Id& 
   return decompressors_.with([&](codec::Decompressor& d) { return open_blob(key_, unit, at.plain_length, id, d); });
 }
 
-Result<Bytes> BlobReader::load_at(const BlobLocation& at, const Id& id, const Cancel& cancel) {
+Result<Bytes> BlobReader::load_at(BlobType type, const BlobLocation& at, const Id& id, const Cancel& cancel) {
   if (at.length > kMaxBlob) return fail(ErrorKind::kCorrupt, "it claims to be larger than any blob");
-  TRY_ASSIGN(const auto unit, storage_.get({storage::FileType::kPack, at.pack}, at.offset, at.length, cancel));
+  TRY_ASSIGN(const auto unit, storage_.get(pack_handle(type, at.pack), at.offset, at.length, cancel));
   return open(unit, at, id);
 }
 
@@ -41,7 +41,7 @@ Result<Bytes> BlobReader::load(const Index& index, BlobType type, const Id& id, 
   std::string causes;
   std::optional<Error> transient;
   for (const auto& at : places) {
-    auto plain = load_at(at, id, cancel);
+    auto plain = load_at(type, at, id, cancel);
     if (plain) return plain;
     if (is_stop(plain.error())) return plain;
     const auto kind = plain.error().kind();

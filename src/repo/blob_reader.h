@@ -33,7 +33,7 @@ class BlobReader {
   BlobReader(storage::Storage& storage, const codec::SealKey& key) : storage_(storage), key_(key) {}
 
   /// From one place.
-  Result<Bytes> load_at(const BlobLocation& at, const Id& id, const Cancel& cancel);
+  Result<Bytes> load_at(BlobType type, const BlobLocation& at, const Id& id, const Cancel& cancel);
   /// From whichever of the index's places is good. kCorrupt if there is none, or, naming the packs, if all are bad.
   Result<Bytes> load(const Index& index, BlobType type, const Id& id, const Cancel& cancel);
   /// From bytes that were read already.

@@ -19,6 +19,11 @@ inline constexpr uint64_t kMaxBlob = 1u << 30;
 /// restic reads no header that is longer.
 inline constexpr uint64_t kMaxHeader = 16u << 20;
 
+/// A pack that is asked for because of a blob of that type in it.
+inline storage::Handle pack_handle(BlobType type, const Id& pack) {
+  return {storage::FileType::kPack, pack, type == BlobType::kTree};
+}
+
 /// The plain length of a blob that lies there. kCorrupt if no blob can have it.
 Result<uint32_t> plain_length(const BlobLocation& at);
 

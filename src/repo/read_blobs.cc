@@ -55,7 +55,7 @@ class Reading {
     const size_t first = starts_[request];
     const size_t last = request + 1 < starts_.size() ? starts_[request + 1] : order_.size();
     const uint64_t begin = blob(first).location.offset;
-    const auto bytes = repository_.storage().get({storage::FileType::kPack, blob(first).location.pack}, begin,
+    const auto bytes = repository_.storage().get(pack_handle(blob(first).type, blob(first).location.pack), begin,
                                                  end_of(blob(last - 1)) - begin, cancel);
     if (!bytes && !is_damage(bytes.error())) return fail(bytes.error());
     for (size_t i = first; i < last; ++i) {

@@ -217,7 +217,7 @@ Status Writer::State::upload(PackBuilder pack, const Cancel& cancel) {
   if (options.dry_run) return {};
   const Id id = codec::sha256(pack.bytes());
   const ByteView pieces[] = {pack.bytes()};
-  TRY(repository.storage().put({storage::FileType::kPack, id}, pieces, cancel));
+  TRY(repository.storage().put(pack_handle(pack.blobs().front().type, id), pieces, cancel));
   if (options.read_back) TRY(read_back_pack(repository.storage(), {id, pack.size()}, cancel));
   auto blobs = pack.place_in(id);
   if (options.tell_index)

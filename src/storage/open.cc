@@ -52,6 +52,11 @@ Result<std::unique_ptr<Storage>> open_s3(std::string_view text, const OpenOption
 
 }  // namespace
 
+bool is_local(const std::string& url) {
+  const auto scheme = scheme_of(url);
+  return scheme.empty() || scheme == "local";
+}
+
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options) {
   if (url.find('\0') != std::string::npos) {
     return fail(ErrorKind::kInvalidInput, "the path of the repository holds a zero byte");

@@ -19,6 +19,9 @@ struct OpenOptions {
   RetryOptions retry;
 };
 
+/// Whether it names a folder of this machine, as far as anyone can tell.
+bool is_local(const std::string& url);
+
 /// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX.
 /// kInvalidInput for what is unknown or unusable. Nothing is created, and nobody asked; what is reached over a network
 /// is asked again where that may help (RetryStorage).

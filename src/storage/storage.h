@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/bytes.h"
@@ -19,8 +20,12 @@ enum class FileType : uint8_t { kConfig, kKey, kLock, kSnapshot, kIndex, kPack }
 struct Handle {
   FileType type = FileType::kConfig;
   Id id{};
+  bool trees = false;  ///< no part of the name: a pack of trees, which are read again and again
 
-  auto operator<=>(const Handle&) const = default;
+  std::strong_ordering operator<=>(const Handle& other) const {
+    return std::tie(type, id) <=> std::tie(other.type, other.id);
+  }
+  bool operator==(const Handle& other) const { return std::tie(type, id) == std::tie(other.type, other.id); }
   /// "data/6a/6a3f…", for messages.
   std::string path() const;
 };
