@@ -5,6 +5,7 @@
 listens on 127.0.0.1:PORT and keeps everything in FOLDER, whence it goes on when it is started again. Logins are tempauth's (account
 `shop`, users `writer` and `reader`), or those of a Keystone. Tokens are kept in memory, in place of memcached: all are lost when it ends.
 """
+import logging
 import os
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ SWIFT_CONF = """
 [swift-hash]
 swift_hash_path_prefix = varve
 swift_hash_path_suffix = tests
+[swift-constraints]
+container_listing_limit = 100
 [storage-policy:0]
 name = first
 default = yes
@@ -25,6 +28,7 @@ name = second
 STORAGE_CONF = """
 [DEFAULT]
 swift_dir = {etc}
+log_custom_handlers = swift_server.log_to_stderr
 devices = {devices}
 mount_check = false
 fallocate_reserve = 0
@@ -40,6 +44,7 @@ container_update_timeout = 60
 PROXY_CONF = """
 [DEFAULT]
 swift_dir = {etc}
+log_custom_handlers = swift_server.log_to_stderr
 [pipeline:main]
 pipeline = catch_errors healthcheck cache {auth} dlo slo proxy-server
 [app:proxy-server]
@@ -58,6 +63,7 @@ user_shop_reader = secret-of-the-reader
 token_life = {token_life}
 [filter:authtoken]
 paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+cache = swift.cache
 www_authenticate_uri = {identity}
 auth_url = {identity}
 auth_type = password
@@ -66,6 +72,7 @@ password = secret-of-the-admin
 project_name = admin
 user_domain_id = default
 project_domain_id = default
+interface = public
 delay_auth_decision = true
 [filter:keystoneauth]
 use = egg:swift#keystoneauth
@@ -75,6 +82,12 @@ use = egg:swift#dlo
 [filter:slo]
 use = egg:swift#slo
 """
+
+
+def log_to_stderr(_conf, _name, _to_console, _route, _format, logger, _adapted):
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.ERROR)
+    logger.addHandler(handler)
 
 
 def cache_in_memory(_conf, **_more):
