@@ -14,6 +14,8 @@ namespace varve::storage {
 namespace {
 
 constexpr uint64_t kLargestObject = uint64_t{5} << 30;
+/// From when a server looked for a small file until it has all of it.
+constexpr auto kLongestRace = std::chrono::seconds(1);
 
 /// What an answer means; `what` tells what was tried.
 Error explain(const net::Response& response, const std::string& what) {
@@ -148,11 +150,23 @@ Status SwiftStorage::confirm(const Handle& handle, Payload payload, const std::s
     return fail(ErrorKind::kUnavailable,
                 fmt::format("cannot store {}: other bytes arrived at the server", name_of(handle)));
   }
-  if (response.status == 201 || response.status == 200) return {};
+  if (response.status == 201 || response.status == 200) {
+    return handle.type == FileType::kConfig ? outlive_a_race(handle, payload, cancel) : Status();
+  }
   TRY_ASSIGN(const bool stored, is_stored(*this, handle, payload, cancel));
   if (stored) return {};
   return fail(ErrorKind::kUnavailable,
               fmt::format("cannot store {}: the server has put it off ({})", name_of(handle), response.status));
+}
+
+/// Swift looks for the file before it takes the bytes: of several who store it at the same time all hear yes, and the
+/// last one's bytes stay. That matters where they can differ, since the name is not their hash.
+Status SwiftStorage::outlive_a_race(const Handle& handle, Payload payload, const Cancel& cancel) {
+  if (!cancel.sleep(kLongestRace)) TRY(cancel.check());
+  TRY_ASSIGN(const bool own, is_stored(*this, handle, payload, cancel));
+  if (own) return {};
+  return fail(ErrorKind::kExists,
+              fmt::format("cannot store {}: somebody else stored it at the same time", name_of(handle)));
 }
 
 Result<Bytes> SwiftStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {

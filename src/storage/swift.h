@@ -49,6 +49,7 @@ class SwiftStorage final : public Storage {
   Status create_container(const Cancel& cancel);
   Status confirm(const Handle& handle, Payload payload, const std::string& md5, const net::Response& response,
                  const Cancel& cancel);
+  Status outlive_a_race(const Handle& handle, Payload payload, const Cancel& cancel);
   Result<std::string> list_page(FileType type, const std::string& marker,
                                 const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel);
   std::string key_of(const Handle& handle) const { return place_.prefix + handle.path(); }

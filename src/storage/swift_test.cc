@@ -118,8 +118,20 @@ TEST(SwiftStorage, FindsThatWhatItSentTwiceHadArrived) {
     return ++puts == 1 ? answer(201) : puts == 2 ? "" : answer(412);
   });
   auto storage = at(server);
-  ASSERT_TRUE(put(storage, testing::kConfig, as_bytes("config"))) << "so that the connection is a kept one";
+  ASSERT_TRUE(put(storage, {FileType::kPack, {}}, as_bytes("other"))) << "so that the connection is a kept one";
   EXPECT_TRUE(put(storage, kPack, as_bytes("bytes")));
+}
+
+TEST(SwiftStorage, FindsThatAnotherConfigWasStoredAtTheSameTime) {
+  std::string stays = "mine!";
+  Server server([&](const Server::Call& call) {
+    if (call.line().starts_with("HEAD")) return kFound;
+    return call.line().starts_with("PUT") ? answer(201) : answer(200, stays);
+  });
+  auto storage = at(server);
+  EXPECT_TRUE(put(storage, testing::kConfig, as_bytes("mine!")));
+  stays = "other";
+  EXPECT_EQ(put(storage, testing::kConfig, as_bytes("mine!")).error().kind(), ErrorKind::kExists);
 }
 
 TEST(SwiftStorage, RefusesWhatNeedsSegments) {
