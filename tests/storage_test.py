@@ -10,12 +10,12 @@ import pytest
 
 from harness.process import free_port
 from harness.proxy import Proxy
-from harness.stores import Minio, RestServer
-from harness.tools import Varve
+from harness.stores import Minio, RestServer, Swift
 from support.certificates import Authority
 from support.mixed_folder import content, fill
 from support.repositories import snapshots
 from support.runs import at, export
+from support.stores import at_store, sound
 
 pytestmark = pytest.mark.all
 
@@ -35,28 +35,21 @@ def rest():
         yield store
 
 
-@pytest.fixture(params=["s3", "rest"])
+@pytest.fixture(scope="module")
+def swift():
+    with Swift() as store:
+        yield store
+
+
+@pytest.fixture(params=["s3", "rest", "swift"])
 def store(request):
-    return request.getfixturevalue({"s3": "minio", "rest": "rest"}[request.param])
-
-
-def at_store(folder, store, name, **env):
-    """varve with its repository there."""
-    varve = Varve(folder)
-    varve.env |= {**store.env, "RESTIC_REPOSITORY": store.place(name), "RESTIC_CACHE_DIR": str(varve.folder / "cache"), **env}
-    return varve
+    return request.getfixturevalue({"s3": "minio", "rest": "rest", "swift": "swift"}[request.param])
 
 
 @pytest.fixture
 def remote(tmp_path, store, request):
     """An empty place on each kind of store."""
     return at_store(tmp_path, store, "t" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12])
-
-
-def sound(varve):
-    """Stock restic reads every byte there, and so does varve."""
-    assert "no errors were found" in varve.restic("check", "--read-data").stdout
-    varve("check", "--read-data")
 
 
 def restored_by_restic(varve, folder, snapshot="latest"):
@@ -138,7 +131,7 @@ def stored(store):
     return size
 
 
-@pytest.mark.parametrize("kind", [Minio, RestServer])
+@pytest.mark.parametrize("kind", [Minio, RestServer, Swift])
 def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind):
     with kind() as store:
         varve = at_store(tmp_path, store, "shop")
@@ -173,12 +166,14 @@ def answers_cut_off(proxy):
     thread.join()
 
 
-@pytest.mark.parametrize("kind", [Minio, RestServer, lambda: RestServer("--append-only")], ids=["s3", "rest", "append-only"])
+@pytest.mark.parametrize("kind", [Minio, RestServer, lambda: RestServer("--append-only"), Swift],
+                         ids=["s3", "rest", "append-only", "swift"])
 def test_what_a_network_loses_is_made_good(tmp_path, kind):
     fill(tmp_path / "folder")
     with kind() as store, Proxy(store) as proxy:
         varve = at_store(tmp_path, store, "shop")
-        through = {"RESTIC_REPOSITORY": store.place("shop").replace(store.host, proxy.host)}
+        through = {name: value.replace(store.host, proxy.host)
+                   for name, value in {**store.env, "RESTIC_REPOSITORY": store.place("shop")}.items()}
         varve("init", env=through)
         with answers_cut_off(proxy):
             for number in range(3):
@@ -228,6 +223,7 @@ def test_a_profile_holds_the_login(tmp_path, minio):
     ("rest:http://127.0.0.1:{port}/shop", FAILED, "the server answers 4"),
     ("rest:ftp://127.0.0.1/shop", FAILED, "is a URL"),
     ("s3:127.0.0.1", FAILED, "names no bucket"),
+    ("swift:container", FAILED, "a container and a folder"),
 ])
 def test_a_place_where_nothing_is_is_told(tmp_path, minio, place, code, sentence):
     varve = at_store(tmp_path, minio, "none", RESTIC_REPOSITORY=place.format(port=minio.port, closed=free_port()))

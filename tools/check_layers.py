@@ -17,6 +17,7 @@ CONTAINED = {
     "archive": {"files"},
     "curl/": {"net"},
     "pugixml": {"storage"},
+    "yaml-cpp": {"storage"},
 }
 
 # The line that begins the definition of a type in a namespace; the layout puts it in the first column.

@@ -63,6 +63,42 @@ storage::AwsSettings aws_settings(const std::string& prefix) {
           .config_file = first_of({environment("AWS_CONFIG_FILE"), home + "/.aws/config"})};
 }
 
+/// Where OpenStack's tools look for a file of theirs; the first that is there counts.
+std::vector<std::string> openstack_files(const std::string& named, const std::string& name) {
+  const auto config = first_of({environment("XDG_CONFIG_HOME"), environment("HOME") + "/.config"});
+  std::vector<std::string> files = {name, config + "/openstack/" + name, "/etc/openstack/" + name};
+  if (!named.empty()) files.insert(files.begin(), named);
+  return files;
+}
+
+storage::OpenstackSettings openstack_settings(const std::string& prefix) {
+  const auto of = login_variables(prefix, {"OS_AUTH_URL", "ST_AUTH", "OS_STORAGE_URL", "OS_CLOUD"}, environment);
+  return {.variables = {.auth_url = first_of({of("OS_AUTH_URL"), of("ST_AUTH")}),
+                        .version = first_of({of("OS_IDENTITY_API_VERSION"), of("ST_AUTH_VERSION"),
+                                             of("OS_AUTH_URL").empty() && !of("ST_AUTH").empty() ? "1" : ""}),
+                        .user = first_of({of("OS_USERNAME"), of("ST_USER")}),
+                        .user_id = of("OS_USER_ID"),
+                        .password = first_of({of("OS_PASSWORD"), of("ST_KEY")}),
+                        .user_domain = of("OS_USER_DOMAIN_NAME"),
+                        .user_domain_id = of("OS_USER_DOMAIN_ID"),
+                        .project = first_of({of("OS_PROJECT_NAME"), of("OS_TENANT_NAME")}),
+                        .project_id = first_of({of("OS_PROJECT_ID"), of("OS_TENANT_ID")}),
+                        .project_domain = of("OS_PROJECT_DOMAIN_NAME"),
+                        .project_domain_id = of("OS_PROJECT_DOMAIN_ID"),
+                        .trust_id = of("OS_TRUST_ID"),
+                        .application_id = of("OS_APPLICATION_CREDENTIAL_ID"),
+                        .application_name = of("OS_APPLICATION_CREDENTIAL_NAME"),
+                        .application_secret = of("OS_APPLICATION_CREDENTIAL_SECRET"),
+                        .region = of("OS_REGION_NAME"),
+                        .interface = first_of({of("OS_INTERFACE"), of("OS_ENDPOINT_TYPE")}),
+                        .storage_url = of("OS_STORAGE_URL"),
+                        .token = of("OS_AUTH_TOKEN")},
+          .cloud = of("OS_CLOUD"),
+          .cloud_files = openstack_files(environment("OS_CLIENT_CONFIG_FILE"), "clouds.yaml"),
+          .secret_files = openstack_files(environment("OS_CLIENT_SECURE_FILE"), "secure.yaml"),
+          .container_policy = of("SWIFT_DEFAULT_CONTAINER_POLICY")};
+}
+
 /// The contents of files whose names are parted by commas.
 Result<std::string> joined_files(std::string_view names) {
   std::string out;
@@ -109,6 +145,7 @@ Result<storage::OpenOptions> storage_options(const StorageWords& words, const st
   options.rest_user = rest("REST_USERNAME");
   options.rest_password = rest("REST_PASSWORD");
   options.aws = aws_settings(prefix);
+  options.openstack = openstack_settings(prefix);
   options.retry.notice = retry_notice(output);
   if (!words.retry_for.empty()) {
     TRY_ASSIGN(options.retry.budget, duration_option("--retry-for", words.retry_for));

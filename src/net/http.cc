@@ -15,9 +15,11 @@ using std::chrono::nanoseconds;
 
 constexpr nanoseconds kLongestHold = std::chrono::minutes(5);
 
+constexpr int kTooBusy[] = {413, 429, 498, 503};  // 498 is Swift's own
+
 /// How long the server wants to be left alone; dates in place of seconds are not taken.
 nanoseconds asked_pause(const Response& response) {
-  if (response.status != 429 && response.status != 503) return {};
+  if (std::ranges::find(kTooBusy, response.status) == std::end(kTooBusy)) return {};
   const auto seconds = parse_number<uint32_t>(response.header("retry-after"));
   return seconds ? std::min<nanoseconds>(std::chrono::seconds(*seconds), kLongestHold) : nanoseconds{};
 }

@@ -91,10 +91,15 @@ Error status_error(const net::Response& response, const std::string& what) {
     case 408:
       return Error(ErrorKind::kUnavailable, told + ", it had to wait for too long");
     case 413:
+      if (!response.header("retry-after").empty()) {
+        return Error(ErrorKind::kUnavailable, told + ", it takes no more for now");
+      }
+      [[fallthrough]];
     case 507:
       return Error(ErrorKind::kNoSpace, told + ", there is no space for it")
           .hint("free some space and run it again; what was stored already is kept");
     case 429:
+    case 498:  // Swift's own
     case 503:
       return Error(ErrorKind::kUnavailable, told + ", it is too busy");
     case 501:
@@ -108,6 +113,15 @@ Error status_error(const net::Response& response, const std::string& what) {
         .hint(fmt::format("name the place itself: {}", response.header("location")));
   }
   return Error(response.status >= 500 ? ErrorKind::kUnavailable : ErrorKind::kUnsupported, told);
+}
+
+Status found_there(Storage& storage, const Handle& handle, Payload payload, const net::Response& response,
+                   const std::string& what, const Cancel& cancel) {
+  if (response.sent_twice) {
+    TRY_ASSIGN(const bool stored, is_stored(storage, handle, payload, cancel));
+    if (stored) return {};
+  }
+  return fail(ErrorKind::kExists, fmt::format("cannot {}: it is there already", what));
 }
 
 Result<uint64_t> announced_length(const net::Response& response, const std::string& name) {

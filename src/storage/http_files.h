@@ -25,6 +25,11 @@ Result<Bytes> read_range(const std::string& name, uint64_t offset, uint64_t leng
 /// What a status means where the server does not say more; `what` tells what was tried.
 Error status_error(const net::Response& response, const std::string& what);
 
+/// What a put comes to that found the file there: done, where it was sent a second time over a new connection and the
+/// first one had arrived; else kExists.
+Status found_there(Storage& storage, const Handle& handle, Payload payload, const net::Response& response,
+                   const std::string& what, const Cancel& cancel);
+
 /// The length that an answer to HEAD announces.
 Result<uint64_t> announced_length(const net::Response& response, const std::string& name);
 

@@ -5,6 +5,7 @@
 
 #include "net/http.h"
 #include "storage/aws_credentials.h"
+#include "storage/openstack_login.h"
 #include "storage/retry.h"
 #include "storage/storage.h"
 
@@ -16,13 +17,15 @@ struct OpenOptions {
   unsigned connections = 0;  ///< 0: as many as are good for this kind of place
   std::string rest_user, rest_password;
   AwsSettings aws;
+  OpenstackSettings openstack;
   RetryOptions retry;
 };
 
 /// Whether it names a folder of this machine, as far as anyone can tell.
 bool is_local(const std::string& url);
 
-/// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX.
+/// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX,
+/// swift:CONTAINER:/PREFIX.
 /// kInvalidInput for what is unknown or unusable. Nothing is created, and nobody asked; what is reached over a network
 /// is asked again where that may help (RetryStorage).
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options = {});

@@ -171,12 +171,7 @@ Status S3Storage::put_new(const Handle& handle, Payload payload, const Cancel& c
     return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: somebody else stores it now", what));
   }
   if (response.status != 412) return fail(explain(response, what));
-  // Sent a second time over a new connection, and the first one had arrived.
-  if (response.sent_twice) {
-    TRY_ASSIGN(const bool stored, is_stored(*this, handle, payload, cancel));
-    if (stored) return {};
-  }
-  return fail(ErrorKind::kExists, fmt::format("cannot {}: it is there already", what));
+  return found_there(*this, handle, payload, response, what, cancel);
 }
 
 Result<Bytes> S3Storage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {

@@ -2,7 +2,9 @@
 
     with RestServer() as store: store.place("shop")       rest:http://127.0.0.1:PORT/shop/
     with Minio() as store: store.place("bucket/shop")     s3:http://127.0.0.1:PORT/bucket/shop, with the login in store.env
+    with Swift() as store: store.place("bucket/shop")     swift:bucket:/shop, with the login in store.env
 """
+import json
 import os
 import urllib.error
 import urllib.request
@@ -106,3 +108,83 @@ class Minio(Store):
 
     def place(self, path):
         return f"s3:{self.url}/{path}"
+
+
+class _Openstack(Store):
+    """One of Debian's packages, run by a script beside this one."""
+
+    def __init__(self, name, **env):
+        super().__init__(name)
+        (self.folder / "data").mkdir()
+        self._env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", **env}
+
+    def _run(self, module, *args):
+        if not Path("/usr/lib/python3/dist-packages", module).exists():
+            raise ServerError(f"no {module} on this machine; install it:  ./dev setup stores")
+        script = Path(__file__).with_name(f"{module}_server.py")
+        return ["/usr/bin/python3", script, self.folder / "data", self.port, *args], self._env
+
+
+class Swift(_Openstack):
+    """OpenStack's Swift with logins of its own, or those of a Keystone. Whose tokens it forgets when it is started again."""
+    _health = "/healthcheck"
+    USER, PASSWORD = "shop:writer", "secret-of-the-writer"
+
+    def __init__(self, keystone=None, **env):
+        super().__init__("swift", **env)
+        self._keystone = keystone
+        if keystone is None:
+            self.env = {"ST_AUTH": f"{self.url}/auth/v1.0", "ST_USER": self.USER, "ST_KEY": self.PASSWORD}
+        else:
+            self.env = keystone.env
+
+    def _command(self):
+        return self._run("swift", *([self._keystone.url] if self._keystone else []))
+
+    def place(self, path):
+        container, _, folder = path.partition("/")
+        return f"swift:{container}:/{folder}"
+
+
+class Keystone(_Openstack):
+    """OpenStack's identity service, version 3, with one user."""
+    _health = "/v3"
+    PASSWORD, REGION = "secret-of-the-admin", "here"
+
+    def __init__(self):
+        super().__init__("keystone")
+        self.env = {"OS_AUTH_URL": f"{self.url}/v3", "OS_USERNAME": "admin", "OS_PASSWORD": self.PASSWORD, "OS_PROJECT_NAME": "admin",
+                    "OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default"}
+
+    def _command(self):
+        return self._run("keystone")
+
+    def log_in(self):
+        """A token, and what the service says of it."""
+        user = {"name": "admin", "domain": {"id": "default"}, "password": self.PASSWORD}
+        return self._post("auth/tokens", {"auth": {
+            "identity": {"methods": ["password"], "password": {"user": user}},
+            "scope": {"project": {"name": "admin", "domain": {"id": "default"}}}}})
+
+    def register(self, regions):
+        """Puts an object store into the catalogue: the hosts of its regions."""
+        service = self._make("services", "service", type="object-store", name="swift")
+        for region, host in regions.items():
+            if region != self.REGION:
+                self._make("regions", "region", id=region)
+            self._make("endpoints", "endpoint", service_id=service["id"], interface="public", region_id=region,
+                       url=f"http://{host}/v1/AUTH_%(tenant_id)s")
+
+    def application_credential(self, name):
+        user = self.log_in()[1]["token"]["user"]["id"]
+        return self._make(f"users/{user}/application_credentials", "application_credential", name=name)
+
+    def _make(self, path, kind, **values):
+        return self._post(path, {kind: values}, self.log_in()[0])[1][kind]
+
+    def _post(self, path, body, token=""):
+        """A token, if the answer gives one, and the answer."""
+        request = urllib.request.Request(f"{self.url}/v3/{path}", data=json.dumps(body).encode(),
+                                         headers={"Content-Type": "application/json", "X-Auth-Token": token})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.headers["X-Subject-Token"], json.load(answer)

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "net/http.h"
+#include "storage/storage.h"
+#include "storage/swift_place.h"
+#include "storage/swift_session.h"
+
+namespace varve::storage {
+
+/// A repository in a container of OpenStack's Swift, or of what speaks its protocol. The server compares what it gets
+/// with its MD5, and keeps a file that is there; whole files are compared with theirs when they are read. A login that
+/// ends while one works is made again. Thread-safe.
+///
+/// Swift's listings may be late: where a server of it fails, a file that was put may be missing in them for a while.
+class SwiftStorage final : public Storage {
+ public:
+  /// `policy`: what a container is made with, if that is named.
+  SwiftStorage(SwiftPlace place, OpenstackLogin login, std::string policy, const net::ClientOptions& options,
+               unsigned connections);
+
+  /// Makes the container, too, if it is not there.
+  Status create(const Cancel& cancel) override;
+  /// kUnsupported beyond 5 GiB, which Swift stores in segments only.
+  Status put(const Handle& handle, Payload payload, const Cancel& cancel) override;
+  Result<Bytes> get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) override;
+  Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) override;
+  Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
+  Status remove(const Handle& handle, const Cancel& cancel) override;
+
+  std::string location() const override { return place_.location(); }
+  unsigned connections() const override { return connections_; }
+
+ private:
+  /// A request before it has the token.
+  struct Question {
+    std::string method = "GET";
+    std::string key = {};    ///< empty for the container itself
+    std::string query = {};  ///< encoded
+    std::vector<net::Header> headers = {};
+    Payload body = {};
+    uint64_t response_limit = 64u << 20;  ///< a page of a listing has ten thousand files
+  };
+
+  /// Asks once more, with a new token, if the server refuses the one that it had.
+  Result<net::Response> ask(const Question& question, const Cancel& cancel);
+  Result<net::Response> ask_once(const Question& question, const SwiftAccess& access, const Cancel& cancel);
+
+  Status expect_container(const Cancel& cancel);
+  Status create_container(const Cancel& cancel);
+  Status confirm(const Handle& handle, Payload payload, const std::string& md5, const net::Response& response,
+                 const Cancel& cancel);
+  Status outlive_a_race(const Handle& handle, Payload payload, const Cancel& cancel);
+  Result<std::string> list_page(FileType type, const std::string& marker,
+                                const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel);
+  std::string key_of(const Handle& handle) const { return place_.prefix + handle.path(); }
+  std::string name_of(const Handle& handle) const { return location() + handle.path(); }
+
+  const SwiftPlace place_;
+  const std::string policy_;
+  const unsigned connections_;
+  net::Client client_;
+  SwiftSession session_;
+};
+
+}  // namespace varve::storage
