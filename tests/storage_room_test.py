@@ -4,20 +4,27 @@ from pathlib import Path
 
 import pytest
 
-from harness.stores import Minio, RestServer
+from harness.stores import Azurite, Minio, RestServer
 from harness.tools import run
 
 PROGRAM = Path(__file__).parents[1] / "build" / "dev" / "bin" / "varve_storage_test"
 FILTER = "--gtest_filter=*Servers*:*Server.*"
 
 
+def s3(store):
+    return {"VARVE_TEST_S3": store.url, "VARVE_TEST_S3_KEY": store.KEY, "VARVE_TEST_S3_SECRET": store.SECRET}
+
+
 @pytest.mark.all
 @pytest.mark.skipif(not PROGRAM.exists(), reason="the dev preset is not built; ./dev test all builds it")
-@pytest.mark.parametrize("kind", ["rest", "s3", "s3 in a region"])
-def test_the_room_where_repositories_lie(kind):
-    with RestServer() if kind == "rest" else Minio(region="eu-north-1" if "region" in kind else None) as store:
-        named = {"VARVE_TEST_REST": store.url} if kind == "rest" else {
-            "VARVE_TEST_S3": store.url, "VARVE_TEST_S3_KEY": store.KEY, "VARVE_TEST_S3_SECRET": store.SECRET}
-        done = run(PROGRAM, FILTER, env={**os.environ, **named}, timeout=300)
+@pytest.mark.parametrize("make, named", [
+    (RestServer, lambda store: {"VARVE_TEST_REST": store.url}),
+    (Minio, s3),
+    (lambda: Minio(region="eu-north-1"), s3),
+    (Azurite, lambda store: {"VARVE_TEST_AZURE": store.connection_string}),
+], ids=["rest", "s3", "s3 in a region", "azure"])
+def test_the_room_where_repositories_lie(make, named):
+    with make() as store:
+        done = run(PROGRAM, FILTER, env={**os.environ, **named(store)}, timeout=300)
     assert "[  PASSED  ]" in done.stdout
     assert done.stdout.count("[       OK ]") > 30

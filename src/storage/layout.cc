@@ -1,5 +1,7 @@
 #include "storage/layout.h"
 
+#include <algorithm>
+
 namespace varve::storage {
 
 std::string_view folder_of(FileType type) {
@@ -32,6 +34,17 @@ std::optional<Id> id_of_name(std::string_view name) {
   const auto id = Id::parse(name);
   if (!id || id->hex() != name) return std::nullopt;
   return id;
+}
+
+std::optional<std::string> key_prefix(std::string_view folder) {
+  std::string out = folder.starts_with('/') ? "/" : "";
+  while (!folder.empty()) {
+    const auto part = folder.substr(0, folder.find('/'));
+    folder.remove_prefix(std::min(part.size() + 1, folder.size()));
+    if (part == "..") return std::nullopt;
+    if (!part.empty() && part != ".") out += std::string(part) + '/';
+  }
+  return out;
 }
 
 }  // namespace varve::storage

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "storage/azure.h"
 #include "storage/local.h"
 #include "storage/rest.h"
 #include "storage/s3.h"
@@ -13,7 +14,8 @@ namespace varve::storage {
 namespace {
 
 constexpr unsigned kConnections = 5;  // restic's
-constexpr std::string_view kNotYet[] = {"swift", "azure", "gs", "b2", "sftp", "rclone"};
+constexpr std::string_view kExtended[] = {"azure.access-tier"};
+constexpr std::string_view kNotYet[] = {"swift", "gs", "b2", "sftp", "rclone"};
 
 /// What stands before the first colon, if it can't be part of a path.
 std::string_view scheme_of(std::string_view url) {
@@ -33,6 +35,11 @@ unsigned connections_of(const OpenOptions& options) {
   return options.connections == 0 ? kConnections : options.connections;
 }
 
+std::string extended(const OpenOptions& options, const std::string& name) {
+  const auto found = options.extended.find(name);
+  return found == options.extended.end() ? "" : found->second;
+}
+
 Result<std::unique_ptr<Storage>> open_rest(std::string_view text, const OpenOptions& options) {
   TRY_ASSIGN(auto place, RestPlace::parse(text));
   if (place.user.empty() && place.password.empty()) {
@@ -50,22 +57,44 @@ Result<std::unique_ptr<Storage>> open_s3(std::string_view text, const OpenOption
   return std::make_unique<RetryStorage>(std::move(storage), options.retry);
 }
 
+Result<std::unique_ptr<Storage>> open_azure(std::string_view text, const OpenOptions& options) {
+  TRY_ASSIGN(auto place, BucketPlace::parse("azure", text));
+  TRY_ASSIGN(auto login, azure_login(options.azure));
+  AzureOptions azure;
+  TRY_ASSIGN(azure.access_tier, AzureOptions::parse_tier(extended(options, "azure.access-tier")));
+  auto storage = std::make_shared<AzureStorage>(std::move(place), std::move(login), std::move(azure), options.http,
+                                                connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
+/// Those of another kind of place are passed over, so that one environment serves several.
+Status check_extended(const OpenOptions& options) {
+  for (const auto& [name, value] : options.extended) {
+    if (std::ranges::find(kExtended, name) != std::end(kExtended)) continue;
+    return fail(Error(ErrorKind::kInvalidInput, fmt::format("-o {} is not known", name))
+                    .hint(fmt::format("known are: {}", fmt::join(kExtended, ", "))));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options) {
   if (url.find('\0') != std::string::npos) {
     return fail(ErrorKind::kInvalidInput, "the path of the repository holds a zero byte");
   }
+  TRY(check_extended(options));
   const std::string_view scheme = scheme_of(url);
   if (scheme.empty()) return open_local(url);
   const auto rest = std::string_view(url).substr(scheme.size() + 1);
   if (scheme == "local") return open_local(rest);
   if (scheme == "rest") return open_rest(rest, options);
   if (scheme == "s3") return open_s3(rest, options);
+  if (scheme == "azure") return open_azure(rest, options);
   if (std::ranges::find(kNotYet, scheme) != std::end(kNotYet)) {
     return fail(
         Error(ErrorKind::kInvalidInput, fmt::format("{}: repositories are not supported in this version", scheme))
-            .hint("folders (a mounted share is one too), rest: and s3: are"));
+            .hint("folders (a mounted share is one too), rest:, s3: and azure: are"));
   }
   return fail(Error(ErrorKind::kInvalidInput, fmt::format("\"{}:\" is no known kind of repository", scheme))
                   .hint("for a folder whose name has a colon write local:PATH or ./PATH"));

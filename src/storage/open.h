@@ -1,10 +1,12 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
 #include "net/http.h"
 #include "storage/aws_credentials.h"
+#include "storage/azure_login.h"
 #include "storage/retry.h"
 #include "storage/storage.h"
 
@@ -16,10 +18,14 @@ struct OpenOptions {
   unsigned connections = 0;  ///< 0: as many as are good for this kind of place
   std::string rest_user, rest_password;
   AwsSettings aws;
+  AzureSettings azure;
   RetryOptions retry;
+  /// What only some kinds of places have, by restic's names: "azure.access-tier".
+  std::map<std::string, std::string> extended;
 };
 
-/// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX.
+/// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX,
+/// azure:CONTAINER:/PREFIX.
 /// kInvalidInput for what is unknown or unusable. Nothing is created, and nobody asked; what is reached over a network
 /// is asked again where that may help (RetryStorage).
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options = {});

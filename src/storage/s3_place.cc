@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "net/encoding.h"
+#include "storage/layout.h"
 
 namespace varve::storage {
 
@@ -22,18 +23,6 @@ bool take(std::string_view& text, std::string_view beginning) {
   if (!text.starts_with(beginning)) return false;
   text.remove_prefix(beginning.size());
   return true;
-}
-
-/// Without empty parts and dots. A slash at the beginning stays: restic makes keys with it.
-Result<std::string> cleaned_prefix(std::string_view path) {
-  std::string out = path.starts_with('/') ? "/" : "";
-  while (!path.empty()) {
-    const auto part = path.substr(0, path.find('/'));
-    path.remove_prefix(std::min(part.size() + 1, path.size()));
-    if (part == "..") return fail(unusable("the folder in a bucket cannot have \"..\" in it"));
-    if (!part.empty() && part != ".") out += std::string(part) + '/';
-  }
-  return out;
 }
 
 std::string without_usual_port(const std::string& scheme, std::string host) {
@@ -76,7 +65,9 @@ Result<S3Place> S3Place::parse(std::string_view text) {
     return fail(unusable("the place in S3 names no host"));
   }
   if (place.bucket.empty()) return fail(unusable("the place in S3 names no bucket"));
-  TRY_ASSIGN(place.prefix, cleaned_prefix(text));
+  const auto prefix = key_prefix(text);
+  if (!prefix) return fail(unusable("the folder in a bucket cannot have \"..\" in it"));
+  place.prefix = *prefix;
   return place;
 }
 

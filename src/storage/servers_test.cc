@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "storage/azure.h"
 #include "storage/rest.h"
 #include "storage/retry.h"
 #include "storage/s3.h"
@@ -42,6 +43,12 @@ std::shared_ptr<Storage> make_s3(const std::string& prefix) {
                                      net::ClientOptions(), kConnections);
 }
 
+std::shared_ptr<AzureStorage> make_azure(const std::string& prefix, AzureOptions options = {}) {
+  const auto login = azure_login({.connection_string = named("VARVE_TEST_AZURE")});
+  return std::make_shared<AzureStorage>(*BucketPlace::parse("azure", new_name() + ":/" + prefix), *login,
+                                        std::move(options), net::ClientOptions(), kConnections);
+}
+
 std::vector<Implementation> servers() {
   std::vector<Implementation> out;
   if (!named("VARVE_TEST_REST").empty()) {
@@ -52,10 +59,36 @@ std::vector<Implementation> servers() {
     out.push_back({"s3", [] { return make_s3(""); }});
     out.push_back({"s3_prefix", [] { return make_s3("/a folder/with+more"); }});
   }
+  if (!named("VARVE_TEST_AZURE").empty()) {
+    const AzureOptions in_blocks{.access_tier = "Cool", .largest_put = 1 << 20, .block = 700'000};
+    out.push_back({"azure", [] { return make_azure(""); }});
+    out.push_back({"azure_prefix", [] { return make_azure("a folder/with+more"); }});
+    out.push_back({"azure_blocks", [in_blocks] { return make_azure("", in_blocks); }});
+  }
   return out;
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, Conformance, ::testing::ValuesIn(servers()), implementation_name);
+
+/// Of `files` small files one in ten is an index.
+void expect_many_listed(Storage& storage, uint64_t files) {
+  constexpr uint64_t kThreads = 4;
+  std::atomic<uint64_t> failures = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (uint64_t thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (uint64_t i = thread; i < files; i += kThreads) {
+          const Bytes bytes = content(20, i);
+          if (!put(storage, handle_for(i % 10 == 0 ? FileType::kIndex : FileType::kPack, bytes), bytes)) ++failures;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(failures, 0u);
+  EXPECT_EQ(listed(storage, FileType::kPack)->size(), files - files / 10);
+  EXPECT_EQ(listed(storage, FileType::kIndex)->size(), files / 10);
+}
 
 class S3Server : public ::testing::Test {
  protected:
@@ -68,22 +101,7 @@ class S3Server : public ::testing::Test {
 };
 
 TEST_F(S3Server, ListsMoreThanAPage) {
-  constexpr uint64_t kFiles = 3000, kThreads = 4;
-  std::atomic<uint64_t> failures = 0;
-  {
-    std::vector<std::jthread> threads;
-    for (uint64_t thread = 0; thread < kThreads; ++thread) {
-      threads.emplace_back([&, thread] {
-        for (uint64_t i = thread; i < kFiles; i += kThreads) {
-          const Bytes bytes = content(20, i);
-          if (!put(*storage_, handle_for(i % 10 == 0 ? FileType::kIndex : FileType::kPack, bytes), bytes)) ++failures;
-        }
-      });
-    }
-  }
-  EXPECT_EQ(failures, 0u);
-  EXPECT_EQ(listed(*storage_, FileType::kPack)->size(), 2700u);
-  EXPECT_EQ(listed(*storage_, FileType::kIndex)->size(), 300u);
+  expect_many_listed(*storage_, 3000);
 }
 
 TEST_F(S3Server, RefusesBytesThatAreNotThoseOfTheName) {
@@ -103,6 +121,20 @@ TEST_F(S3Server, FindsTheRegionThatItIsIn) {
   EXPECT_EQ(storage.stat(kConfig, Cancel()).error().kind(), ErrorKind::kNotFound);
   ASSERT_TRUE(storage.create(Cancel()));
   EXPECT_TRUE(put(storage, kConfig, as_bytes("config")));
+}
+
+class AzureServer : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (named("VARVE_TEST_AZURE").empty()) GTEST_SKIP() << "no server of Azure's is named";
+    storage_ = make_azure("", {.page = 100});
+    ASSERT_TRUE(storage_->create(Cancel()));
+  }
+  std::shared_ptr<Storage> storage_;
+};
+
+TEST_F(AzureServer, ListsMoreThanAPage) {
+  expect_many_listed(*storage_, 500);
 }
 
 TEST(RestServer, RefusesBytesThatAreNotThoseOfTheName) {
