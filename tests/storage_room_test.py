@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.stores import Azurite, Minio, RestServer
+from harness.stores import Azurite, FakeGcs, Minio, RestServer
 from harness.tools import run
 
 PROGRAM = Path(__file__).parents[1] / "build" / "dev" / "bin" / "varve_storage_test"
@@ -22,7 +22,8 @@ def s3(store):
     (Minio, s3),
     (lambda: Minio(region="eu-north-1"), s3),
     (Azurite, lambda store: {"VARVE_TEST_AZURE": store.connection_string}),
-], ids=["rest", "s3", "s3 in a region", "azure"])
+    (FakeGcs, lambda store: {"VARVE_TEST_GOOGLE": store.url}),
+], ids=["rest", "s3", "s3 in a region", "azure", "google"])
 def test_the_room_where_repositories_lie(make, named):
     with make() as store:
         done = run(PROGRAM, FILTER, env={**os.environ, **named(store)}, timeout=300)

@@ -73,6 +73,17 @@ storage::AzureSettings azure_settings(const std::string& prefix) {
           .connection_string = of("AZURE_STORAGE_CONNECTION_STRING")};
 }
 
+storage::GoogleSettings google_settings(const std::string& prefix) {
+  const auto of = login_variables(prefix, {"GOOGLE_ACCESS_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS"}, environment);
+  const auto config = first_of({environment("CLOUDSDK_CONFIG"), environment("HOME") + "/.config/gcloud"});
+  return {.access_token = of("GOOGLE_ACCESS_TOKEN"),
+          .credentials_file = of("GOOGLE_APPLICATION_CREDENTIALS"),
+          .well_known_file = config + "/application_default_credentials.json",
+          .emulator = environment("STORAGE_EMULATOR_HOST"),
+          .metadata_host = environment("GCE_METADATA_HOST"),
+          .project = first_of({of("GOOGLE_PROJECT_ID"), environment("GOOGLE_PROJECT_ID")})};
+}
+
 Result<std::map<std::string, std::string>> extended_options(const std::vector<std::string>& words) {
   std::map<std::string, std::string> options;
   for (const auto& word : words) {
@@ -133,6 +144,7 @@ Result<storage::OpenOptions> storage_options(const StorageWords& words, const st
   options.rest_password = rest("REST_PASSWORD");
   options.aws = aws_settings(prefix);
   options.azure = azure_settings(prefix);
+  options.google = google_settings(prefix);
   TRY_ASSIGN(options.extended, extended_options(words.extended));
   options.retry.notice = retry_notice(output);
   if (!words.retry_for.empty()) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "storage/azure.h"
+#include "storage/google.h"
 #include "storage/local.h"
 #include "storage/rest.h"
 #include "storage/s3.h"
@@ -14,8 +15,8 @@ namespace varve::storage {
 namespace {
 
 constexpr unsigned kConnections = 5;  // restic's
-constexpr std::string_view kExtended[] = {"azure.access-tier"};
-constexpr std::string_view kNotYet[] = {"swift", "gs", "b2", "sftp", "rclone"};
+constexpr std::string_view kExtended[] = {"azure.access-tier", "gs.region"};
+constexpr std::string_view kNotYet[] = {"swift", "b2", "sftp", "rclone"};
 
 /// What stands before the first colon, if it can't be part of a path.
 std::string_view scheme_of(std::string_view url) {
@@ -67,6 +68,17 @@ Result<std::unique_ptr<Storage>> open_azure(std::string_view text, const OpenOpt
   return std::make_unique<RetryStorage>(std::move(storage), options.retry);
 }
 
+Result<std::unique_ptr<Storage>> open_google(std::string_view text, const OpenOptions& options) {
+  TRY_ASSIGN(auto place, BucketPlace::parse("gs", text));
+  TRY_ASSIGN(auto login, google_login(options.google));
+  GoogleOptions google{.project = options.google.project};
+  TRY_ASSIGN(google.endpoint, google_endpoint(options.google));
+  if (const auto region = extended(options, "gs.region"); !region.empty()) google.region = region;
+  auto storage = std::make_shared<GoogleStorage>(std::move(place), std::move(login), std::move(google), options.http,
+                                                 connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
 /// Those of another kind of place are passed over, so that one environment serves several.
 Status check_extended(const OpenOptions& options) {
   for (const auto& [name, value] : options.extended) {
@@ -91,10 +103,11 @@ Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const Open
   if (scheme == "rest") return open_rest(rest, options);
   if (scheme == "s3") return open_s3(rest, options);
   if (scheme == "azure") return open_azure(rest, options);
+  if (scheme == "gs") return open_google(rest, options);
   if (std::ranges::find(kNotYet, scheme) != std::end(kNotYet)) {
     return fail(
         Error(ErrorKind::kInvalidInput, fmt::format("{}: repositories are not supported in this version", scheme))
-            .hint("folders (a mounted share is one too), rest:, s3: and azure: are"));
+            .hint("folders (a mounted share is one too), rest:, s3:, azure: and gs: are"));
   }
   return fail(Error(ErrorKind::kInvalidInput, fmt::format("\"{}:\" is no known kind of repository", scheme))
                   .hint("for a folder whose name has a colon write local:PATH or ./PATH"));

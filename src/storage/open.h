@@ -7,6 +7,7 @@
 #include "net/http.h"
 #include "storage/aws_credentials.h"
 #include "storage/azure_login.h"
+#include "storage/google_login.h"
 #include "storage/retry.h"
 #include "storage/storage.h"
 
@@ -19,13 +20,14 @@ struct OpenOptions {
   std::string rest_user, rest_password;
   AwsSettings aws;
   AzureSettings azure;
+  GoogleSettings google;
   RetryOptions retry;
   /// What only some kinds of places have, by restic's names: "azure.access-tier".
   std::map<std::string, std::string> extended;
 };
 
 /// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX,
-/// azure:CONTAINER:/PREFIX.
+/// azure:CONTAINER:/PREFIX, gs:BUCKET:/PREFIX.
 /// kInvalidInput for what is unknown or unusable. Nothing is created, and nobody asked; what is reached over a network
 /// is asked again where that may help (RetryStorage).
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options = {});

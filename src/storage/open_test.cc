@@ -26,14 +26,14 @@ TEST(OpenStorage, TakesPathsThatLookStrange) {
 }
 
 TEST(OpenStorage, RefusesWhatItDoesNotKnow) {
-  for (const char* url : {"swift:container:/path", "gs:bucket:/", "b2:x", "sftp:user@host:/repo", "rclone:remote:path",
+  for (const char* url : {"swift:container:/path", "b2:x", "sftp:user@host:/repo", "rclone:remote:path",
                           "https://user:secret@host/", "s4:bucket", "", "local:"}) {
     const auto storage = open_storage(url);
     ASSERT_FALSE(storage) << url;
     EXPECT_EQ(storage.error().kind(), ErrorKind::kInvalidInput) << url;
     EXPECT_EQ(storage.error().message().find("secret"), std::string::npos);
   }
-  EXPECT_NE(open_storage("gs:x").error().message().find("not supported in this version"), std::string::npos);
+  EXPECT_NE(open_storage("b2:x").error().message().find("not supported in this version"), std::string::npos);
   EXPECT_NE(open_storage("s4:x").error().message().find("no known kind"), std::string::npos);
   EXPECT_FALSE(open_storage(std::string("a\0b", 3)));
 }
@@ -94,6 +94,16 @@ TEST(OpenStorage, TakesPlacesInAzure) {
   EXPECT_NE(open_storage("azure:cont:/").error().message().find("no login for Azure"), std::string::npos);
   options.extended["azure.access-tier"] = "lukewarm";
   EXPECT_NE(open_storage("azure:cont:/", options).error().message().find("no access tier"), std::string::npos);
+}
+
+TEST(OpenStorage, TakesPlacesInGooglesStorage) {
+  OpenOptions options;
+  options.google.emulator = "127.0.0.1:1";
+  options.extended["gs.region"] = "europe-west1";
+  EXPECT_EQ((*open_storage("gs:my_bucket.example:/a", options))->location(), "gs:my_bucket.example:/a/");
+  EXPECT_FALSE(open_storage("gs:bucket", options));
+  options.google.emulator = "ftp://x";
+  EXPECT_NE(open_storage("gs:bucket:/", options).error().message().find("STORAGE_EMULATOR_HOST"), std::string::npos);
 }
 
 TEST(OpenStorage, RefusesOptionsThatAreNotKnown) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "storage/azure.h"
+#include "storage/google.h"
 #include "storage/rest.h"
 #include "storage/retry.h"
 #include "storage/s3.h"
@@ -49,6 +50,12 @@ std::shared_ptr<AzureStorage> make_azure(const std::string& prefix, AzureOptions
                                         std::move(options), net::ClientOptions(), kConnections);
 }
 
+std::shared_ptr<GoogleStorage> make_google(const std::string& prefix) {
+  return std::make_shared<GoogleStorage>(*BucketPlace::parse("gs", new_name() + ":/" + prefix), GoogleLogin(),
+                                         GoogleOptions{named("VARVE_TEST_GOOGLE"), "tests", "us"}, net::ClientOptions(),
+                                         kConnections);
+}
+
 std::vector<Implementation> servers() {
   std::vector<Implementation> out;
   if (!named("VARVE_TEST_REST").empty()) {
@@ -64,6 +71,10 @@ std::vector<Implementation> servers() {
     out.push_back({"azure", [] { return make_azure(""); }});
     out.push_back({"azure_prefix", [] { return make_azure("a folder/with+more"); }});
     out.push_back({"azure_blocks", [in_blocks] { return make_azure("", in_blocks); }});
+  }
+  if (!named("VARVE_TEST_GOOGLE").empty()) {
+    out.push_back({"google", [] { return make_google(""); }});
+    out.push_back({"google_prefix", [] { return make_google("a folder/with+more"); }});
   }
   return out;
 }
@@ -135,6 +146,13 @@ class AzureServer : public ::testing::Test {
 
 TEST_F(AzureServer, ListsMoreThanAPage) {
   expect_many_listed(*storage_, 500);
+}
+
+TEST(GoogleServer, ListsAllOfManyFiles) {
+  if (named("VARVE_TEST_GOOGLE").empty()) GTEST_SKIP() << "no server of Google's is named";
+  const auto storage = make_google("");
+  ASSERT_TRUE(storage->create(Cancel()));
+  expect_many_listed(*storage, 1500);
 }
 
 TEST(RestServer, RefusesBytesThatAreNotThoseOfTheName) {

@@ -3,8 +3,10 @@
     with RestServer() as store: store.place("shop")       rest:http://127.0.0.1:PORT/shop/
     with Minio() as store: store.place("bucket/shop")     s3:http://127.0.0.1:PORT/bucket/shop, with the login in store.env
     with Azurite() as store: store.place("container/shop")  azure:container:/shop
+    with FakeGcs() as store: store.place("shop")            gs:repositories:/shop
 """
 import base64
+import contextlib
 import os
 import ssl
 import urllib.error
@@ -162,3 +164,29 @@ class Azurite(Store):
     def place(self, path):
         container, _, folder = path.partition("/")
         return f"azure:{container}:/{folder}"
+
+
+class FakeGcs(Store):
+    """An emulator of Google's Cloud Storage, with one bucket: stock restic makes none."""
+    _health = "/storage/v1/b?project=tests"
+    BUCKET = "repositories"
+
+    def __init__(self):
+        super().__init__("fake-gcs-server")
+        self.env = {"STORAGE_EMULATOR_HOST": self.host, "GOOGLE_PROJECT_ID": "tests"}
+        self.restic_env = {"GOOGLE_ACCESS_TOKEN": "any"}
+
+    def start_again(self):
+        super().start_again()
+        request = urllib.request.Request(f"{self.url}/storage/v1/b?project=tests", f'{{"name": "{self.BUCKET}"}}'.encode(),
+                                         {"Content-Type": "application/json"})
+        with contextlib.suppress(urllib.error.HTTPError):  # it is there already
+            urllib.request.urlopen(request, timeout=10).close()
+
+    def _command(self):
+        (self.folder / "data").mkdir(exist_ok=True)
+        return [_program("fake-gcs-server", "VARVE_FAKE_GCS"), "-scheme", "http", "-host", "127.0.0.1", "-port", self.port,
+                "-public-host", self.host, "-backend", "filesystem", "-filesystem-root", self.folder / "data"], None
+
+    def place(self, path):
+        return f"gs:{self.BUCKET}:/{path}"
