@@ -1,17 +1,23 @@
 """Repositories on servers: whole stories with stock restic at the same place, what append-only servers allow, servers that go and
 come back, and what is said of logins, names and certificates that are wrong."""
+import base64
 import contextlib
+import datetime
 import hashlib
+import hmac
 import itertools
+import json
 import os
 import threading
+import urllib.parse
 
 import pytest
 
 from harness.process import free_port
 from harness.proxy import Proxy
-from harness.stores import Minio, RestServer, Swift
-from support.certificates import Authority
+from harness.stores import Azurite, FakeGcs, Minio, RestServer, Swift
+from harness.tools import Varve
+from support.certificates import Authority, openssl
 from support.mixed_folder import content, fill
 from support.repositories import snapshots
 from support.runs import at, export
@@ -41,9 +47,30 @@ def swift():
         yield store
 
 
-@pytest.fixture(params=["s3", "rest", "swift"])
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def azurite(authority):
+    with Azurite(authority) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def fake_gcs():
+    with FakeGcs() as store:
+        yield store
+
+
+KINDS = {"s3": lambda _: Minio(), "rest": lambda _: RestServer(), "append-only": lambda _: RestServer("--append-only"),
+         "swift": lambda _: Swift(), "azure": Azurite, "google": lambda _: FakeGcs()}
+
+
+@pytest.fixture(params=["s3", "rest", "swift", "azure", "google"])
 def store(request):
-    return request.getfixturevalue({"s3": "minio", "rest": "rest", "swift": "swift"}[request.param])
+    return request.getfixturevalue({"s3": "minio", "rest": "rest", "swift": "swift", "azure": "azurite", "google": "fake_gcs"}[request.param])
 
 
 @pytest.fixture
@@ -118,7 +145,8 @@ def test_an_append_only_server_takes_backups_and_keeps_them(tmp_path):
         assert len(snapshots(varve)) == 2
 
 
-BACKUP = "head -c 30000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; head -c 30000000 /dev/urandom"
+# So much that a pack is stored however its blobs are dealt to the two that are made at once.
+BACKUP = "head -c 40000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; head -c 30000000 /dev/urandom"
 
 
 def stored(store):
@@ -131,9 +159,9 @@ def stored(store):
     return size
 
 
-@pytest.mark.parametrize("kind", [Minio, RestServer, Swift])
-def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind):
-    with kind() as store:
+@pytest.mark.parametrize("kind", ["s3", "rest", "swift", "azure", "google"])
+def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind, authority):
+    with KINDS[kind](authority) as store:
         varve = at_store(tmp_path, store, "shop")
         varve("init")
         process = varve.start("backup", "stdin", "--name", "noise", "--command", "--", "sh", "-c", BACKUP, cwd=tmp_path)
@@ -148,7 +176,7 @@ def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind):
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         sound(varve)
-        assert len(varve.restic("dump", "latest", "noise", text=False).stdout) == 60_000_000
+        assert len(varve.restic("dump", "latest", "noise", text=False).stdout) == 70_000_000
 
 
 @contextlib.contextmanager
@@ -166,14 +194,12 @@ def answers_cut_off(proxy):
     thread.join()
 
 
-@pytest.mark.parametrize("kind", [Minio, RestServer, lambda: RestServer("--append-only"), Swift],
-                         ids=["s3", "rest", "append-only", "swift"])
-def test_what_a_network_loses_is_made_good(tmp_path, kind):
+@pytest.mark.parametrize("kind", ["s3", "rest", "append-only", "swift", "azure", "google"])
+def test_what_a_network_loses_is_made_good(tmp_path, kind, authority):
     fill(tmp_path / "folder")
-    with kind() as store, Proxy(store) as proxy:
+    with KINDS[kind](authority) as store, Proxy(store) as proxy:
         varve = at_store(tmp_path, store, "shop")
-        through = {name: value.replace(store.host, proxy.host)
-                   for name, value in {**store.env, "RESTIC_REPOSITORY": store.place("shop")}.items()}
+        through = {name: value.replace(store.host, proxy.host) for name, value in varve.env.items()}
         varve("init", env=through)
         with answers_cut_off(proxy):
             for number in range(3):
@@ -206,6 +232,69 @@ def test_a_wrong_login_of_s3_is_told(tmp_path, minio, env, sentence):
     assert minio.SECRET not in done.stderr
 
 
+@pytest.mark.parametrize("change, sentence", [
+    (lambda text: text.replace(Azurite.KEY, "d3Jvbmc="), "is the key that of the account"),
+    (lambda text: text.replace(Azurite.KEY, "wrong"), "the key in AZURE_STORAGE_CONNECTION_STRING is not whole"),
+    (lambda _: "", "there is no login for Azure"),
+])
+def test_a_wrong_login_of_azure_is_told(tmp_path, azurite, change, sentence):
+    text = change(azurite.connection_string)
+    done = at_store(tmp_path, azurite, "login", AZURE_STORAGE_CONNECTION_STRING=text)("init", code=FAILED)
+    assert sentence in done.stderr, done
+    assert azurite.KEY not in done.stderr and "d3Jvbmc" not in done.stderr
+
+
+def with_signature(store, container, rights):
+    """A connection string whose shared access signature gives these rights to a container for an hour."""
+    end = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    version, resource = "2021-12-02", f"/blob/{store.ACCOUNT}/{container}"
+    text = "\n".join([rights, "", end, resource, "", "", "", version, "c", "", "", "", "", "", "", ""])
+    signature = base64.b64encode(hmac.digest(base64.b64decode(store.KEY), text.encode(), "sha256")).decode()
+    query = urllib.parse.urlencode({"sv": version, "se": end, "sr": "c", "sp": rights, "sig": signature})
+    return f"BlobEndpoint={store.url}/{store.ACCOUNT};SharedAccessSignature={query}", signature
+
+
+def test_a_signature_for_one_container_is_enough(tmp_path, azurite):
+    fill(tmp_path / "folder")
+    varve = at_store(tmp_path, azurite, "signed/shop")
+    varve("init")
+    varve.env["AZURE_STORAGE_CONNECTION_STRING"], _ = with_signature(azurite, "signed", "rcwdl")
+    varve("backup", "files", tmp_path / "folder")
+    varve("forget", "latest", "--prune")
+    varve("backup", "files", tmp_path / "folder")
+    sound(varve)
+    varve.env["AZURE_STORAGE_CONNECTION_STRING"], signature = with_signature(azurite, "signed", "rl")
+    varve("check", "--read-data", "--no-lock")
+    refused = varve("backup", "files", tmp_path / "folder", code=FAILED)
+    assert "not allowed to" in refused.stderr and "letters r, l, c and w" in refused.stderr, refused
+    assert signature not in refused.stderr and urllib.parse.quote(signature, safe="") not in refused.stderr
+
+
+def test_files_go_to_the_tier_that_is_asked_for(tmp_path, azurite):
+    fill(tmp_path / "folder")
+    varve = at_store(tmp_path, azurite, "tiers")
+    varve("init", "-o", "azure.access-tier=cool")
+    varve("-o", "azure.access-tier=Cold", "backup", "files", tmp_path / "folder")
+    sound(varve)
+    refused = varve("snapshots", "-o", "azure.access-tier=archive", code=FAILED)
+    assert "nothing can be read there" in refused.stderr, refused
+
+
+def test_a_service_account_gets_a_token_first(tmp_path):
+    """Before anything is asked of Google; and its key is never shown."""
+    openssl("genpkey", "-algorithm", "RSA", "-out", tmp_path / "key")
+    key, file, port = (tmp_path / "key").read_text(), tmp_path / "account.json", free_port()
+    file.write_text(json.dumps({"type": "service_account", "client_email": "shop@tests", "private_key": key,
+                                "token_uri": f"http://127.0.0.1:{port}/token"}))
+    varve = Varve(tmp_path)
+    varve.env |= {"RESTIC_REPOSITORY": "gs:bucket:/shop", "GOOGLE_APPLICATION_CREDENTIALS": str(file)}
+    done = varve("snapshots", "--retry-for", "0s", code=FAILED)
+    assert f"cannot connect to 127.0.0.1:{port}" in done.stderr and key.splitlines()[1] not in done.stderr, done
+    file.write_text("{}")
+    done = varve("snapshots", code=FAILED)
+    assert "is not supported" in done.stderr and "GOOGLE_APPLICATION_CREDENTIALS" in done.stderr, done
+
+
 def test_a_profile_holds_the_login(tmp_path, minio):
     varve = at_store(tmp_path, minio, "profiles", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_PROFILE="shop")
     (tmp_path / ".aws").mkdir()
@@ -224,9 +313,13 @@ def test_a_profile_holds_the_login(tmp_path, minio):
     ("rest:ftp://127.0.0.1/shop", FAILED, "is a URL"),
     ("s3:127.0.0.1", FAILED, "names no bucket"),
     ("swift:container", FAILED, "a container and a folder"),
+    ("azure:no-such-container:/", NO_REPOSITORY, "no repository"),
+    ("azure:Container:/", FAILED, "can be no name of a container"),
+    ("gs:no-such-bucket:/", NO_REPOSITORY, "no repository"),
+    ("gs:bucket", FAILED, "has a second colon"),
 ])
-def test_a_place_where_nothing_is_is_told(tmp_path, minio, place, code, sentence):
-    varve = at_store(tmp_path, minio, "none", RESTIC_REPOSITORY=place.format(port=minio.port, closed=free_port()))
+def test_a_place_where_nothing_is_is_told(tmp_path, minio, azurite, fake_gcs, place, code, sentence):
+    varve = at_store(tmp_path, minio, "none", **azurite.env, **fake_gcs.env, RESTIC_REPOSITORY=place.format(port=minio.port, closed=free_port()))
     done = varve("snapshots", "--retry-for", "0s", code=code)
     assert sentence in done.stderr, done
 

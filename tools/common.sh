@@ -15,6 +15,8 @@ peers=$cache/peers-$(hash_of tests/peers/go.mod tests/peers/go.sum)
 ferretdb=$cache/ferretdb-$(hash_of tests/peers/ferretdb/go.mod tests/peers/ferretdb/go.sum tests/peers/ferretdb/main.go)
 secantus=$cache/secantus-$(hash_of tests/peers/secantus/requirements.txt)
 stores=$cache/stores-$(hash_of tests/peers/stores/go.mod tests/peers/stores/go.sum)
+azurite=$cache/azurite-$(hash_of tests/peers/azurite/package.json tests/peers/azurite/package-lock.json)
+fake_gcs=$cache/fake-gcs-$(hash_of tests/peers/gcs/go.mod tests/peers/gcs/go.sum)
 default_mongod=6.0.5
 
 # A mongod of the user's own is the default server if the tests can use it; a wheel's is the default elsewhere.
@@ -27,5 +29,5 @@ own_mongod() {
 
 # What the test harness reads.
 export VARVE_CACHE=$cache VARVE_PEERS=$peers VARVE_BIN=${VARVE_BIN:-$PWD/build/release/bin/varve}
-export VARVE_FERRETDB=$ferretdb VARVE_SECANTUS=$secantus VARVE_STORES=$stores
+export VARVE_FERRETDB=$ferretdb VARVE_SECANTUS=$secantus VARVE_STORES=$stores VARVE_AZURITE=$azurite VARVE_FAKE_GCS=$fake_gcs
 export PYTHONPATH=$PWD/tests${PYTHONPATH:+:$PYTHONPATH} PYTHONDONTWRITEBYTECODE=1

@@ -28,6 +28,10 @@ void add_storage_options(CLI::App& app, varve::cli::StorageWords& words) {
   app.add_option("--limit-upload", words.upload_limit, "so many KiB a second at most to a store on a network")
       ->type_name("RATE");
   app.add_option("--limit-download", words.download_limit, "the same from it")->type_name("RATE");
+  app.add_option("-o,--option", words.extended,
+                 "what one kind of store has: azure.access-tier=Hot|Cool|Cold, gs.region=REGION")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   app.add_option("--cacert", words.authorities_file,
                  "trust the authorities in FILE, not the system's (or RESTIC_CACERT)")
       ->type_name("FILE");

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
 
 #include <fmt/format.h>
@@ -99,6 +100,39 @@ storage::OpenstackSettings openstack_settings(const std::string& prefix) {
           .container_policy = of("SWIFT_DEFAULT_CONTAINER_POLICY")};
 }
 
+storage::AzureSettings azure_settings(const std::string& prefix) {
+  const auto of = login_variables(prefix, {"AZURE_ACCOUNT_NAME", "AZURE_STORAGE_CONNECTION_STRING"}, environment);
+  return {.account = of("AZURE_ACCOUNT_NAME"),
+          .key = of("AZURE_ACCOUNT_KEY"),
+          .sas = of("AZURE_ACCOUNT_SAS"),
+          .endpoint_suffix = of("AZURE_ENDPOINT_SUFFIX"),
+          .connection_string = of("AZURE_STORAGE_CONNECTION_STRING")};
+}
+
+storage::GoogleSettings google_settings(const std::string& prefix) {
+  const auto of = login_variables(prefix, {"GOOGLE_ACCESS_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS"}, environment);
+  const auto config = first_of({environment("CLOUDSDK_CONFIG"), environment("HOME") + "/.config/gcloud"});
+  return {.access_token = of("GOOGLE_ACCESS_TOKEN"),
+          .credentials_file = of("GOOGLE_APPLICATION_CREDENTIALS"),
+          .well_known_file = config + "/application_default_credentials.json",
+          .emulator = environment("STORAGE_EMULATOR_HOST"),
+          .metadata_host = environment("GCE_METADATA_HOST"),
+          .project = first_of({of("GOOGLE_PROJECT_ID"), environment("GOOGLE_PROJECT_ID")})};
+}
+
+Result<std::map<std::string, std::string>> extended_options(const std::vector<std::string>& words) {
+  std::map<std::string, std::string> options;
+  for (const auto& word : words) {
+    const size_t equals = word.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return fail(Error(ErrorKind::kInvalidInput, fmt::format("-o takes KEY=VALUE, not \"{}\"", word))
+                      .hint("such as -o azure.access-tier=Cool"));
+    }
+    options[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  return options;
+}
+
 /// The contents of files whose names are parted by commas.
 Result<std::string> joined_files(std::string_view names) {
   std::string out;
@@ -146,6 +180,9 @@ Result<storage::OpenOptions> storage_options(const StorageWords& words, const st
   options.rest_password = rest("REST_PASSWORD");
   options.aws = aws_settings(prefix);
   options.openstack = openstack_settings(prefix);
+  options.azure = azure_settings(prefix);
+  options.google = google_settings(prefix);
+  TRY_ASSIGN(options.extended, extended_options(words.extended));
   options.retry.notice = retry_notice(output);
   if (!words.retry_for.empty()) {
     TRY_ASSIGN(options.retry.budget, duration_option("--retry-for", words.retry_for));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -15,6 +16,7 @@ class Output;
 /// The options that say how a repository is reached.
 struct StorageWords {
   std::string retry_for, authorities_file, certificate_file;
+  std::vector<std::string> extended;  ///< KEY=VALUE, as restic's -o has them
   unsigned connections = 0;
   unsigned upload_limit = 0, download_limit = 0;  ///< KiB a second, as restic takes them
   bool any_certificate = false;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include <fmt/format.h>
+
 #include "base/parse.h"
 #include "codec/base64.h"
 #include "net/transfer.h"
@@ -92,9 +94,29 @@ std::string authority_of(std::string_view url) {
   return std::string(url.substr(begin, std::min(url.find_first_of("/?", begin), url.size()) - begin));
 }
 
+Target target_of(std::string_view url) {
+  const size_t host = url.find("://") + 3;
+  const size_t slash = std::min(url.find('/', host), url.size());
+  const size_t mark = std::min(url.find('?', slash), url.size());
+  const auto path = url.substr(slash, mark - slash);
+  return {path.empty() ? "/" : path, mark == url.size() ? "" : url.substr(mark + 1)};
+}
+
 std::optional<Time> parse_http_date(std::string_view text) {
   const time_t seconds = curl_getdate(std::string(text).c_str(), nullptr);
   return seconds < 0 ? std::nullopt : std::optional<Time>(std::chrono::sys_seconds(std::chrono::seconds(seconds)));
+}
+
+std::string format_http_date(Time time) {
+  constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time) - day);
+  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[std::chrono::weekday(day).c_encoding()],
+                     unsigned(date.day()), kMonths[unsigned(date.month()) - 1], int(date.year()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count());
 }
 
 }  // namespace varve::net

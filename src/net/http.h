@@ -81,7 +81,16 @@ Header basic_login(std::string_view user, std::string_view password);
 /// "host:port" of a URL.
 std::string authority_of(std::string_view url);
 
+/// What of a URL is signed, as it is written there.
+struct Target {
+  std::string_view path;   ///< at least a slash
+  std::string_view query;  ///< without its mark
+};
+Target target_of(std::string_view url);
+
 /// The time in a Date header; nothing if it is none.
 std::optional<Time> parse_http_date(std::string_view text);
+/// As a Date header has it: "Sat, 21 Nov 2026 10:00:00 GMT".
+std::string format_http_date(Time time);
 
 }  // namespace varve::net

@@ -51,18 +51,6 @@ std::string signed_names(const std::vector<Header>& headers) {
   return names;
 }
 
-struct Target {
-  std::string_view path, query;
-};
-
-Target target_of(std::string_view url) {
-  const size_t host = url.find("://") + 3;
-  const size_t slash = std::min(url.find('/', host), url.size());
-  const size_t mark = std::min(url.find('?', slash), url.size());
-  const auto path = url.substr(slash, mark - slash);
-  return {path.empty() ? "/" : path, mark == url.size() ? "" : url.substr(mark + 1)};
-}
-
 }  // namespace
 
 std::string canonical_request(const Request& request, std::string_view body_hash) {

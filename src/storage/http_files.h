@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "net/http.h"
 #include "storage/storage.h"
@@ -32,5 +33,25 @@ Status found_there(Storage& storage, const Handle& handle, Payload payload, cons
 
 /// The length that an answer to HEAD announces.
 Result<uint64_t> announced_length(const net::Response& response, const std::string& name);
+
+/// One page of a listing.
+struct ListPage {
+  struct File {
+    std::string name;  ///< the last part of its key
+    uint64_t size = 0;
+  };
+  std::vector<File> files = {};
+  std::optional<std::string> next = {};  ///< the token of the page after it
+};
+/// Storage::list by pages, each asked for with the token of the one before, the first with none. kUnavailable where
+/// they go round in a circle.
+Status list_pages(const std::string& what, const std::function<Result<ListPage>(const std::string& token)>& page,
+                  const std::function<Status(const FileInfo&)>& visit);
+
+/// By how many seconds the server's clock is ahead of this machine's; nothing if it does not tell its time.
+std::optional<int64_t> clock_ahead(const net::Response& response);
+/// By more than this a signed request is refused, by Amazon and Azure alike.
+inline constexpr int64_t kToleratedSkew = 15 * 60;
+Error clocks_differ(const std::string& what, int64_t skew);
 
 }  // namespace varve::storage

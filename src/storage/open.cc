@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "storage/azure.h"
+#include "storage/google.h"
 #include "storage/local.h"
 #include "storage/rest.h"
 #include "storage/s3.h"
@@ -14,7 +16,8 @@ namespace varve::storage {
 namespace {
 
 constexpr unsigned kConnections = 5;  // restic's
-constexpr std::string_view kNotYet[] = {"azure", "gs", "b2", "sftp", "rclone"};
+constexpr std::string_view kExtended[] = {"azure.access-tier", "gs.region"};
+constexpr std::string_view kNotYet[] = {"b2", "sftp", "rclone"};
 
 /// What stands before the first colon, if it can't be part of a path.
 std::string_view scheme_of(std::string_view url) {
@@ -32,6 +35,11 @@ Result<std::unique_ptr<Storage>> open_local(std::string_view path) {
 
 unsigned connections_of(const OpenOptions& options) {
   return options.connections == 0 ? kConnections : options.connections;
+}
+
+std::string extended(const OpenOptions& options, const std::string& name) {
+  const auto found = options.extended.find(name);
+  return found == options.extended.end() ? "" : found->second;
 }
 
 Result<std::unique_ptr<Storage>> open_rest(std::string_view text, const OpenOptions& options) {
@@ -59,6 +67,37 @@ Result<std::unique_ptr<Storage>> open_swift(std::string_view text, const OpenOpt
   return std::make_unique<RetryStorage>(std::move(storage), options.retry);
 }
 
+Result<std::unique_ptr<Storage>> open_azure(std::string_view text, const OpenOptions& options) {
+  TRY_ASSIGN(auto place, BucketPlace::parse("azure", text));
+  TRY_ASSIGN(auto login, azure_login(options.azure));
+  AzureOptions azure;
+  TRY_ASSIGN(azure.access_tier, AzureOptions::parse_tier(extended(options, "azure.access-tier")));
+  auto storage = std::make_shared<AzureStorage>(std::move(place), std::move(login), std::move(azure), options.http,
+                                                connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
+Result<std::unique_ptr<Storage>> open_google(std::string_view text, const OpenOptions& options) {
+  TRY_ASSIGN(auto place, BucketPlace::parse("gs", text));
+  TRY_ASSIGN(auto login, google_login(options.google));
+  GoogleOptions google{.project = options.google.project};
+  TRY_ASSIGN(google.endpoint, google_endpoint(options.google));
+  if (const auto region = extended(options, "gs.region"); !region.empty()) google.region = region;
+  auto storage = std::make_shared<GoogleStorage>(std::move(place), std::move(login), std::move(google), options.http,
+                                                 connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
+/// Those of another kind of place are passed over, so that one environment serves several.
+Status check_extended(const OpenOptions& options) {
+  for (const auto& [name, value] : options.extended) {
+    if (std::ranges::find(kExtended, name) != std::end(kExtended)) continue;
+    return fail(Error(ErrorKind::kInvalidInput, fmt::format("-o {} is not known", name))
+                    .hint(fmt::format("known are: {}", fmt::join(kExtended, ", "))));
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_local(const std::string& url) {
@@ -70,6 +109,7 @@ Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const Open
   if (url.find('\0') != std::string::npos) {
     return fail(ErrorKind::kInvalidInput, "the path of the repository holds a zero byte");
   }
+  TRY(check_extended(options));
   const std::string_view scheme = scheme_of(url);
   if (scheme.empty()) return open_local(url);
   const auto rest = std::string_view(url).substr(scheme.size() + 1);
@@ -77,10 +117,12 @@ Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const Open
   if (scheme == "rest") return open_rest(rest, options);
   if (scheme == "s3") return open_s3(rest, options);
   if (scheme == "swift") return open_swift(rest, options);
+  if (scheme == "azure") return open_azure(rest, options);
+  if (scheme == "gs") return open_google(rest, options);
   if (std::ranges::find(kNotYet, scheme) != std::end(kNotYet)) {
     return fail(
         Error(ErrorKind::kInvalidInput, fmt::format("{}: repositories are not supported in this version", scheme))
-            .hint("folders (a mounted share is one too), rest:, s3: and swift: are"));
+            .hint("folders (a mounted share is one too), rest:, s3:, swift:, azure: and gs: are"));
   }
   return fail(Error(ErrorKind::kInvalidInput, fmt::format("\"{}:\" is no known kind of repository", scheme))
                   .hint("for a folder whose name has a colon write local:PATH or ./PATH"));

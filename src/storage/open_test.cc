@@ -26,14 +26,14 @@ TEST(OpenStorage, TakesPathsThatLookStrange) {
 }
 
 TEST(OpenStorage, RefusesWhatItDoesNotKnow) {
-  for (const char* url : {"azure:c:/", "gs:bucket:/", "b2:x", "sftp:user@host:/repo", "rclone:remote:path",
-                          "https://user:secret@host/", "s4:bucket", "", "local:"}) {
+  for (const char* url :
+       {"b2:x", "sftp:user@host:/repo", "rclone:remote:path", "https://user:secret@host/", "s4:bucket", "", "local:"}) {
     const auto storage = open_storage(url);
     ASSERT_FALSE(storage) << url;
     EXPECT_EQ(storage.error().kind(), ErrorKind::kInvalidInput) << url;
     EXPECT_EQ(storage.error().message().find("secret"), std::string::npos);
   }
-  EXPECT_NE(open_storage("gs:x").error().message().find("not supported in this version"), std::string::npos);
+  EXPECT_NE(open_storage("b2:x").error().message().find("not supported in this version"), std::string::npos);
   EXPECT_NE(open_storage("s4:x").error().message().find("no known kind"), std::string::npos);
   EXPECT_FALSE(open_storage(std::string("a\0b", 3)));
 }
@@ -71,6 +71,45 @@ TEST(OpenStorage, RefusesServersThatAreNotWellNamed) {
     EXPECT_EQ(storage.error().message().find("secret"), std::string::npos);
     EXPECT_FALSE(storage.error().hints().empty());
   }
+}
+
+TEST(OpenStorage, TakesPlacesInAzure) {
+  OpenOptions options;
+  options.azure = {.account = "shop", .key = "c2VjcmV0"};
+  for (const auto& [url, location] : {std::pair{"azure:cont:/", "azure:cont:/"},
+                                      {"azure:cont:", "azure:cont:/"},
+                                      {"azure:my-cont:/a//b/./", "azure:my-cont:/a/b/"},
+                                      {"azure:$root:a", "azure:$root:/a/"}}) {
+    const auto storage = open_storage(url, options);
+    ASSERT_TRUE(storage) << url << ": " << storage.error().message();
+    EXPECT_EQ((*storage)->location(), location);
+  }
+  for (const char* url :
+       {"azure:", "azure:cont", "azure::/x", "azure:Cont:/", "azure:a/b:/", "azure:cont:/a/../b", "azure:..:/"}) {
+    const auto storage = open_storage(url, options);
+    ASSERT_FALSE(storage) << url;
+    EXPECT_EQ(storage.error().kind(), ErrorKind::kInvalidInput) << url;
+    EXPECT_FALSE(storage.error().hints().empty());
+  }
+  EXPECT_NE(open_storage("azure:cont:/").error().message().find("no login for Azure"), std::string::npos);
+  options.extended["azure.access-tier"] = "lukewarm";
+  EXPECT_NE(open_storage("azure:cont:/", options).error().message().find("no access tier"), std::string::npos);
+}
+
+TEST(OpenStorage, TakesPlacesInGooglesStorage) {
+  OpenOptions options;
+  options.google.emulator = "127.0.0.1:1";
+  options.extended["gs.region"] = "europe-west1";
+  EXPECT_EQ((*open_storage("gs:my_bucket.example:/a", options))->location(), "gs:my_bucket.example:/a/");
+  EXPECT_FALSE(open_storage("gs:bucket", options));
+  options.google.emulator = "ftp://x";
+  EXPECT_NE(open_storage("gs:bucket:/", options).error().message().find("STORAGE_EMULATOR_HOST"), std::string::npos);
+}
+
+TEST(OpenStorage, RefusesOptionsThatAreNotKnown) {
+  OpenOptions options;
+  options.extended["azure.tier"] = "Hot";
+  EXPECT_NE(open_storage("/srv", options).error().message().find("-o azure.tier is not known"), std::string::npos);
 }
 
 TEST(OpenStorage, AsksForTheLoginOfS3) {

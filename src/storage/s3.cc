@@ -1,7 +1,5 @@
 #include "storage/s3.h"
 
-#include <set>
-
 #include <fmt/format.h>
 
 #include "base/clock.h"
@@ -18,14 +16,6 @@ namespace varve::storage {
 namespace {
 
 constexpr const char* kFirstRegion = "us-east-1";
-constexpr int64_t kToleratedSkew = 15 * 60;
-
-/// By how many seconds the server's clock is ahead; nothing if it does not tell its time.
-std::optional<int64_t> skew_in(const net::Response& response) {
-  const auto date = net::parse_http_date(response.header("date"));
-  if (!date) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::seconds>(*date - system_clock().now()).count();
-}
 
 Id hash_of(const Handle& handle, Payload payload) {
   if (handle.type != FileType::kConfig) return handle.id;  // the server refuses what is something else
@@ -68,7 +58,7 @@ std::string S3Storage::name_of(const Handle& handle) const {
 }
 
 Error S3Storage::explain(const net::Response& response, const std::string& what) const {
-  return s3_error(response, what, skew_in(response).value_or(0));
+  return s3_error(response, what, clock_ahead(response).value_or(0));
 }
 
 Result<net::Response> S3Storage::ask_once(const Question& question, const Terms& terms, const Cancel& cancel) {
@@ -100,7 +90,7 @@ bool S3Storage::learn_region(const std::string& told, const Terms& asked) {
 
 Result<bool> S3Storage::learn(const Question& question, const Terms& asked, const net::Response& response,
                               const Cancel& cancel) {
-  const auto skew = skew_in(response);
+  const auto skew = clock_ahead(response);
   if (response.status == 403 && skew && std::abs(*skew - asked.skew) > kToleratedSkew) {
     std::lock_guard lock(mutex_);
     terms_.skew = *skew;
@@ -197,35 +187,22 @@ Status S3Storage::list(FileType type, const std::function<Status(const FileInfo&
     if (size) return visit({Id{}, *size});
     return size.error().kind() == ErrorKind::kNotFound ? expect_bucket(cancel) : fail(size.error());
   }
-  std::string token;
-  std::set<Id> seen;  // hashes of tokens
-  for (;;) {
-    TRY_ASSIGN(auto next, list_page(type, token, visit, cancel));
-    if (!next) return {};
-    if (!seen.insert(codec::sha256(as_bytes(*next))).second) {
-      return fail(ErrorKind::kUnavailable,
-                  fmt::format("cannot list {}: the server gives the same pages again and again", location()));
-    }
-    token = *std::move(next);
-  }
+  const auto what = fmt::format("list {}{}/", location(), folder_of(type));
+  return list_pages(
+      what, [&](const std::string& token) { return list_page(type, token, what, cancel); }, visit);
 }
 
-Result<std::optional<std::string>> S3Storage::list_page(FileType type, const std::string& token,
-                                                        const std::function<Status(const FileInfo&)>& visit,
-                                                        const Cancel& cancel) {
+Result<ListPage> S3Storage::list_page(FileType type, const std::string& token, const std::string& what,
+                                      const Cancel& cancel) {
   const auto folder = fmt::format("{}{}/", place_.prefix, folder_of(type));
   Question question{.query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", folder}}};
   if (type != FileType::kPack) question.query.emplace_back("delimiter", "/");
   if (!token.empty()) question.query.emplace_back("continuation-token", token);
-  const auto what = fmt::format("list {}{}/", location(), folder_of(type));
   TRY_ASSIGN(const auto response, ask(question, cancel));
   if (!response.succeeded()) return fail(explain(response, what));
   auto page = parse_s3_page(response);
   if (!page) return fail(std::move(page).error().within("cannot " + what));
-  for (const auto& object : page->objects) {
-    if (const auto id = id_of_name(object.name)) TRY(visit({*id, object.size}));
-  }
-  return std::move(page->next);
+  return page;
 }
 
 Status S3Storage::remove(const Handle& handle, const Cancel& cancel) {

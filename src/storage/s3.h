@@ -6,6 +6,7 @@
 
 #include "net/http.h"
 #include "storage/aws_credentials.h"
+#include "storage/http_files.h"
 #include "storage/s3_place.h"
 #include "storage/storage.h"
 
@@ -57,9 +58,7 @@ class S3Storage final : public Storage {
   Status expect_bucket(const Cancel& cancel);
   Status create_bucket(const Cancel& cancel);
   Status put_new(const Handle& handle, Payload payload, const Cancel& cancel);
-  Result<std::optional<std::string>> list_page(FileType type, const std::string& token,
-                                               const std::function<Status(const FileInfo&)>& visit,
-                                               const Cancel& cancel);
+  Result<ListPage> list_page(FileType type, const std::string& token, const std::string& what, const Cancel& cancel);
   std::string key_of(const Handle& handle) const;
   std::string name_of(const Handle& handle) const;
   Error explain(const net::Response& response, const std::string& what) const;

@@ -1,38 +1,19 @@
 #include "storage/s3_answers.h"
 
 #include <algorithm>
-#include <array>
-#include <pugixml.hpp>
 
 #include <fmt/format.h>
 
 #include "base/parse.h"
 #include "net/encoding.h"
-#include "storage/http_files.h"
+#include "storage/xml_answer.h"
 
 namespace varve::storage {
 
 namespace {
 
-constexpr int64_t kToleratedSkew = 15 * 60;  // Amazon's
-
-/// Empty where it is cut off or no XML.
-pugi::xml_document parsed(const net::Response& response) {
-  pugi::xml_document document;
-  if (!document.load_buffer(response.body.data(), response.body.size())) document.reset();
-  return document;
-}
-
 bool is_any(const std::string& code, std::initializer_list<std::string_view> codes) {
   return std::ranges::find(codes, code) != codes.end();
-}
-
-Error clocks_differ(const std::string& what, int64_t skew) {
-  return Error(ErrorKind::kDenied,
-               skew == 0 ? fmt::format("cannot {}: the clocks of the server and of this machine differ", what)
-                         : fmt::format("cannot {}: the clock of the server is {} minutes {} this machine's", what,
-                                       std::abs(skew) / 60, skew > 0 ? "ahead of" : "behind"))
-      .hint("set the clock of this machine right, by NTP if possible");
 }
 
 /// The codes that a person can do something about.
@@ -79,7 +60,7 @@ Error silent_denial(const std::string& what) {
 }  // namespace
 
 S3Complaint complaint_in(const net::Response& response) {
-  const auto document = parsed(response);
+  const auto document = xml_in(response);
   const auto error = document.child("Error");
   S3Complaint said{error.child_value("Code"), error.child_value("Message"), error.child_value("Region")};
   if (said.code.empty()) said.code = response.header("x-minio-error-code");
@@ -99,18 +80,18 @@ Error s3_error(const net::Response& response, const std::string& what, int64_t s
   return error;
 }
 
-Result<S3Page> parse_s3_page(const net::Response& response) {
-  const auto document = parsed(response);
+Result<ListPage> parse_s3_page(const net::Response& response) {
+  const auto document = xml_in(response);
   const auto listing = document.child("ListBucketResult");
   if (!listing) return fail(ErrorKind::kUnavailable, "the answer is no listing");
-  S3Page page;
+  ListPage page;
   for (const auto object : listing.children("Contents")) {
     std::string key = object.child_value("Key");
     std::ranges::replace(key, '+', ' ');
     const auto size = parse_number<uint64_t>(object.child_value("Size"));
     const auto decoded = net::percent_decoded(key);
     if (!size || !decoded) return fail(ErrorKind::kUnavailable, "a file in the listing has no name or size");
-    page.objects.push_back({decoded->substr(decoded->rfind('/') + 1), *size});
+    page.files.push_back({decoded->substr(decoded->rfind('/') + 1), *size});
   }
   if (std::string_view(listing.child_value("IsTruncated")) == "true") {
     page.next = listing.child_value("NextContinuationToken");
@@ -120,7 +101,7 @@ Result<S3Page> parse_s3_page(const net::Response& response) {
 }
 
 std::optional<std::string> region_in(const net::Response& response) {
-  const auto document = parsed(response);
+  const auto document = xml_in(response);
   const auto place = document.child("LocationConstraint");
   if (!response.succeeded() || !place) return std::nullopt;
   const std::string region = place.child_value();

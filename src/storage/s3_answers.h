@@ -2,9 +2,9 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "net/http.h"
+#include "storage/http_files.h"
 
 namespace varve::storage {
 
@@ -18,17 +18,8 @@ S3Complaint complaint_in(const net::Response& response);
 /// of this machine's.
 Error s3_error(const net::Response& response, const std::string& what, int64_t skew);
 
-/// One page of a listing.
-struct S3Page {
-  struct Object {
-    std::string name;  ///< the last part of its key
-    uint64_t size = 0;
-  };
-  std::vector<Object> objects;
-  std::optional<std::string> next;  ///< the token of the page after it
-};
-/// kUnavailable if it is none, or one that is cut off without a way to go on.
-Result<S3Page> parse_s3_page(const net::Response& response);
+/// One page of a listing. kUnavailable if it is none, or one that is cut off without a way to go on.
+Result<ListPage> parse_s3_page(const net::Response& response);
 
 /// The answer to GET ?location=; nothing if it is none.
 std::optional<std::string> region_in(const net::Response& response);

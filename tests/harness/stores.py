@@ -3,32 +3,38 @@
     with RestServer() as store: store.place("shop")       rest:http://127.0.0.1:PORT/shop/
     with Minio() as store: store.place("bucket/shop")     s3:http://127.0.0.1:PORT/bucket/shop, with the login in store.env
     with Swift() as store: store.place("bucket/shop")     swift:bucket:/shop, with the login in store.env
+    with Azurite() as store: store.place("container/shop")  azure:container:/shop
+    with FakeGcs() as store: store.place("shop")            gs:repositories:/shop
 """
+import base64
+import contextlib
 import json
 import os
+import ssl
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from .process import Server, free_port
 from .servers import ServerError, wait_until
+from .tunnel import Tunnel
 
 
-def _program(name):
-    path = Path(os.environ["VARVE_STORES"]) / name
+def _program(name, setup="VARVE_STORES"):
+    path = Path(os.environ[setup]) / name
     if not path.exists():
         raise ServerError(f"no {name} on this machine; build it:  ./dev setup stores")
     return path
 
 
 class Store(Server):
-    """`env` holds what a client has to know beside the place."""
+    """`env` holds what a client has to know beside the place, `restic_env` and `restic_args` what stock restic has to."""
     scheme = "http"
 
     def __init__(self, name):
         super().__init__(name)
         self.port = free_port()
-        self.env = {}
+        self.env, self.restic_env, self.restic_args = {}, {}, []
 
     def __enter__(self):
         try:
@@ -50,12 +56,16 @@ class Store(Server):
         if not self.running:
             raise ServerError(f"{self.name} does not start:\n{self.log()}")
         try:
-            urllib.request.urlopen(f"http://{self.host}{self._health}", timeout=2).close()
+            urllib.request.urlopen(self._health_url, timeout=2, context=ssl._create_unverified_context()).close()
         except urllib.error.HTTPError as error:
             return error.code < 500
         except OSError:
             return False
         return True
+
+    @property
+    def _health_url(self):
+        return f"http://{self.host}{self._health}"
 
     @property
     def host(self):
@@ -188,3 +198,77 @@ class Keystone(_Openstack):
                                          headers={"Content-Type": "application/json", "X-Auth-Token": token})
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.headers["X-Subject-Token"], json.load(answer)
+
+
+class Azurite(Store):
+    """Azure's emulator. With an `authority`, which is TLS, stock restic reaches it too: it knows accounts by the names of their
+    hosts alone, so it is led here by a proxy."""
+    ACCOUNT, KEY = "varvetests", base64.b64encode(b"a secret of the tests").decode()
+    _health = "/"
+
+    def __init__(self, authority=None):
+        super().__init__("azurite")
+        self._tls, self._tunnel = [], None
+        if authority:
+            self.scheme = "https"
+            both = authority.issue("azurite", names=f"IP:127.0.0.1,DNS:{self.ACCOUNT}.blob.localhost")
+            self._tls = ["--cert", both.with_suffix(".crt"), "--key", both.with_suffix(".key")]
+            self._tunnel = Tunnel(self)
+            self.env = {"RESTIC_CACERT": str(authority.certificate)}
+            self.restic_env = {"AZURE_ACCOUNT_NAME": self.ACCOUNT, "AZURE_ACCOUNT_KEY": self.KEY, "HTTPS_PROXY": self._tunnel.url,
+                               "AZURE_ENDPOINT_SUFFIX": f"localhost:{self.port}"}
+            self.restic_args = ["-o", "azure.access-tier=Hot"]  # without one restic sends an empty one, which Azurite refuses
+        self.env["AZURE_STORAGE_CONNECTION_STRING"] = self.connection_string
+
+    @property
+    def connection_string(self):
+        return f"AccountName={self.ACCOUNT};AccountKey={self.KEY};BlobEndpoint={self.url}/{self.ACCOUNT}"
+
+    @property
+    def _health_url(self):
+        return self.url + self._health
+
+    def _command(self):
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "AZURITE_ACCOUNTS": f"{self.ACCOUNT}:{self.KEY}"}
+        return [_program("node_modules/.bin/azurite-blob", "VARVE_AZURITE"), "--blobHost", "127.0.0.1", "--blobPort", self.port,
+                "--location", self.folder / "data", "--disableTelemetry", "--skipApiVersionCheck", *self._tls], env
+
+    def kill(self):
+        """In order: it writes down what it has every few seconds only."""
+        self.shut_down()
+
+    def stop(self):
+        super().stop()
+        if self._tunnel:
+            self._tunnel.__exit__()
+            self._tunnel = None
+
+    def place(self, path):
+        container, _, folder = path.partition("/")
+        return f"azure:{container}:/{folder}"
+
+
+class FakeGcs(Store):
+    """An emulator of Google's Cloud Storage, with one bucket: stock restic makes none."""
+    _health = "/storage/v1/b?project=tests"
+    BUCKET = "repositories"
+
+    def __init__(self):
+        super().__init__("fake-gcs-server")
+        self.env = {"STORAGE_EMULATOR_HOST": self.host, "GOOGLE_PROJECT_ID": "tests"}
+        self.restic_env = {"GOOGLE_ACCESS_TOKEN": "any"}
+
+    def start_again(self):
+        super().start_again()
+        request = urllib.request.Request(f"{self.url}/storage/v1/b?project=tests", f'{{"name": "{self.BUCKET}"}}'.encode(),
+                                         {"Content-Type": "application/json"})
+        with contextlib.suppress(urllib.error.HTTPError):  # it is there already
+            urllib.request.urlopen(request, timeout=10).close()
+
+    def _command(self):
+        (self.folder / "data").mkdir(exist_ok=True)
+        return [_program("fake-gcs-server", "VARVE_FAKE_GCS"), "-scheme", "http", "-host", "127.0.0.1", "-port", self.port,
+                "-public-host", self.host, "-backend", "filesystem", "-filesystem-root", self.folder / "data"], None
+
+    def place(self, path):
+        return f"gs:{self.BUCKET}:/{path}"

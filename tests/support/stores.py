@@ -2,9 +2,20 @@
 from harness.tools import Varve
 
 
+class AtStore(Varve):
+    """Stock restic is told what it wants to know of the server besides."""
+
+    def __init__(self, folder, store):
+        super().__init__(folder)
+        self.store = store
+
+    def restic(self, *args, env=None, **options):
+        return super().restic(*self.store.restic_args, *args, env={**self.store.restic_env, **(env or {})}, **options)
+
+
 def at_store(folder, store, name, **env):
     """varve with its repository there."""
-    varve = Varve(folder)
+    varve = AtStore(folder, store)
     varve.env |= {**store.env, "RESTIC_REPOSITORY": store.place(name), "RESTIC_CACHE_DIR": str(varve.folder / "cache"), **env}
     return varve
 
