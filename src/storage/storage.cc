@@ -33,7 +33,7 @@ Result<bool> is_stored(Storage& storage, const Handle& handle, Payload payload, 
   if (!size && size.error().kind() == ErrorKind::kNotFound) return false;
   if (!size) return fail(size.error());
   if (*size != payload_size(payload)) return false;
-  if (handle.type != FileType::kConfig) return true;
+  if (handle.type != FileType::kConfig) return storage.is_listed(handle, cancel);
   TRY_ASSIGN(const auto bytes, storage.get(handle, 0, 0, cancel));
   return same_bytes(payload, bytes);
 }

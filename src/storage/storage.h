@@ -65,6 +65,10 @@ class Storage {
   /// kNotFound if it is not there.
   virtual Status remove(const Handle& handle, const Cancel& cancel) = 0;
 
+  /// Whether `list` gives a file that `stat` finds: always, but in a store that keeps its listings apart from its files
+  /// and ended between the two. Putting it again lists it then.
+  virtual Result<bool> is_listed(const Handle&, const Cancel&) { return true; }
+
   /// How the place is named to the user, without secrets.
   virtual std::string location() const = 0;
   /// How many calls at once make sense.
@@ -72,7 +76,7 @@ class Storage {
 };
 
 /// Whether what a put would store is there already, as after one whose answer was lost: of the same size where the name
-/// is the hash of the content, of the same bytes otherwise.
+/// is the hash of the content, and in its listing; of the same bytes otherwise.
 Result<bool> is_stored(Storage& storage, const Handle& handle, Payload payload, const Cancel& cancel);
 
 }  // namespace varve::storage

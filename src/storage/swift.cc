@@ -115,6 +115,16 @@ Status SwiftStorage::create_container(const Cancel& cancel) {
   return fail(std::move(error));
 }
 
+Result<net::Response> SwiftStorage::put_once(const Handle& handle, Payload payload, const std::string& md5,
+                                             bool only_new, const Cancel& cancel) {
+  Question question{.method = "PUT",
+                    .key = key_of(handle),
+                    .headers = {{"content-type", "application/octet-stream"}, {"etag", md5}},
+                    .body = payload};
+  if (only_new) question.headers.push_back({"if-none-match", "*"});
+  return ask(question, cancel);
+}
+
 Status SwiftStorage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
   const uint64_t size = payload_size(payload);
   const auto what = fmt::format("store {} ({} bytes)", name_of(handle), size);
@@ -122,12 +132,13 @@ Status SwiftStorage::put(const Handle& handle, Payload payload, const Cancel& ca
     return fail(ErrorKind::kUnsupported, fmt::format("cannot {}: Swift takes 5 GiB at most", what));
   }
   const auto md5 = to_hex(codec::md5(payload));
-  TRY_ASSIGN(const auto response,
-             ask({.method = "PUT",
-                  .key = key_of(handle),
-                  .headers = {{"content-type", "application/octet-stream"}, {"etag", md5}, {"if-none-match", "*"}},
-                  .body = payload},
-                 cancel));
+  TRY_ASSIGN(auto response, put_once(handle, payload, md5, true, cancel));
+  if (response.status == 412 && handle.type != FileType::kConfig) {
+    TRY_ASSIGN(const bool listed, is_listed(handle, cancel));
+    if (!listed) {
+      TRY_ASSIGN(response, put_once(handle, payload, md5, false, cancel));
+    }
+  }
   if (response.succeeded()) return confirm(handle, payload, md5, response, cancel);
   if (response.status == 412) return found_there(*this, handle, payload, response, what, cancel);
   if (response.status == 404) {
@@ -196,32 +207,35 @@ Status SwiftStorage::list(FileType type, const std::function<Status(const FileIn
   }
   // To an empty page: some servers give short ones before.
   for (std::string marker;;) {
-    TRY_ASSIGN(auto last, list_page(type, marker, visit, cancel));
-    if (last.empty()) return {};
+    TRY_ASSIGN(const auto page, list_page(fmt::format("{}{}/", place_.prefix, folder_of(type)), marker, cancel));
+    if (page.objects.empty()) return {};
+    for (const auto& object : page.objects) {
+      const auto id = id_of_name(std::string_view(object.name).substr(object.name.rfind('/') + 1));
+      if (id && object.name == key_of({type, *id})) TRY(visit({*id, object.size}));
+    }
+    const auto& last = page.objects.back().name;
     if (last <= marker) {
       return fail(ErrorKind::kUnavailable,
                   fmt::format("cannot list {}: the server gives the same pages again and again", location()));
     }
-    marker = std::move(last);
+    marker = last;
   }
 }
 
-/// Gives what is the last name on it; an empty one if there is nothing.
-Result<std::string> SwiftStorage::list_page(FileType type, const std::string& marker,
-                                            const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {
-  const auto folder = fmt::format("{}{}/", place_.prefix, folder_of(type));
-  std::vector<std::pair<std::string, std::string>> fields = {{"format", "json"}, {"prefix", folder}};
+Result<SwiftPage> SwiftStorage::list_page(const std::string& prefix, const std::string& marker, const Cancel& cancel) {
+  std::vector<std::pair<std::string, std::string>> fields = {{"format", "json"}, {"prefix", prefix}};
   if (!marker.empty()) fields.emplace_back("marker", marker);
-  const auto what = fmt::format("list {}{}/", location(), folder_of(type));
+  const auto what = fmt::format("list swift:{}:/{}", place_.container, prefix);
   TRY_ASSIGN(const auto response, ask({.query = net::query_string(std::move(fields))}, cancel));
   if (!response.succeeded()) return fail(explain(response, what));
   auto page = parse_swift_page(response);
   if (!page) return fail(std::move(page).error().within("cannot " + what));
-  for (const auto& object : page->objects) {
-    const auto id = id_of_name(std::string_view(object.name).substr(object.name.rfind('/') + 1));
-    if (id && object.name == key_of({type, *id})) TRY(visit({*id, object.size}));
-  }
-  return std::move(page->last);
+  return page;
+}
+
+Result<bool> SwiftStorage::is_listed(const Handle& handle, const Cancel& cancel) {
+  TRY_ASSIGN(const auto page, list_page(key_of(handle), "", cancel));
+  return !page.objects.empty() && page.objects.front().name == key_of(handle);
 }
 
 Status SwiftStorage::remove(const Handle& handle, const Cancel& cancel) {

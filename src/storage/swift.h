@@ -11,7 +11,9 @@ namespace varve::storage {
 /// with its MD5, and keeps a file that is there; whole files are compared with theirs when they are read. A login that
 /// ends while one works is made again. Thread-safe.
 ///
-/// Swift's listings may be late: where a server of it fails, a file that was put may be missing in them for a while.
+/// Swift keeps its listings apart, and brings them up to date after it has a file: where a server of it fails they may
+/// be late, and if it ends in between the file is in none. So a file whose answer was lost is looked for in the
+/// listing, too.
 class SwiftStorage final : public Storage {
  public:
   /// `policy`: what a container is made with, if that is named.
@@ -26,6 +28,7 @@ class SwiftStorage final : public Storage {
   Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) override;
   Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
   Status remove(const Handle& handle, const Cancel& cancel) override;
+  Result<bool> is_listed(const Handle& handle, const Cancel& cancel) override;
 
   std::string location() const override { return place_.location(); }
   unsigned connections() const override { return connections_; }
@@ -47,11 +50,12 @@ class SwiftStorage final : public Storage {
 
   Status expect_container(const Cancel& cancel);
   Status create_container(const Cancel& cancel);
+  Result<net::Response> put_once(const Handle& handle, Payload payload, const std::string& md5, bool only_new,
+                                 const Cancel& cancel);
   Status confirm(const Handle& handle, Payload payload, const std::string& md5, const net::Response& response,
                  const Cancel& cancel);
   Status outlive_a_race(const Handle& handle, Payload payload, const Cancel& cancel);
-  Result<std::string> list_page(FileType type, const std::string& marker,
-                                const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel);
+  Result<SwiftPage> list_page(const std::string& prefix, const std::string& marker, const Cancel& cancel);
   std::string key_of(const Handle& handle) const { return place_.prefix + handle.path(); }
   std::string name_of(const Handle& handle) const { return location() + handle.path(); }
 

@@ -53,7 +53,6 @@ Result<SwiftPage> parse_swift_page(const net::Response& response) {
     }
     page.objects.push_back({text_at(entry, "name"), size->get<uint64_t>()});
   }
-  if (!page.objects.empty()) page.last = page.objects.back().name;
   return page;
 }
 

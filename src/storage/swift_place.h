@@ -25,8 +25,7 @@ struct SwiftPage {
     std::string name;  ///< all of it, with the prefix
     uint64_t size = 0;
   };
-  std::vector<Object> objects;  ///< in the order in which the server has them
-  std::string last;             ///< after which the next page begins; empty where this one has nothing
+  std::vector<Object> objects;  ///< in their order; the next page begins after the last one's name
 };
 /// kUnavailable if it is none.
 Result<SwiftPage> parse_swift_page(const net::Response& response);

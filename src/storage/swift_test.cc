@@ -18,9 +18,14 @@ using testing::put;
 const std::string kName(64, 'a');
 const Handle kPack{FileType::kPack, *Id::parse(kName)};
 const std::string kPath = "/v1/A/c/shop/data/aa/" + kName + " HTTP/1.1";
+const std::string kKey = "shop/data/aa/" + kName;
 const std::string kFound = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
 const std::string kMissing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 const std::string kMd5OfBytes = "4b3a6218bb3e3a7303e8a171a60fcf92";  // of "bytes"
+
+std::string entry(const std::string& name, int size) {
+  return fmt::format(R"({{"name": "{}", "bytes": {}, "hash": "x", "last_modified": "y"}})", name, size);
+}
 
 /// By a token that it was given.
 SwiftStorage at(const Server& server, const std::string& policy = "") {
@@ -62,7 +67,9 @@ TEST(SwiftStorage, StoresWithTheHashAndNothingTwice) {
 
 TEST(SwiftStorage, SaysWhyItDoesNotStore) {
   std::atomic<int> status = 0;
-  Server server([&](const Server::Call&) { return answer(status); });
+  Server server([&](const Server::Call& call) {
+    return call.line().starts_with("GET") ? answer(200, '[' + entry(kKey, 5) + ']') : answer(status);
+  });
   auto storage = at(server);
   const std::pair<int, ErrorKind> kinds[] = {
       {412, ErrorKind::kExists},      {404, ErrorKind::kNotFound},    {403, ErrorKind::kDenied},
@@ -103,6 +110,7 @@ TEST(SwiftStorage, TellsWhereThatCannotBeRemoved) {
 TEST(SwiftStorage, DoesNotBelieveAYesToSomethingElse) {
   std::atomic<bool> there = false;
   Server server([&](const Server::Call& call) {
+    if (call.line().starts_with("GET")) return answer(200, '[' + entry(kKey, 5) + ']');
     return call.line().starts_with("HEAD") ? (there ? kFound : kMissing) : answer(202);
   });
   auto storage = at(server);
@@ -111,10 +119,28 @@ TEST(SwiftStorage, DoesNotBelieveAYesToSomethingElse) {
   EXPECT_TRUE(put(storage, kPack, as_bytes("bytes")));
 }
 
+TEST(SwiftStorage, StoresAgainWhatTheListingLacks) {
+  std::atomic<bool> listed = false;
+  Server server([&](const Server::Call& call) {
+    if (call.line().starts_with("HEAD")) return kFound;
+    if (call.line().starts_with("GET")) return answer(200, listed ? '[' + entry(kKey, 5) + ']' : "[]");
+    const bool only_new = call.head.find("if-none-match: *") != std::string::npos;
+    if (!only_new) listed = true;
+    return answer(only_new ? 412 : 201);
+  });
+  auto storage = at(server);
+  const ByteView pieces[] = {as_bytes("bytes")};
+  EXPECT_EQ(is_stored(storage, kPack, pieces, Cancel()), false);
+  EXPECT_TRUE(put(storage, kPack, as_bytes("bytes")));
+  EXPECT_EQ(is_stored(storage, kPack, pieces, Cancel()), true);
+  EXPECT_EQ(put(storage, kPack, as_bytes("bytes")).error().kind(), ErrorKind::kExists);
+}
+
 TEST(SwiftStorage, FindsThatWhatItSentTwiceHadArrived) {
   std::atomic<int> puts = 0;
   Server server([&](const Server::Call& call) -> std::string {
     if (call.line().starts_with("HEAD")) return kFound;
+    if (call.line().starts_with("GET")) return answer(200, '[' + entry(kKey, 5) + ']');
     return ++puts == 1 ? answer(201) : puts == 2 ? "" : answer(412);
   });
   auto storage = at(server);
@@ -217,10 +243,6 @@ TEST(SwiftStorage, UsesAContainerThatItMayNotLookAt) {
   });
   auto storage = at(server);
   EXPECT_TRUE(storage.create(Cancel()));
-}
-
-std::string entry(const std::string& name, int size) {
-  return fmt::format(R"({{"name": "{}", "bytes": {}, "hash": "x", "last_modified": "y"}})", name, size);
 }
 
 TEST(SwiftStorage, ListsToAnEmptyPage) {
