@@ -5,12 +5,14 @@ import hashlib
 import itertools
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from harness.process import free_port
 from harness.proxy import Proxy
-from harness.stores import Minio, RestServer
+from harness.stores import SFTP_SERVER, Minio, RestServer, Sshd
+from harness.servers import wait_until
 from harness.tools import Varve
 from support.certificates import Authority
 from support.mixed_folder import content, fill
@@ -35,9 +37,15 @@ def rest():
         yield store
 
 
-@pytest.fixture(params=["s3", "rest"])
+@pytest.fixture(scope="module")
+def sshd():
+    with Sshd() as store:
+        yield store
+
+
+@pytest.fixture(params=["s3", "rest", "sftp"])
 def store(request):
-    return request.getfixturevalue({"s3": "minio", "rest": "rest"}[request.param])
+    return request.getfixturevalue({"s3": "minio", "rest": "rest", "sftp": "sshd"}[request.param])
 
 
 def at_store(folder, store, name, **env):
@@ -138,7 +146,7 @@ def stored(store):
     return size
 
 
-@pytest.mark.parametrize("kind", [Minio, RestServer])
+@pytest.mark.parametrize("kind", [Minio, RestServer, Sshd])
 def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind):
     with kind() as store:
         varve = at_store(tmp_path, store, "shop")
@@ -159,12 +167,12 @@ def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind):
 
 
 @contextlib.contextmanager
-def answers_cut_off(proxy):
+def answers_cut_off(proxy, pause=0.5):
     """Again and again one ends in the middle: of requests that were carried out, too."""
     ended, sizes = threading.Event(), itertools.cycle([150, 3_000, 400, 60, 40_000])
 
     def cut():
-        while not ended.wait(0.5):
+        while not ended.wait(pause):
             proxy.cut_after(next(sizes))
     thread = threading.Thread(target=cut)
     thread.start()
@@ -173,14 +181,14 @@ def answers_cut_off(proxy):
     thread.join()
 
 
-@pytest.mark.parametrize("kind", [Minio, RestServer, lambda: RestServer("--append-only")], ids=["s3", "rest", "append-only"])
+@pytest.mark.parametrize("kind", [Minio, RestServer, lambda: RestServer("--append-only"), Sshd], ids=["s3", "rest", "append-only", "sftp"])
 def test_what_a_network_loses_is_made_good(tmp_path, kind):
     fill(tmp_path / "folder")
     with kind() as store, Proxy(store) as proxy:
         varve = at_store(tmp_path, store, "shop")
         through = {"RESTIC_REPOSITORY": store.place("shop").replace(store.host, proxy.host)}
         varve("init", env=through)
-        with answers_cut_off(proxy):
+        with answers_cut_off(proxy, pause=2 if kind is Sshd else 0.5):  # a login takes its time
             for number in range(3):
                 (tmp_path / "folder" / f"new {number}").write_bytes(os.urandom(300_000))
                 varve("backup", "files", tmp_path / "folder", env=through)
@@ -267,3 +275,81 @@ def test_a_backup_needs_no_room_for_temporary_files(tmp_path, minio):
     varve("init")
     varve("backup", "files", tmp_path / "folder")
     assert not os.path.exists("/nowhere")
+
+
+def test_the_sftp_server_alone_is_enough(tmp_path):
+    """Without any ssh, for both programs."""
+    alone = ("-o", f"sftp.command={SFTP_SERVER} -l ERROR", "-r", f"sftp:nobody@nowhere:{tmp_path}/a 'folder' of ours")
+    varve = Varve(tmp_path)
+    fill(tmp_path / "folder")
+    varve(*alone, "init")
+    varve(*alone, "backup", "files", tmp_path / "folder")
+    varve.restic(*alone, "backup", tmp_path / "folder")
+    varve(*alone, "check", "--read-data")
+    assert "no errors were found" in varve.restic(*alone, "check", "--read-data").stdout
+    varve(*alone, "forget", "latest", "--prune")
+    varve(*alone, "restore", f"latest:{tmp_path}/folder", "--target", tmp_path / "back")
+    assert content(tmp_path / "back") == content(tmp_path / "folder")
+    files = [path for path in (tmp_path / "a 'folder' of ours").rglob("*") if path.is_file()]
+    assert files and all(path.stat().st_mode & 0o777 == 0o400 for path in files)
+
+
+def test_a_repository_of_a_group_stays_one(tmp_path, sshd):
+    varve = at_store(tmp_path, sshd, "group")
+    fill(tmp_path / "folder")
+    varve("init")
+    (sshd.data / "group" / "config").chmod(0o440)
+    varve("backup", "files", tmp_path / "folder")
+    packs = [path for path in (sshd.data / "group" / "data").rglob("*") if path.is_file()]
+    assert packs and all(path.stat().st_mode & 0o777 == 0o440 for path in packs)
+
+
+@pytest.mark.parametrize("who, sentence", [("stranger", "Permission denied"), ("newcomer", "Host key verification failed")])
+def test_what_ssh_says_is_told(tmp_path, sshd, who, sentence):
+    done = at_store(tmp_path, sshd, "shop", **getattr(sshd, who)())("init", code=FAILED)
+    assert sentence in done.stderr and f"sftp {sshd.user}@127.0.0.1" in done.stderr, done
+    assert "trying again" not in done.stderr
+
+
+def test_a_server_without_sftp_is_told(tmp_path):
+    with Sshd("Subsystem other /bin/true") as store:
+        done = at_store(tmp_path, store, "shop")("init", code=FAILED)
+    assert "subsystem request failed" in done.stderr and "SFTP switched on" in done.stderr, done
+
+
+@pytest.mark.parametrize("place, options, sentence", [
+    ("sftp:host", (), "no colon before its folder"),
+    ("sftp:-oProxyCommand=x:folder", (), "not well written"),
+    ("sftp:host:~/folder", (), "begins with ~"),
+    ("sftp://me:secret@host/folder", (), "no password"),
+    ("sftp:host:folder", ("-o", "sftp.command=ssh", "-o", "sftp.args=-v"), "together"),
+    ("sftp:host:folder", ("-o", "sftp.command=no-such-program"), "cannot run no-such-program"),
+    ("sftp:host:folder", ("-o", "sftp.command=echo hello, everybody"), "is not SFTP: it begins \"hell\""),
+    ("sftp:host:folder", ("-o", "sftp.other=x"), "knows no \"sftp.other\""),
+])
+def test_a_place_that_ssh_cannot_reach_is_told(tmp_path, place, options, sentence):
+    done = Varve(tmp_path)("-r", place, *options, "init", code=FAILED)
+    assert sentence in done.stderr and "secret" not in done.stderr, done
+
+
+def test_ssh_and_its_server_know_no_secret_of_ours_and_end_with_us(tmp_path, sshd):
+    varve = at_store(tmp_path, sshd, "quiet", RESTIC_PASSWORD="correct horse")
+    varve("init")
+    process = varve.start("backup", "stdin", "--name", "noise", "--command", "--", "sh", "-c", "echo; exec sleep 100", cwd=tmp_path)
+    wait_until(lambda: children(process.pid, "ssh"), "varve's ssh")
+    [ssh] = children(process.pid, "ssh")
+    for part in ("environ", "cmdline"):
+        assert b"correct horse" not in Path(f"/proc/{ssh}/{part}").read_bytes()
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not Path(f"/proc/{ssh}").exists(), "the end of ssh")
+
+
+def children(pid, name):
+    """Of all its threads."""
+    found = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in listing.read_text().split()
+                      if Path(f"/proc/{child}/comm").read_text().strip() == name]
+    return found

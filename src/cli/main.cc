@@ -35,6 +35,10 @@ void add_storage_options(CLI::App& app, varve::cli::StorageWords& words) {
                  "certificate and key of this client, PEM (or RESTIC_TLS_CLIENT_CERT)")
       ->type_name("FILE");
   app.add_flag("--insecure-tls", words.any_certificate, "trust any certificate: who is in between can read the login");
+  app.add_option("-o,--option", words.extended, "set what one kind of store has, such as sftp.args='-i FILE'")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 void add_global_options(CLI::App& app, varve::cli::GlobalOptions& global) {

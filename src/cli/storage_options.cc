@@ -99,6 +99,21 @@ Result<net::ClientOptions> http_options(const StorageWords& words) {
   return http;
 }
 
+/// One of restic's extended options.
+Status set_extended(std::string_view text, storage::OpenOptions& options) {
+  const size_t equals = std::min(text.find('='), text.size());
+  const auto key = text.substr(0, equals);
+  const std::pair<std::string_view, std::string&> known[] = {{"sftp.command", options.sftp.command},
+                                                             {"sftp.args", options.sftp.args}};
+  for (const auto& [name, value] : known) {
+    if (name != key) continue;
+    value = text.substr(std::min(equals + 1, text.size()));
+    return {};
+  }
+  return fail(Error(ErrorKind::kInvalidInput, fmt::format("-o knows no \"{}\"", key))
+                  .hint("it knows sftp.command and sftp.args, as KEY=VALUE"));
+}
+
 }  // namespace
 
 Result<storage::OpenOptions> storage_options(const StorageWords& words, const std::string& prefix, Output& output) {
@@ -109,6 +124,7 @@ Result<storage::OpenOptions> storage_options(const StorageWords& words, const st
   options.rest_user = rest("REST_USERNAME");
   options.rest_password = rest("REST_PASSWORD");
   options.aws = aws_settings(prefix);
+  for (const auto& text : words.extended) TRY(set_extended(text, options));
   options.retry.notice = retry_notice(output);
   if (!words.retry_for.empty()) {
     TRY_ASSIGN(options.retry.budget, duration_option("--retry-for", words.retry_for));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -18,6 +19,7 @@ struct StorageWords {
   unsigned connections = 0;
   unsigned upload_limit = 0, download_limit = 0;  ///< KiB a second, as restic takes them
   bool any_certificate = false;
+  std::vector<std::string> extended;  ///< KEY=VALUE, as restic's -o takes them
 };
 
 /// With what the environment adds. Logins are looked for under RESTIC_`prefix`... first ("" or "FROM_"), so that two

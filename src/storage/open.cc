@@ -7,13 +7,14 @@
 #include "storage/local.h"
 #include "storage/rest.h"
 #include "storage/s3.h"
+#include "storage/sftp.h"
 
 namespace varve::storage {
 
 namespace {
 
 constexpr unsigned kConnections = 5;  // restic's
-constexpr std::string_view kNotYet[] = {"swift", "azure", "gs", "b2", "sftp", "rclone"};
+constexpr std::string_view kNotYet[] = {"swift", "azure", "gs", "b2", "rclone"};
 
 /// What stands before the first colon, if it can't be part of a path.
 std::string_view scheme_of(std::string_view url) {
@@ -50,6 +51,18 @@ Result<std::unique_ptr<Storage>> open_s3(std::string_view text, const OpenOption
   return std::make_unique<RetryStorage>(std::move(storage), options.retry);
 }
 
+Result<std::unique_ptr<Storage>> open_sftp(std::string_view text, const OpenOptions& options) {
+  TRY_ASSIGN(const auto place, SftpPlace::parse(text));
+  net::SftpOptions sftp{.name = place.server(),
+                        .stall_timeout = options.http.stall_timeout,
+                        .upload_limit = options.http.upload_limit,
+                        .download_limit = options.http.download_limit};
+  TRY_ASSIGN(sftp.command, place.command(options.sftp));
+  auto storage =
+      std::make_shared<SftpStorage>(place.location(), std::move(sftp), place.folder, connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options) {
@@ -62,10 +75,11 @@ Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const Open
   if (scheme == "local") return open_local(rest);
   if (scheme == "rest") return open_rest(rest, options);
   if (scheme == "s3") return open_s3(rest, options);
+  if (scheme == "sftp") return open_sftp(rest, options);
   if (std::ranges::find(kNotYet, scheme) != std::end(kNotYet)) {
     return fail(
         Error(ErrorKind::kInvalidInput, fmt::format("{}: repositories are not supported in this version", scheme))
-            .hint("folders (a mounted share is one too), rest: and s3: are"));
+            .hint("folders (a mounted share is one too), rest:, s3: and sftp: are"));
   }
   return fail(Error(ErrorKind::kInvalidInput, fmt::format("\"{}:\" is no known kind of repository", scheme))
                   .hint("for a folder whose name has a colon write local:PATH or ./PATH"));

@@ -6,6 +6,7 @@
 #include "net/http.h"
 #include "storage/aws_credentials.h"
 #include "storage/retry.h"
+#include "storage/sftp_place.h"
 #include "storage/storage.h"
 
 namespace varve::storage {
@@ -16,12 +17,13 @@ struct OpenOptions {
   unsigned connections = 0;  ///< 0: as many as are good for this kind of place
   std::string rest_user, rest_password;
   AwsSettings aws;
+  SftpSettings sftp;
   RetryOptions retry;
 };
 
-/// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX.
-/// kInvalidInput for what is unknown or unusable. Nothing is created, and nobody asked; what is reached over a network
-/// is asked again where that may help (RetryStorage).
+/// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX,
+/// sftp:USER@HOST:FOLDER. kInvalidInput for what is unknown or unusable. Nothing is created, and nobody asked; what is
+/// reached over a network is asked again where that may help (RetryStorage).
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options = {});
 
 }  // namespace varve::storage
