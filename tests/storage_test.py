@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from harness.process import free_port
 from harness.proxy import Proxy
-from harness.stores import SFTP_SERVER, Minio, RestServer, Sshd
+from harness.stores import SFTP_SERVER, Minio, Rclone, RestServer, Sshd
 from harness.servers import wait_until
 from harness.tools import Varve
 from support.certificates import Authority
@@ -43,9 +44,15 @@ def sshd():
         yield store
 
 
-@pytest.fixture(params=["s3", "rest", "sftp"])
+@pytest.fixture(scope="module")
+def rclone():
+    with Rclone() as store:
+        yield store
+
+
+@pytest.fixture(params=["s3", "rest", "sftp", "rclone"])
 def store(request):
-    return request.getfixturevalue({"s3": "minio", "rest": "rest", "sftp": "sshd"}[request.param])
+    return request.getfixturevalue({"s3": "minio", "rest": "rest", "sftp": "sshd", "rclone": "rclone"}[request.param])
 
 
 def at_store(folder, store, name, **env):
@@ -133,7 +140,8 @@ def test_an_append_only_server_takes_backups_and_keeps_them(tmp_path):
         assert len(snapshots(varve)) == 2
 
 
-BACKUP = "head -c 30000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; head -c 30000000 /dev/urandom"
+# So much at first that one pack is full, though there may be two that are filled at the same time.
+BACKUP = "head -c 45000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; head -c 15000000 /dev/urandom"
 
 
 def stored(store):
@@ -332,17 +340,27 @@ def test_a_place_that_ssh_cannot_reach_is_told(tmp_path, place, options, sentenc
     assert sentence in done.stderr and "secret" not in done.stderr, done
 
 
-def test_ssh_and_its_server_know_no_secret_of_ours_and_end_with_us(tmp_path, sshd):
-    varve = at_store(tmp_path, sshd, "quiet", RESTIC_PASSWORD="correct horse")
+@pytest.mark.parametrize("kind, program", [("sshd", "ssh"), ("rclone", "rclone")])
+def test_programs_that_serve_us_know_no_secret_of_ours_and_end_with_us(tmp_path, request, kind, program):
+    store = request.getfixturevalue(kind)
+    varve = at_store(tmp_path, store, "quiet", RESTIC_PASSWORD="correct horse")
     varve("init")
     process = varve.start("backup", "stdin", "--name", "noise", "--command", "--", "sh", "-c", "echo; exec sleep 100", cwd=tmp_path)
-    wait_until(lambda: children(process.pid, "ssh"), "varve's ssh")
-    [ssh] = children(process.pid, "ssh")
-    for part in ("environ", "cmdline"):
-        assert b"correct horse" not in Path(f"/proc/{ssh}/{part}").read_bytes()
+    wait_until(lambda: children(process.pid, program), f"varve's {program}")
+    [child] = children(process.pid, program)
+    environ, cmdline = (Path(f"/proc/{child}/{part}").read_bytes() for part in ("environ", "cmdline"))
+    assert b"correct horse" not in environ + cmdline
+    passwords = [word.split(b"=")[1] for word in environ.split(b"\0") if word.startswith(b"RCLONE_PASS=")]
+    assert len(passwords) == (program == "rclone") and not any(password in cmdline for password in passwords)
     process.kill()
     process.communicate()
-    wait_until(lambda: not Path(f"/proc/{ssh}").exists(), "the end of ssh")
+    wait_until(lambda: not running(child), f"the end of {program}")
+
+
+def running(pid):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    return False
 
 
 def children(pid, name):
@@ -353,3 +371,55 @@ def children(pid, name):
             found += [int(child) for child in listing.read_text().split()
                       if Path(f"/proc/{child}/comm").read_text().strip() == name]
     return found
+
+
+@pytest.fixture
+def own_rclone():
+    with Rclone() as store:
+        yield store
+
+
+def test_a_backup_goes_on_when_its_rclone_is_killed(tmp_path, own_rclone):
+    store = own_rclone
+    varve = at_store(tmp_path, store, "killed", http_proxy="http://127.0.0.1:1")  # which is for others
+    varve("init")
+    process = varve.start("backup", "stdin", "--name", "noise", "--command", "--", "sh", "-c", BACKUP, cwd=tmp_path)
+    while stored(store) < 16_000_000:
+        assert process.poll() is None, process.communicate()
+    [child] = children(process.pid, "rclone")
+    os.kill(child, signal.SIGKILL)
+    (tmp_path / "go").touch()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    sound(varve)
+
+
+def test_an_append_only_rclone_takes_backups_and_keeps_them(tmp_path, rclone):
+    varve = at_store(tmp_path, rclone, "append-only")
+    append_only = ("-o", "rclone.args=serve restic --stdio --append-only")
+    fill(tmp_path / "folder")
+    varve(*append_only, "init")
+    varve(*append_only, "backup", "files", tmp_path / "folder")
+    refused = varve(*append_only, "forget", "latest", code=INCOMPLETE)
+    assert "append-only" in refused.stderr and "403" in refused.stderr, refused
+    sound(varve)
+    assert len(snapshots(varve)) == 1
+
+
+def test_one_config_is_stored_at_a_folder_of_this_machine(tmp_path, rclone):
+    varve = at_store(tmp_path, rclone, "", RESTIC_REPOSITORY=f"rclone:here:{rclone.data}/here")
+    varve("init")
+    assert "already" in varve("init", code=FAILED).stderr
+    assert (rclone.data / "here" / "config").exists()
+
+
+@pytest.mark.parametrize("place, options, code, sentence", [
+    ("rclone:none:x", (), FAILED, "didn't find section in config file"),
+    ("rclone:shop", (), FAILED, "names no place of rclone's"),
+    ("rclone:shop:x", ("-o", "rclone.program=no-such-rclone"), FAILED, "is rclone installed"),
+    ("rclone:shop:x", ("-o", "rclone.args=serve 'restic"), FAILED, "a quote without an end"),
+    ("rclone:shop:nothing", (), NO_REPOSITORY, "no repository"),
+])
+def test_a_place_that_rclone_cannot_serve_is_told(tmp_path, rclone, place, options, code, sentence):
+    done = at_store(tmp_path, rclone, "", RESTIC_REPOSITORY=place)(*options, "snapshots", code=code)
+    assert sentence in done.stderr, done

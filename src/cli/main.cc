@@ -35,7 +35,8 @@ void add_storage_options(CLI::App& app, varve::cli::StorageWords& words) {
                  "certificate and key of this client, PEM (or RESTIC_TLS_CLIENT_CERT)")
       ->type_name("FILE");
   app.add_flag("--insecure-tls", words.any_certificate, "trust any certificate: who is in between can read the login");
-  app.add_option("-o,--option", words.extended, "set what one kind of store has, such as sftp.args='-i FILE'")
+  app.add_option("-o,--option", words.extended,
+                 "set what one kind of store has, such as sftp.args='-i FILE' or rclone.program=PATH")
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -104,14 +104,16 @@ Status set_extended(std::string_view text, storage::OpenOptions& options) {
   const size_t equals = std::min(text.find('='), text.size());
   const auto key = text.substr(0, equals);
   const std::pair<std::string_view, std::string&> known[] = {{"sftp.command", options.sftp.command},
-                                                             {"sftp.args", options.sftp.args}};
+                                                             {"sftp.args", options.sftp.args},
+                                                             {"rclone.program", options.rclone.program},
+                                                             {"rclone.args", options.rclone.args}};
   for (const auto& [name, value] : known) {
     if (name != key) continue;
     value = text.substr(std::min(equals + 1, text.size()));
     return {};
   }
   return fail(Error(ErrorKind::kInvalidInput, fmt::format("-o knows no \"{}\"", key))
-                  .hint("it knows sftp.command and sftp.args, as KEY=VALUE"));
+                  .hint("it knows sftp.command, sftp.args, rclone.program and rclone.args, as KEY=VALUE"));
 }
 
 }  // namespace

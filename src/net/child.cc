@@ -186,6 +186,11 @@ std::string Child::complaints() const {
   return out;
 }
 
+void Child::forget_complaints() {
+  std::lock_guard lock(mutex_);
+  complaints_.clear();
+}
+
 bool Child::wait_for(const std::string& words, std::chrono::nanoseconds time, const Cancel& cancel) const {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, cancel.token(), time,

@@ -41,6 +41,8 @@ class Child {
   int channel() const { return channel_.get(); }
   /// What it wrote to its standard error, in one line, or the last 2 KiB of it.
   std::string complaints() const;
+  /// For those that matter no more.
+  void forget_complaints();
   /// Whether its complaints hold `words`, or it has ended, or the time is over; false in the last case.
   bool wait_for(const std::string& words, std::chrono::nanoseconds time, const Cancel& cancel) const;
   /// Such as "ended with status 255"; nothing while it runs.

@@ -14,7 +14,7 @@ namespace varve::storage {
 namespace {
 
 constexpr unsigned kConnections = 5;  // restic's
-constexpr std::string_view kNotYet[] = {"swift", "azure", "gs", "b2", "rclone"};
+constexpr std::string_view kNotYet[] = {"swift", "azure", "gs", "b2"};
 
 /// What stands before the first colon, if it can't be part of a path.
 std::string_view scheme_of(std::string_view url) {
@@ -63,6 +63,13 @@ Result<std::unique_ptr<Storage>> open_sftp(std::string_view text, const OpenOpti
   return std::make_unique<RetryStorage>(std::move(storage), options.retry);
 }
 
+Result<std::unique_ptr<Storage>> open_rclone(std::string_view text, const OpenOptions& options) {
+  const std::string remote(text);
+  TRY_ASSIGN(auto command, rclone_command(remote, options.rclone));
+  auto storage = std::make_shared<RcloneStorage>(remote, std::move(command), options.http, connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options) {
@@ -76,10 +83,11 @@ Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const Open
   if (scheme == "rest") return open_rest(rest, options);
   if (scheme == "s3") return open_s3(rest, options);
   if (scheme == "sftp") return open_sftp(rest, options);
+  if (scheme == "rclone") return open_rclone(rest, options);
   if (std::ranges::find(kNotYet, scheme) != std::end(kNotYet)) {
     return fail(
         Error(ErrorKind::kInvalidInput, fmt::format("{}: repositories are not supported in this version", scheme))
-            .hint("folders (a mounted share is one too), rest:, s3: and sftp: are"));
+            .hint("folders (a mounted share is one too), rest:, s3:, sftp: and rclone: are"));
   }
   return fail(Error(ErrorKind::kInvalidInput, fmt::format("\"{}:\" is no known kind of repository", scheme))
                   .hint("for a folder whose name has a colon write local:PATH or ./PATH"));

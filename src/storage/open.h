@@ -5,6 +5,7 @@
 
 #include "net/http.h"
 #include "storage/aws_credentials.h"
+#include "storage/rclone.h"
 #include "storage/retry.h"
 #include "storage/sftp_place.h"
 #include "storage/storage.h"
@@ -18,12 +19,13 @@ struct OpenOptions {
   std::string rest_user, rest_password;
   AwsSettings aws;
   SftpSettings sftp;
+  RcloneSettings rclone;
   RetryOptions retry;
 };
 
 /// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX,
-/// sftp:USER@HOST:FOLDER. kInvalidInput for what is unknown or unusable. Nothing is created, and nobody asked; what is
-/// reached over a network is asked again where that may help (RetryStorage).
+/// sftp:USER@HOST:FOLDER, rclone:REMOTE:PATH. kInvalidInput for what is unknown or unusable. Nothing is created, and
+/// nobody asked; what is reached over a network is asked again where that may help (RetryStorage).
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options = {});
 
 }  // namespace varve::storage

@@ -26,7 +26,7 @@ TEST(OpenStorage, TakesPathsThatLookStrange) {
 }
 
 TEST(OpenStorage, RefusesWhatItDoesNotKnow) {
-  for (const char* url : {"swift:container:/path", "azure:c:/", "gs:bucket:/", "b2:x", "rclone:remote:path",
+  for (const char* url : {"swift:container:/path", "azure:c:/", "gs:bucket:/", "b2:x", "rclone:remote", "rclone:-x:y",
                           "https://user:secret@host/", "s4:bucket", "", "local:"}) {
     const auto storage = open_storage(url);
     ASSERT_FALSE(storage) << url;
@@ -45,6 +45,7 @@ TEST(OpenStorage, TakesServersByTheNamesThatResticHasForThem) {
       {"rest:http://host:8000/shop", "rest:http://host:8000/shop/"},
       {"rest:https://user:p%40ss@host/", "rest:https://user:***@host/"},
       {"rest:https://user@host", "rest:https://user@host/"},
+      {"rclone:remote:path/x", "rclone:remote:path/x"},
       {"sftp:user@host:shop/", "sftp:user@host:shop"},
       {"sftp://host:22//srv/shop", "sftp://host:22//srv/shop"},
       {"s3:host/bucket", "s3:https://host/bucket/"},

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "storage/rclone.h"
 #include "storage/rest.h"
 #include "storage/retry.h"
 #include "storage/s3.h"
@@ -57,10 +58,17 @@ std::shared_ptr<Storage> make_sftp(const std::string& command) {
   return {place, &place->storage};
 }
 
+/// VARVE_TEST_RCLONE is a place of rclone's.
+std::shared_ptr<Storage> make_rclone() {
+  const auto remote = named("VARVE_TEST_RCLONE") + '/' + new_name();
+  return std::make_shared<RcloneStorage>(remote, *rclone_command(remote, {}), net::ClientOptions(), kConnections);
+}
+
 std::vector<Implementation> servers() {
   constexpr const char* kSftpProgram = "/usr/lib/openssh/sftp-server";
   std::vector<Implementation> out;
   if (::access(kSftpProgram, X_OK) == 0) out.push_back({"sftp_program", [] { return make_sftp(kSftpProgram); }});
+  if (!named("VARVE_TEST_RCLONE").empty()) out.push_back({"rclone", make_rclone});
   if (!named("VARVE_TEST_SFTP").empty()) {
     out.push_back({"sftp", [] { return make_sftp(named("VARVE_TEST_SFTP")); }});
     out.push_back({"sftp_retried",

@@ -26,22 +26,10 @@ SftpStorage::SftpStorage(std::string location, net::SftpOptions options, std::st
       folder_(std::move(folder)),
       connections_(connections) {}
 
-/// Of several that find none, one opens it.
 Result<std::shared_ptr<net::SftpSession>> SftpStorage::session(const Cancel& cancel) {
-  TRY(cancel.check());
-  std::unique_lock lock(mutex_);
-  if (!connected_.wait(lock, cancel.token(), [&] { return !connecting_; })) TRY(cancel.check());
-  if (session_ && !session_->broken()) return session_;
-  connecting_ = true;
-  const auto before = std::exchange(session_, nullptr);  // its program is waited for without the lock
-  lock.unlock();
-  auto opened = net::SftpSession::open(options_, cancel);
-  lock.lock();
-  connecting_ = false;
-  connected_.notify_all();
-  if (opened) session_ = *opened;
-  lock.unlock();
-  return opened;
+  return session_.get(
+      cancel, [](const net::SftpSession& session) { return !session.broken(); },
+      [&] { return net::SftpSession::open(options_, cancel); });
 }
 
 std::string SftpStorage::path_of(const Handle& handle) const {

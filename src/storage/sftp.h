@@ -3,6 +3,7 @@
 #include <set>
 
 #include "net/sftp_session.h"
+#include "storage/kept.h"
 #include "storage/sftp_files.h"
 #include "storage/sftp_place.h"
 
@@ -43,10 +44,8 @@ class SftpStorage final : public Storage {
   const std::string folder_;
   const unsigned connections_;
 
+  Kept<net::SftpSession> session_;
   std::mutex mutex_;
-  std::condition_variable_any connected_;
-  std::shared_ptr<net::SftpSession> session_;
-  bool connecting_ = false;
   std::optional<SftpModes> modes_;
   std::set<std::string> owed_;  ///< folders in which a name may have come to be that is not on disk yet
 };

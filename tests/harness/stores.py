@@ -8,9 +8,11 @@
 import contextlib
 import getpass
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -186,3 +188,27 @@ class Sshd(Store):
 
     def place(self, path):
         return f"sftp://{self.user}@{self.host}/{self.data}/{path}"
+
+
+class Rclone:
+    """Places of rclone's, by a configuration of its own, in which `shop:` stands for a folder and `here:` for this machine. Each client
+    starts an rclone of its own."""
+
+    def __init__(self):
+        if not shutil.which("rclone"):
+            raise ServerError("no rclone on this machine; install it:  ./dev setup stores")
+        self.folder = Path(tempfile.mkdtemp(prefix="varve-rclone-"))
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        config = self.folder / "rclone.conf"
+        config.write_text(f"[here]\ntype = local\n\n[shop]\ntype = alias\nremote = {self.data}\n")
+        self.env = {"RCLONE_CONFIG": str(config)}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder)
+
+    def place(self, path):
+        return f"rclone:shop:{path}"
