@@ -22,7 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t kKept = 2048;
-constexpr auto kLook = 20ms;       // how often it is seen whether it has ended, where the kernel does not tell
+constexpr int kLook = 20;  // milliseconds; how often it is seen whether it has ended, where the kernel does not tell
 constexpr auto kFarewell = 500ms;  // after its input has ended
 constexpr auto kGrace = 2s;
 
@@ -152,7 +152,7 @@ void Child::watch() {
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   pollfd waited[] = {{complaints_fd_.get(), POLLIN, 0}, {process.get(), POLLIN, 0}};
   while (true) {
-    ::poll(waited, 2, process.get() < 0 ? kLook / 1ms : -1);
+    ::poll(waited, 2, process.get() < 0 ? kLook : -1);
     std::array<char, 1024> text;
     for (ssize_t got; (got = ::read(complaints_fd_.get(), text.data(), text.size())) > 0;) {
       note({text.data(), static_cast<size_t>(got)});
