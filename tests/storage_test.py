@@ -8,14 +8,17 @@ import hmac
 import itertools
 import json
 import os
+import signal
 import threading
 import urllib.parse
+from pathlib import Path
 
 import pytest
 
 from harness.process import free_port
 from harness.proxy import Proxy
-from harness.stores import Azurite, FakeGcs, Minio, RestServer, Swift
+from harness.servers import wait_until
+from harness.stores import SFTP_SERVER, Azurite, FakeGcs, Minio, Rclone, RestServer, Sshd, Swift
 from harness.tools import Varve
 from support.certificates import Authority, openssl
 from support.mixed_folder import content, fill
@@ -48,6 +51,18 @@ def swift():
 
 
 @pytest.fixture(scope="module")
+def sshd():
+    with Sshd() as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def rclone():
+    with Rclone() as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 
@@ -65,12 +80,13 @@ def fake_gcs():
 
 
 KINDS = {"s3": lambda _: Minio(), "rest": lambda _: RestServer(), "append-only": lambda _: RestServer("--append-only"),
-         "swift": lambda _: Swift(), "azure": Azurite, "google": lambda _: FakeGcs()}
+         "swift": lambda _: Swift(), "azure": Azurite, "google": lambda _: FakeGcs(),
+         "sftp": lambda _: Sshd()}
 
 
-@pytest.fixture(params=["s3", "rest", "swift", "azure", "google"])
+@pytest.fixture(params=["s3", "rest", "swift", "azure", "google", "sftp", "rclone"])
 def store(request):
-    return request.getfixturevalue({"s3": "minio", "rest": "rest", "swift": "swift", "azure": "azurite", "google": "fake_gcs"}[request.param])
+    return request.getfixturevalue({"s3": "minio", "azure": "azurite", "google": "fake_gcs", "sftp": "sshd"}.get(request.param, request.param))
 
 
 @pytest.fixture
@@ -145,8 +161,8 @@ def test_an_append_only_server_takes_backups_and_keeps_them(tmp_path):
         assert len(snapshots(varve)) == 2
 
 
-# So much that a pack is stored however its blobs are dealt to the two that are made at once.
-BACKUP = "head -c 40000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; head -c 30000000 /dev/urandom"
+# So much at first that one pack is full, though there may be two that are filled at the same time.
+BACKUP = "head -c 45000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; head -c 15000000 /dev/urandom"
 
 
 def stored(store):
@@ -159,7 +175,7 @@ def stored(store):
     return size
 
 
-@pytest.mark.parametrize("kind", ["s3", "rest", "swift", "azure", "google"])
+@pytest.mark.parametrize("kind", ["s3", "rest", "swift", "azure", "google", "sftp"])
 def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind, authority):
     with KINDS[kind](authority) as store:
         varve = at_store(tmp_path, store, "shop")
@@ -180,12 +196,12 @@ def test_a_backup_goes_on_when_its_server_comes_back(tmp_path, kind, authority):
 
 
 @contextlib.contextmanager
-def answers_cut_off(proxy):
+def answers_cut_off(proxy, pause=0.5):
     """Again and again one ends in the middle: of requests that were carried out, too."""
     ended, sizes = threading.Event(), itertools.cycle([150, 3_000, 400, 60, 40_000])
 
     def cut():
-        while not ended.wait(0.5):
+        while not ended.wait(pause):
             proxy.cut_after(next(sizes))
     thread = threading.Thread(target=cut)
     thread.start()
@@ -194,14 +210,14 @@ def answers_cut_off(proxy):
     thread.join()
 
 
-@pytest.mark.parametrize("kind", ["s3", "rest", "append-only", "swift", "azure", "google"])
+@pytest.mark.parametrize("kind", ["s3", "rest", "append-only", "swift", "azure", "google", "sftp"])
 def test_what_a_network_loses_is_made_good(tmp_path, kind, authority):
     fill(tmp_path / "folder")
     with KINDS[kind](authority) as store, Proxy(store) as proxy:
         varve = at_store(tmp_path, store, "shop")
         through = {name: value.replace(store.host, proxy.host) for name, value in varve.env.items()}
         varve("init", env=through)
-        with answers_cut_off(proxy):
+        with answers_cut_off(proxy, pause=2 if kind == "sftp" else 0.5):  # a login takes its time
             for number in range(3):
                 (tmp_path / "folder" / f"new {number}").write_bytes(os.urandom(300_000))
                 varve("backup", "files", tmp_path / "folder", env=through)
@@ -356,3 +372,143 @@ def test_a_backup_needs_no_room_for_temporary_files(tmp_path, minio):
     varve("init")
     varve("backup", "files", tmp_path / "folder")
     assert not os.path.exists("/nowhere")
+
+
+def test_the_sftp_server_alone_is_enough(tmp_path):
+    """Without any ssh, for both programs."""
+    alone = ("-o", f"sftp.command={SFTP_SERVER} -l ERROR", "-r", f"sftp:nobody@nowhere:{tmp_path}/a 'folder' of ours")
+    varve = Varve(tmp_path)
+    fill(tmp_path / "folder")
+    varve(*alone, "init")
+    varve(*alone, "backup", "files", tmp_path / "folder")
+    varve.restic(*alone, "backup", tmp_path / "folder")
+    varve(*alone, "check", "--read-data")
+    assert "no errors were found" in varve.restic(*alone, "check", "--read-data").stdout
+    varve(*alone, "forget", "latest", "--prune")
+    varve(*alone, "restore", f"latest:{tmp_path}/folder", "--target", tmp_path / "back")
+    assert content(tmp_path / "back") == content(tmp_path / "folder")
+    files = [path for path in (tmp_path / "a 'folder' of ours").rglob("*") if path.is_file()]
+    assert files and all(path.stat().st_mode & 0o777 == 0o400 for path in files)
+
+
+def test_a_repository_of_a_group_stays_one(tmp_path, sshd):
+    varve = at_store(tmp_path, sshd, "group")
+    fill(tmp_path / "folder")
+    varve("init")
+    (sshd.data / "group" / "config").chmod(0o440)
+    varve("backup", "files", tmp_path / "folder")
+    packs = [path for path in (sshd.data / "group" / "data").rglob("*") if path.is_file()]
+    assert packs and all(path.stat().st_mode & 0o777 == 0o440 for path in packs)
+
+
+@pytest.mark.parametrize("who, sentence", [("stranger", "Permission denied"), ("newcomer", "Host key verification failed")])
+def test_what_ssh_says_is_told(tmp_path, sshd, who, sentence):
+    done = at_store(tmp_path, sshd, "shop", **getattr(sshd, who)())("init", code=FAILED)
+    assert sentence in done.stderr and f"sftp {sshd.user}@127.0.0.1" in done.stderr, done
+    assert "trying again" not in done.stderr
+
+
+def test_a_server_without_sftp_is_told(tmp_path):
+    with Sshd("Subsystem other /bin/true") as store:
+        done = at_store(tmp_path, store, "shop")("init", code=FAILED)
+    assert "subsystem request failed" in done.stderr and "SFTP switched on" in done.stderr, done
+
+
+@pytest.mark.parametrize("place, options, sentence", [
+    ("sftp:host", (), "no colon before its folder"),
+    ("sftp:-oProxyCommand=x:folder", (), "not well written"),
+    ("sftp:host:~/folder", (), "begins with ~"),
+    ("sftp://me:secret@host/folder", (), "no password"),
+    ("sftp:host:folder", ("-o", "sftp.command=ssh", "-o", "sftp.args=-v"), "together"),
+    ("sftp:host:folder", ("-o", "sftp.command=no-such-program"), "cannot run no-such-program"),
+    ("sftp:host:folder", ("-o", "sftp.command=echo hello, everybody"), "is not SFTP: it begins \"hell\""),
+    ("sftp:host:folder", ("-o", "sftp.other=x"), "-o sftp.other is not known"),
+])
+def test_a_place_that_ssh_cannot_reach_is_told(tmp_path, place, options, sentence):
+    done = Varve(tmp_path)("-r", place, *options, "init", code=FAILED)
+    assert sentence in done.stderr and "secret" not in done.stderr, done
+
+
+@pytest.mark.parametrize("kind, program", [("sshd", "ssh"), ("rclone", "rclone")])
+def test_programs_that_serve_us_know_no_secret_of_ours_and_end_with_us(tmp_path, request, kind, program):
+    store = request.getfixturevalue(kind)
+    varve = at_store(tmp_path, store, "quiet", RESTIC_PASSWORD="correct horse")
+    varve("init")
+    process = varve.start("backup", "stdin", "--name", "noise", "--command", "--", "sh", "-c", "echo; exec sleep 100", cwd=tmp_path)
+    wait_until(lambda: children(process.pid, program), f"varve's {program}")
+    [child] = children(process.pid, program)
+    environ, cmdline = (Path(f"/proc/{child}/{part}").read_bytes() for part in ("environ", "cmdline"))
+    assert b"correct horse" not in environ + cmdline
+    passwords = [word.split(b"=")[1] for word in environ.split(b"\0") if word.startswith(b"RCLONE_PASS=")]
+    assert len(passwords) == (program == "rclone") and not any(password in cmdline for password in passwords)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not running(child), f"the end of {program}")
+
+
+def running(pid):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    return False
+
+
+def children(pid, name):
+    """Of all its threads."""
+    found = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in listing.read_text().split()
+                      if Path(f"/proc/{child}/comm").read_text().strip() == name]
+    return found
+
+
+@pytest.fixture
+def own_rclone():
+    with Rclone() as store:
+        yield store
+
+
+def test_a_backup_goes_on_when_its_rclone_is_killed(tmp_path, own_rclone):
+    store = own_rclone
+    varve = at_store(tmp_path, store, "killed", http_proxy="http://127.0.0.1:1")  # which is for others
+    varve("init")
+    process = varve.start("backup", "stdin", "--name", "noise", "--command", "--", "sh", "-c", BACKUP, cwd=tmp_path)
+    while stored(store) < 16_000_000:
+        assert process.poll() is None, process.communicate()
+    [child] = children(process.pid, "rclone")
+    os.kill(child, signal.SIGKILL)
+    (tmp_path / "go").touch()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    sound(varve)
+
+
+def test_an_append_only_rclone_takes_backups_and_keeps_them(tmp_path, rclone):
+    varve = at_store(tmp_path, rclone, "append-only")
+    append_only = ("-o", "rclone.args=serve restic --stdio --append-only")
+    fill(tmp_path / "folder")
+    varve(*append_only, "init")
+    varve(*append_only, "backup", "files", tmp_path / "folder")
+    refused = varve(*append_only, "forget", "latest", code=INCOMPLETE)
+    assert "append-only" in refused.stderr and "403" in refused.stderr, refused
+    sound(varve)
+    assert len(snapshots(varve)) == 1
+
+
+def test_one_config_is_stored_at_a_folder_of_this_machine(tmp_path, rclone):
+    varve = at_store(tmp_path, rclone, "", RESTIC_REPOSITORY=f"rclone:here:{rclone.data}/here")
+    varve("init")
+    assert "already" in varve("init", code=FAILED).stderr
+    assert (rclone.data / "here" / "config").exists()
+
+
+@pytest.mark.parametrize("place, options, code, sentence", [
+    ("rclone:none:x", (), FAILED, "didn't find section in config file"),
+    ("rclone:shop", (), FAILED, "names no place of rclone's"),
+    ("rclone:shop:x", ("-o", "rclone.program=no-such-rclone"), FAILED, "is rclone installed"),
+    ("rclone:shop:x", ("-o", "rclone.args=serve 'restic"), FAILED, "a quote without an end"),
+    ("rclone:shop:nothing", (), NO_REPOSITORY, "no repository"),
+])
+def test_a_place_that_rclone_cannot_serve_is_told(tmp_path, rclone, place, options, code, sentence):
+    done = at_store(tmp_path, rclone, "", RESTIC_REPOSITORY=place)(*options, "snapshots", code=code)
+    assert sentence in done.stderr, done

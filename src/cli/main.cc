@@ -29,7 +29,7 @@ void add_storage_options(CLI::App& app, varve::cli::StorageWords& words) {
       ->type_name("RATE");
   app.add_option("--limit-download", words.download_limit, "the same from it")->type_name("RATE");
   app.add_option("-o,--option", words.extended,
-                 "what one kind of store has: azure.access-tier=Hot|Cool|Cold, gs.region=REGION")
+                 "set what one kind of store has, such as azure.access-tier=Cool or sftp.args='-i FILE'")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   app.add_option("--cacert", words.authorities_file,

@@ -340,7 +340,7 @@ class MetadataPass final : public Pass {
     std::set<std::string> wanted;
     for (const auto& node : *entries) wanted.insert(node.name);
     const std::string prefix = path_of(*folder) == "/" ? "/" : path_of(*folder) + "/";
-    TRY_ASSIGN(const auto names, names_in(**at));
+    TRY_ASSIGN(const auto names, storage::posix::names_in(**at));
     for (const auto& name : names) {
       const auto& select = restore_.options.select;
       if (wanted.contains(name) || (select && !select(prefix + name, false).taken)) continue;
@@ -354,7 +354,7 @@ class MetadataPass final : public Pass {
     TRY_ASSIGN(const auto info, look_at(folder, name));
     if (info && S_ISDIR(info->st_mode)) {
       TRY_ASSIGN(const Fd inside, open_folder(folder, name));
-      TRY_ASSIGN(const auto names, names_in(inside));
+      TRY_ASSIGN(const auto names, storage::posix::names_in(inside));
       for (const auto& below : names) TRY(remove_counted(inside, path + "/" + below, below));
     }
     if (!restore_.options.dry_run) TRY(remove_entry(folder, name, false, restore_.cancel));

@@ -144,7 +144,7 @@ Status remove_entry(const Fd& folder, const std::string& name, bool with_content
   const bool is_folder = S_ISDIR(info->st_mode);
   if (is_folder && with_content) {
     TRY_ASSIGN(const Fd inside, open_folder(folder, name));
-    TRY_ASSIGN(const auto names, names_in(inside));
+    TRY_ASSIGN(const auto names, storage::posix::names_in(inside));
     for (const auto& below : names) TRY(remove_entry(inside, below, true, cancel));
   }
   if (::unlinkat(folder.get(), name.c_str(), is_folder ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT) return {};

@@ -128,7 +128,8 @@ Status Walker::save_folder(const std::string& name, const Place& place, Previous
   std::shared_ptr<PendingFolder> folder;
   {
     const auto opened = open_source(place.path, O_DIRECTORY);
-    auto listed = opened ? names_in(opened->fd) : Result<std::vector<std::string>>(fail(opened.error()));
+    auto listed =
+        opened ? storage::posix::names_in(opened->fd) : Result<std::vector<std::string>>(fail(opened.error()));
     if (!listed) {
       parts_.ledger.problem(place.path, listed.error());
       return {};

@@ -44,6 +44,7 @@ struct ClientOptions {
   std::string authorities_pem;  ///< trusted in place of the system's
   std::string certificate_pem;  ///< of the client, with its key
   bool any_certificate = false;
+  bool direct = false;  ///< whatever proxies the environment names
   std::string user_agent = "varve";
   std::chrono::seconds connect_timeout{30};
   /// A transfer in which nothing, or next to nothing, moves for so long is given up.

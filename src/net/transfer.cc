@@ -176,6 +176,7 @@ void set_connection(CURL* handle, const ClientOptions& options, const Limits& li
     set_blob(handle, CURLOPT_SSLCERT_BLOB, options.certificate_pem);
     set_blob(handle, CURLOPT_SSLKEY_BLOB, options.certificate_pem);
   }
+  if (options.direct) curl_easy_setopt(handle, CURLOPT_PROXY, "");
   if (options.any_certificate) {
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);

@@ -74,6 +74,8 @@ Result<Bytes> read_range(const std::string& name, uint64_t offset, uint64_t leng
     const auto part = ByteView(response.body).subspan(offset);
     return to_bytes(length == 0 ? part : part.first(length));
   }
+  // What rclone gives of what is past the end.
+  if (response.status == 206 && response.body.empty()) return nothing_there(name, offset, length, reader);
   const auto range = parse_content_range(response.header("content-range"));
   if (response.status != 206 || !range || range->first != offset ||
       response.body.size() != range->last - range->first + 1) {

@@ -7,8 +7,10 @@
 #include "storage/azure.h"
 #include "storage/google.h"
 #include "storage/local.h"
+#include "storage/rclone.h"
 #include "storage/rest.h"
 #include "storage/s3.h"
+#include "storage/sftp.h"
 #include "storage/swift.h"
 
 namespace varve::storage {
@@ -16,8 +18,9 @@ namespace varve::storage {
 namespace {
 
 constexpr unsigned kConnections = 5;  // restic's
-constexpr std::string_view kExtended[] = {"azure.access-tier", "gs.region"};
-constexpr std::string_view kNotYet[] = {"b2", "sftp", "rclone"};
+constexpr std::string_view kExtended[] = {"azure.access-tier", "gs.region",      "sftp.command",
+                                          "sftp.args",         "rclone.program", "rclone.args"};
+constexpr std::string_view kNotYet[] = {"b2"};
 
 /// What stands before the first colon, if it can't be part of a path.
 std::string_view scheme_of(std::string_view url) {
@@ -98,6 +101,28 @@ Status check_extended(const OpenOptions& options) {
   return {};
 }
 
+Result<std::unique_ptr<Storage>> open_sftp(std::string_view text, const OpenOptions& options) {
+  TRY_ASSIGN(const auto place, SftpPlace::parse(text));
+  net::SftpOptions sftp{.name = place.server(),
+                        .stall_timeout = options.http.stall_timeout,
+                        .upload_limit = options.http.upload_limit,
+                        .download_limit = options.http.download_limit};
+  TRY_ASSIGN(sftp.command, place.command({extended(options, "sftp.command"), extended(options, "sftp.args")}));
+  auto storage =
+      std::make_shared<SftpStorage>(place.location(), std::move(sftp), place.folder, connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
+Result<std::unique_ptr<Storage>> open_rclone(std::string_view text, const OpenOptions& options) {
+  const std::string remote(text);
+  RcloneSettings settings;
+  if (const auto program = extended(options, "rclone.program"); !program.empty()) settings.program = program;
+  if (const auto args = extended(options, "rclone.args"); !args.empty()) settings.args = args;
+  TRY_ASSIGN(auto command, rclone_command(remote, settings));
+  auto storage = std::make_shared<RcloneStorage>(remote, std::move(command), options.http, connections_of(options));
+  return std::make_unique<RetryStorage>(std::move(storage), options.retry);
+}
+
 }  // namespace
 
 bool is_local(const std::string& url) {
@@ -119,10 +144,12 @@ Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const Open
   if (scheme == "swift") return open_swift(rest, options);
   if (scheme == "azure") return open_azure(rest, options);
   if (scheme == "gs") return open_google(rest, options);
+  if (scheme == "sftp") return open_sftp(rest, options);
+  if (scheme == "rclone") return open_rclone(rest, options);
   if (std::ranges::find(kNotYet, scheme) != std::end(kNotYet)) {
     return fail(
         Error(ErrorKind::kInvalidInput, fmt::format("{}: repositories are not supported in this version", scheme))
-            .hint("folders (a mounted share is one too), rest:, s3:, swift:, azure: and gs: are"));
+            .hint("folders (a mounted share is one too), rest:, s3:, swift:, azure:, gs:, sftp: and rclone: are"));
   }
   return fail(Error(ErrorKind::kInvalidInput, fmt::format("\"{}:\" is no known kind of repository", scheme))
                   .hint("for a folder whose name has a colon write local:PATH or ./PATH"));

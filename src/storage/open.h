@@ -32,7 +32,8 @@ struct OpenOptions {
 bool is_local(const std::string& url);
 
 /// Opens the storage that `url` names, as restic names it: a path or local:PATH, rest:URL, s3:HOST/BUCKET/PREFIX,
-/// swift:CONTAINER:/PREFIX, azure:CONTAINER:/PREFIX, gs:BUCKET:/PREFIX.
+/// swift:CONTAINER:/PREFIX, azure:CONTAINER:/PREFIX, gs:BUCKET:/PREFIX,
+/// sftp:USER@HOST:FOLDER, rclone:REMOTE:PATH.
 /// kInvalidInput for what is unknown or unusable. Nothing is created, and nobody asked; what is reached over a network
 /// is asked again where that may help (RetryStorage).
 Result<std::unique_ptr<Storage>> open_storage(const std::string& url, const OpenOptions& options = {});

@@ -27,7 +27,7 @@ TEST(OpenStorage, TakesPathsThatLookStrange) {
 
 TEST(OpenStorage, RefusesWhatItDoesNotKnow) {
   for (const char* url :
-       {"b2:x", "sftp:user@host:/repo", "rclone:remote:path", "https://user:secret@host/", "s4:bucket", "", "local:"}) {
+       {"b2:x", "rclone:remote", "rclone:-x:y", "https://user:secret@host/", "s4:bucket", "", "local:"}) {
     const auto storage = open_storage(url);
     ASSERT_FALSE(storage) << url;
     EXPECT_EQ(storage.error().kind(), ErrorKind::kInvalidInput) << url;
@@ -45,6 +45,9 @@ TEST(OpenStorage, TakesServersByTheNamesThatResticHasForThem) {
       {"rest:http://host:8000/shop", "rest:http://host:8000/shop/"},
       {"rest:https://user:p%40ss@host/", "rest:https://user:***@host/"},
       {"rest:https://user@host", "rest:https://user@host/"},
+      {"rclone:remote:path/x", "rclone:remote:path/x"},
+      {"sftp:user@host:shop/", "sftp:user@host:shop"},
+      {"sftp://host:22//srv/shop", "sftp://host:22//srv/shop"},
       {"s3:host/bucket", "s3:https://host/bucket/"},
       {"s3://host/bucket/", "s3:https://host/bucket/"},
       {"s3:http://127.0.0.1:9000/bucket/a//b/./", "s3:http://127.0.0.1:9000/bucket/a/b/"},

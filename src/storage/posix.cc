@@ -45,10 +45,6 @@ bool means_unsupported(int error_number) {
 
 }  // namespace
 
-Fd::~Fd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Result<Fd> open_file(const std::string& path, int flags, unsigned mode) {
   int fd;
   do fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);

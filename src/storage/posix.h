@@ -1,28 +1,14 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "base/fd.h"
 #include "storage/storage.h"
 
 namespace varve::storage::posix {
 
-/// An open file; closed with it.
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd();
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+using varve::Fd;
 
 /// open(2), close-on-exec; the error is system_error's, but for a file that is to be read and that the medium cannot
 /// give: kCorrupt.

@@ -73,6 +73,7 @@ RestStorage::RestStorage(RestPlace place, const net::ClientOptions& options, uns
     : place_(std::move(place)), connections_(connections), client_(options) {}
 
 std::string RestStorage::location() const {
+  if (!place_.shown.empty()) return place_.shown;
   if (place_.user.empty()) return "rest:" + place_.url;
   const size_t host = place_.url.find("://") + 3;
   return fmt::format("rest:{}{}{}@{}", place_.url.substr(0, host), net::percent_encoded(place_.user),
@@ -119,6 +120,10 @@ Status RestStorage::create(const Cancel& cancel) {
 /// The server would make the folders of a repository that is not there with the first file that is put into it.
 Status RestStorage::expect_repository(const Cancel& cancel) {
   if (there_) return {};
+  if (place_.is_rclone) {
+    TRY(stat({}, cancel));
+    return {};
+  }
   TRY_ASSIGN(const auto response, list_folder(FileType::kKey, cancel));
   if (!response.succeeded()) return fail(explain(response, "find a repository at " + location()));
   return {};
@@ -126,6 +131,26 @@ Status RestStorage::expect_repository(const Cancel& cancel) {
 
 Status RestStorage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
   TRY(expect_repository(cancel));
+  return place_.is_rclone ? store_by_rclone(handle, payload, cancel) : store(handle, payload, cancel);
+}
+
+/// What is there is found beforehand, and of several of us one stores the config, whose name says nothing of its bytes.
+/// Others are replaced by the same bytes if at all.
+Status RestStorage::store_by_rclone(const Handle& handle, Payload payload, const Cancel& cancel) {
+  std::unique_lock<std::mutex> lock(config_, std::defer_lock);
+  if (handle.type == FileType::kConfig) lock.lock();
+  const auto there = stat(handle, cancel);
+  if (there) return fail(ErrorKind::kExists, fmt::format("cannot store {}: it is there already", name_of(handle)));
+  if (there.error().kind() != ErrorKind::kNotFound) return fail(there.error());
+  TRY(store(handle, payload, cancel));
+  const auto size = stat(handle, cancel);
+  if (size && *size == payload_size(payload)) return {};
+  if (!size && size.error().kind() != ErrorKind::kNotFound) return fail(size.error());
+  return fail(ErrorKind::kUnavailable,
+              fmt::format("{} is not there, or not whole, after it was stored", name_of(handle)));
+}
+
+Status RestStorage::store(const Handle& handle, Payload payload, const Cancel& cancel) {
   TRY_ASSIGN(const auto response, send({.method = "POST",
                                         .url = url_of(handle),
                                         .headers = {{"content-type", "application/octet-stream"}},
@@ -182,7 +207,7 @@ Result<net::Response> RestStorage::list_folder(FileType type, const Cancel& canc
                              .response_limit = kLargestListing};
   auto response = send(request, cancel);
   for (int i = 1; i < kListings && response && response->status == 404; ++i) response = send(request, cancel);
-  if (response && response->succeeded()) there_ = true;
+  if (response && response->succeeded() && !place_.is_rclone) there_ = true;
   return response;
 }
 
@@ -210,6 +235,7 @@ Status RestStorage::list(FileType type, const std::function<Status(const FileInf
   if (!listing->complete) {
     return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: a file in it has no name or size", what));
   }
+  if (listing->files.empty()) TRY(expect_repository(cancel));
   for (const auto& file : listing->files) {
     auto size = file.size;
     if (!size) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 
 #include "net/http.h"
 #include "storage/storage.h"
@@ -10,7 +11,10 @@ namespace varve::storage {
 /// A place on a server that speaks restic's REST protocol: rest-server, or `rclone serve restic`.
 struct RestPlace {
   std::string url;  ///< without a login, with a slash at its end
-  std::string user, password;
+  std::string user = {}, password = {};
+  std::string shown = {};  ///< how it is named to the user, if not by this URL; with a slash or a colon at its end
+  /// It replaces what is there, hashes nothing, and lists folders that are not there as empty ones.
+  bool is_rclone = false;
 
   /// What follows "rest:". kInvalidInput if it is no http: or https: URL.
   static Result<RestPlace> parse(std::string_view text);
@@ -39,12 +43,15 @@ class RestStorage final : public Storage {
   Error explain(const net::Response& response, const std::string& what) const;
   Result<net::Response> list_folder(FileType type, const Cancel& cancel);
   Status expect_repository(const Cancel& cancel);
+  Status store(const Handle& handle, Payload payload, const Cancel& cancel);
+  Status store_by_rclone(const Handle& handle, Payload payload, const Cancel& cancel);
   Error refused_put(const net::Response& response, const Handle& handle, uint64_t size, const Cancel& cancel);
 
   const RestPlace place_;
   const unsigned connections_;
   net::Client client_;
   std::atomic<bool> there_ = false;  ///< something was found in it
+  std::mutex config_;                ///< held by who stores the config by rclone
 };
 
 }  // namespace varve::storage

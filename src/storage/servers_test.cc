@@ -8,12 +8,15 @@
 
 #include "storage/azure.h"
 #include "storage/google.h"
+#include "storage/rclone.h"
 #include "storage/rest.h"
 #include "storage/retry.h"
 #include "storage/s3.h"
+#include "storage/sftp.h"
 #include "storage/swift.h"
 #include "storage/testing/conformance.h"
 #include "storage/testing/helpers.h"
+#include "storage/words.h"
 
 namespace varve::storage::testing {
 namespace {
@@ -67,8 +70,35 @@ std::shared_ptr<GoogleStorage> make_google(const std::string& prefix) {
                                          kConnections);
 }
 
+/// By the server's program alone, or a real connection: VARVE_TEST_SFTP is the command that brings us there.
+std::shared_ptr<Storage> make_sftp(const std::string& command) {
+  struct Place {
+    TemporaryFolder folder;
+    SftpStorage storage;
+    explicit Place(std::vector<std::string> words)
+        : storage("sftp:here", {.command = std::move(words), .name = "here"}, folder.path() + "/not/yet",
+                  kConnections) {}
+  };
+  const auto place = std::make_shared<Place>(*split_words(command, "VARVE_TEST_SFTP"));
+  return {place, &place->storage};
+}
+
+/// VARVE_TEST_RCLONE is a place of rclone's.
+std::shared_ptr<Storage> make_rclone() {
+  const auto remote = named("VARVE_TEST_RCLONE") + '/' + new_name();
+  return std::make_shared<RcloneStorage>(remote, *rclone_command(remote, {}), net::ClientOptions(), kConnections);
+}
+
 std::vector<Implementation> servers() {
+  constexpr const char* kSftpProgram = "/usr/lib/openssh/sftp-server";
   std::vector<Implementation> out;
+  if (::access(kSftpProgram, X_OK) == 0) out.push_back({"sftp_program", [] { return make_sftp(kSftpProgram); }});
+  if (!named("VARVE_TEST_RCLONE").empty()) out.push_back({"rclone", make_rclone});
+  if (!named("VARVE_TEST_SFTP").empty()) {
+    out.push_back({"sftp", [] { return make_sftp(named("VARVE_TEST_SFTP")); }});
+    out.push_back({"sftp_retried",
+                   [] { return std::make_shared<RetryStorage>(make_sftp(named("VARVE_TEST_SFTP")), RetryOptions()); }});
+  }
   if (!named("VARVE_TEST_REST").empty()) {
     out.push_back({"rest", make_rest});
     out.push_back({"rest_retried", [] { return std::make_shared<RetryStorage>(make_rest(), RetryOptions()); }});

@@ -5,12 +5,20 @@
     with Swift() as store: store.place("bucket/shop")     swift:bucket:/shop, with the login in store.env
     with Azurite() as store: store.place("container/shop")  azure:container:/shop
     with FakeGcs() as store: store.place("shop")            gs:repositories:/shop
+    with Sshd() as store: store.place("shop")             sftp://USER@127.0.0.1:PORT//FOLDER/shop, with an ssh on the PATH of
+                                                          store.env that has the key
 """
 import base64
 import contextlib
+import getpass
 import json
 import os
+import shutil
+import signal
+import socket
 import ssl
+import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -272,3 +280,100 @@ class FakeGcs(Store):
 
     def place(self, path):
         return f"gs:{self.BUCKET}:/{path}"
+
+
+SFTP_SERVER = Path("/usr/lib/openssh/sftp-server")  # the program alone, that speaks at its standard input and output
+
+
+class Sshd(Store):
+    """OpenSSH's server with a configuration and keys of its own. `options`: lines of sshd_config."""
+    _SSHD = Path("/usr/sbin/sshd")
+
+    def __init__(self, *options):
+        super().__init__("sshd")
+        if not self._SSHD.exists():
+            raise ServerError("no sshd on this machine; install it:  ./dev setup stores")
+        self.user = getpass.getuser()
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        if os.getuid() == 0:
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # which sshd wants to see when root starts it
+        for key in ("host_key", "login_key"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / key], check=True)
+        (self.folder / "authorized_keys").write_text((self.folder / "login_key.pub").read_text())
+        (self.folder / "known_hosts").write_text("varve-tests " + (self.folder / "host_key.pub").read_text())
+        settings = [f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {self.folder}/host_key", "PidFile none", "UsePAM no",
+                    f"AuthorizedKeysFile {self.folder}/authorized_keys", "StrictModes no", "PermitRootLogin prohibit-password",
+                    "PasswordAuthentication no", "KbdInteractiveAuthentication no", "MaxStartups 100", *options]
+        if not any(option.startswith("Subsystem") for option in options):
+            settings.append(f"Subsystem sftp {SFTP_SERVER}")
+        (self.folder / "sshd_config").write_text("\n".join(settings) + "\n")
+        self.config = self._client_config("config", self.folder / "login_key")
+        self.env = {"PATH": f"{self._wrapped(self.config)}:{os.environ['PATH']}"}
+
+    def _client_config(self, name, key, known_hosts="known_hosts"):
+        path = self.folder / name
+        path.write_text(f"IdentityFile {key}\nIdentitiesOnly yes\nIdentityAgent none\nBatchMode yes\nHostKeyAlias varve-tests\n"
+                        f"UserKnownHostsFile {self.folder}/{known_hosts}\nStrictHostKeyChecking yes\n")
+        return path
+
+    def _wrapped(self, config):
+        """A folder with an ssh that has this configuration: the real one looks for it at the user's home, whatever HOME is."""
+        folder = self.folder / f"{config.name}-bin"
+        folder.mkdir()
+        (folder / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {config} "$@"\n')
+        (folder / "ssh").chmod(0o755)
+        return folder
+
+    def stranger(self):
+        """The environment of somebody whose key the server does not know."""
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / "other_key"], check=True)
+        return {"PATH": f"{self._wrapped(self._client_config('stranger', self.folder / 'other_key'))}:{os.environ['PATH']}"}
+
+    def newcomer(self):
+        """The environment of somebody who does not know the server."""
+        config = self._client_config("newcomer", self.folder / "login_key", "nobody")
+        return {"PATH": f"{self._wrapped(config)}:{os.environ['PATH']}"}
+
+    def _command(self):
+        return [self._SSHD, "-D", "-e", "-f", self.folder / "sshd_config"], None
+
+    def _answers(self):
+        if not self.running:
+            raise ServerError(f"{self.name} does not start:\n{self.log()}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=2) as probe:
+            return probe.recv(4) == b"SSH-"
+        return False
+
+    def kill(self):
+        """With what serves its connections."""
+        if self.running:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def place(self, path):
+        return f"sftp://{self.user}@{self.host}/{self.data}/{path}"
+
+
+class Rclone:
+    """Places of rclone's, by a configuration of its own, in which `shop:` stands for a folder and `here:` for this machine. Each client
+    starts an rclone of its own."""
+
+    def __init__(self):
+        if not shutil.which("rclone"):
+            raise ServerError("no rclone on this machine; install it:  ./dev setup stores")
+        self.folder = Path(tempfile.mkdtemp(prefix="varve-rclone-"))
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        config = self.folder / "rclone.conf"
+        config.write_text(f"[here]\ntype = local\n\n[shop]\ntype = alias\nremote = {self.data}\n")
+        self.env, self.restic_env, self.restic_args = {"RCLONE_CONFIG": str(config)}, {}, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder)
+
+    def place(self, path):
+        return f"rclone:shop:{path}"

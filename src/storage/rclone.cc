@@ -1,0 +1,153 @@
+#include "storage/rclone.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/parse.h"
+#include "storage/words.h"
+
+namespace varve::storage {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kStartWithin = 60s;  // restic's -o rclone.timeout
+constexpr std::string_view kServingAt = "http://127.0.0.1:";
+constexpr size_t kShown = 400;
+
+std::string random_word() {
+  std::array<uint8_t, 16> random;
+  random_bytes(random);
+  return to_hex(random);
+}
+
+/// "http://127.0.0.1:4711/" in what rclone says when it is ready.
+std::optional<uint16_t> port_in(std::string_view complaints) {
+  const size_t found = complaints.find(kServingAt);
+  if (found == std::string_view::npos) return std::nullopt;
+  const auto rest = complaints.substr(found + kServingAt.size());
+  const size_t end = rest.find_first_not_of("0123456789");
+  if (end == std::string_view::npos) return std::nullopt;  // there is more to come
+  return parse_number<uint16_t>(rest.substr(0, end));
+}
+
+/// For its line to be there and to come to us, whatever the user has set.
+std::vector<std::pair<std::string, std::string>> environment(const std::string& user, const std::string& password) {
+  return {{"RCLONE_USER", user},           {"RCLONE_PASS", password},        {"RCLONE_LOG_LEVEL", "NOTICE"},
+          {"RCLONE_LOG_FILE", ""},         {"RCLONE_USE_JSON_LOG", "false"}, {"RCLONE_SYSLOG", "false"},
+          {"RCLONE_ASK_PASSWORD", "false"}};
+}
+
+std::string last_of(const std::string& text) {
+  return text.size() <= kShown ? text : "..." + text.substr(text.size() - kShown);
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> rclone_command(const std::string& remote, const RcloneSettings& settings) {
+  if (remote.find(':') == std::string::npos || remote.starts_with('-')) {
+    return fail(Error(ErrorKind::kInvalidInput, fmt::format("\"rclone:{}\" names no place of rclone's", remote))
+                    .hint("rclone:REMOTE:PATH does; `rclone listremotes` shows the remotes"));
+  }
+  TRY_ASSIGN(auto words, split_words(settings.program, "rclone.program"));
+  if (words.empty()) return fail(ErrorKind::kInvalidInput, "-o rclone.program names no program");
+  TRY_ASSIGN(auto args, split_words(settings.args, "rclone.args"));
+  std::erase(args, "--stdio");
+  words.insert(words.end(), args.begin(), args.end());
+  words.insert(words.end(), {"--addr", "127.0.0.1:0", remote});
+  return words;
+}
+
+RcloneStorage::RcloneStorage(std::string remote, std::vector<std::string> command, net::ClientOptions options,
+                             unsigned connections)
+    : remote_(std::move(remote)),
+      command_(std::move(command)),
+      options_([&] {
+        options.direct = true;  // a proxy is for other machines
+        return std::move(options);
+      }()),
+      connections_(connections) {}
+
+Error RcloneStorage::not_serving(const net::Child& program) const {
+  const auto end = program.end();
+  const auto words = program.complaints();
+  const auto why = !words.empty() ? "it says: " + last_of(words) : end ? "it " + *end : "it is silent";
+  // At first the place will be wrong; later something is that may pass.
+  return Error(served_ ? ErrorKind::kUnavailable : ErrorKind::kInvalidInput,
+               fmt::format("rclone does not serve {}: {}", location(), why))
+      .hint("`rclone lsd " + remote_ + "` shows whether rclone gets there");
+}
+
+Result<std::shared_ptr<RcloneStorage::Server>> RcloneStorage::start(const Cancel& cancel) {
+  const auto user = random_word(), password = random_word();
+  auto program = net::Child::start({.words = command_, .environment = environment(user, password)});
+  if (!program) {
+    return fail(
+        std::move(program).error().hint("is rclone installed, such as by `apt install rclone`? -o rclone.program=PATH "
+                                        "names one that is not on the PATH"));
+  }
+  const auto until = system_clock().ticks() + kStartWithin;
+  auto words = (*program)->complaints();
+  for (; !port_in(words); words = (*program)->complaints()) {
+    TRY(cancel.check());
+    if ((*program)->end() || system_clock().ticks() > until) return fail(not_serving(**program));
+    (void)(*program)->wait_for(std::string(kServingAt), 100ms, cancel);
+    if (port_in((*program)->complaints())) continue;
+    (void)cancel.sleep(10ms);  // for the rest of the line
+  }
+  served_ = true;
+  (*program)->forget_complaints();
+  RestPlace place{.url = fmt::format("{}{}/", kServingAt, *port_in(words)),
+                  .user = user,
+                  .password = password,
+                  .shown = location() + (remote_.ends_with(':') || remote_.ends_with('/') ? "" : "/"),
+                  .is_rclone = true};
+  return std::shared_ptr<Server>(
+      new Server{*std::move(program), RestStorage(std::move(place), options_, connections_)});
+}
+
+Result<std::shared_ptr<RcloneStorage::Server>> RcloneStorage::server(const Cancel& cancel) {
+  return server_.get(
+      cancel, [](const Server& server) { return !server.program->end(); }, [&] { return start(cancel); });
+}
+
+template <typename R>
+R RcloneStorage::ask(const Cancel& cancel, const std::function<R(RestStorage&)>& call) {
+  TRY_ASSIGN(const auto server, server(cancel));
+  R done = call(server->rest);
+  if (done || done.error().kind() != ErrorKind::kUnavailable) return done;
+  server->program->wait_for_end(50ms);
+  const auto words = server->program->complaints();
+  const auto end = server->program->end();
+  if (end) return fail(std::move(done).error().within("rclone " + *end));
+  if (words.empty()) return done;
+  return fail(std::move(done).error().within("rclone says: " + last_of(words)));
+}
+
+Status RcloneStorage::create(const Cancel& cancel) {
+  return ask<Status>(cancel, [&](RestStorage& rest) { return rest.create(cancel); });
+}
+
+Status RcloneStorage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
+  return ask<Status>(cancel, [&](RestStorage& rest) { return rest.put(handle, payload, cancel); });
+}
+
+Result<Bytes> RcloneStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {
+  return ask<Result<Bytes>>(cancel, [&](RestStorage& rest) { return rest.get(handle, offset, length, cancel); });
+}
+
+Result<uint64_t> RcloneStorage::stat(const Handle& handle, const Cancel& cancel) {
+  return ask<Result<uint64_t>>(cancel, [&](RestStorage& rest) { return rest.stat(handle, cancel); });
+}
+
+Status RcloneStorage::list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {
+  return ask<Status>(cancel, [&](RestStorage& rest) { return rest.list(type, visit, cancel); });
+}
+
+Status RcloneStorage::remove(const Handle& handle, const Cancel& cancel) {
+  return ask<Status>(cancel, [&](RestStorage& rest) { return rest.remove(handle, cancel); });
+}
+
+}  // namespace varve::storage
