@@ -162,7 +162,7 @@ def test_an_append_only_server_takes_backups_and_keeps_them(tmp_path):
 
 
 # So much at first that one pack is full, though there may be two that are filled at the same time.
-BACKUP = "head -c 45000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; head -c 15000000 /dev/urandom"
+BACKUP = "head -c 45000000 /dev/urandom; while [ ! -e go ]; do sleep 0.1; done; head -c 25000000 /dev/urandom"
 
 
 def stored(store):
