@@ -62,9 +62,9 @@ class Keeper {
     (void)send_message(out_, message_of(*lock_));  // if the backup is dead, the next line hears it
     const auto word = receive_message(in_, Cancel());
     const auto released = release_within(kPatience);
-    if (word && *word) {
-      (void)send_message(out_, released ? message_of(*released) : error_message(released.error()));
-    } else {
+    const bool asked = word && *word;
+    // Who asked may have died since.
+    if (!asked || !send_message(out_, released ? message_of(*released) : error_message(released.error()))) {
       tell_of_the_dead(released);
     }
     return go_on_after(released);

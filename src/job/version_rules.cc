@@ -16,7 +16,7 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 25> kIndexOptions = {"v",
+constexpr std::array<std::string_view, 26> kIndexOptions = {"v",
                                                             "key",
                                                             "name",
                                                             "ns",
@@ -40,7 +40,8 @@ constexpr std::array<std::string_view, 25> kIndexOptions = {"v",
                                                             "safe",
                                                             "language_override",
                                                             "partialFilterExpression",
-                                                            "wildcardProjection"};
+                                                            "wildcardProjection",
+                                                            "originalSpec"};  // of a time-series' buckets
 /// Of collections: what 4.2 knows already, internal marks that no create gets, and what has rules of its own below.
 constexpr std::array<std::string_view, 21> kCollectionOptions = {"capped",
                                                                  "size",
