@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -116,7 +117,9 @@ std::vector<std::string> with_empty_hosts(const std::vector<std::string>& argume
 
 int usage_error(const CLI::App& app, const CLI::ParseError& error, varve::cli::Output& output) {
   if (error.get_exit_code() == 0) {  // --help, --version
-    app.exit(error);
+    std::ostringstream text;
+    app.exit(error, text, text);
+    output.raw(text.str());
     return 0;
   }
   const auto left = app.remaining();
