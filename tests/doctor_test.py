@@ -141,6 +141,7 @@ def test_unfinished_index_builds_are_told(varve, mongod):
     assert "indexes" not in doctor(varve, server)["states"]
 
 
+@pytest.mark.all
 def test_an_oplog_that_is_too_short(varve, mongod):
     """Reading is slow, writing was not: it has rolled over before a backup ends three times."""
     server = mongod(extra_args=["--replSet", "rs0", "--oplogSize", 1], initiate=False)

@@ -301,6 +301,7 @@ def test_the_journal_left_while_somebody_locked_anew(varve, server, client):
     assert client.admin.command("fsyncUnlock")["lockCount"] == 0
 
 
+@pytest.mark.all
 def test_a_server_that_dies_under_the_lock(varve, mongod):
     """The backup fails with a sentence; the journal stays until the server can be asked, and goes then."""
     server = mongod(extra_args=HOLDABLE)
