@@ -75,6 +75,13 @@ def test_a_check_reads_the_repository_itself(far):
     assert not {"index", "snapshots"} & set(read(far, lambda: far("check", "--with-cache")))
 
 
+def test_who_removes_sees_the_repository_itself(far):
+    assert {"index", "snapshots", "data"} <= set(read(far, lambda: far("prune")))
+    assert {"index", "snapshots", "data"} <= set(read(far, lambda: far("repair", "snapshots")))
+    assert "index" in read(far, lambda: far("repair", "index"))
+    far("ls", "latest")
+
+
 def test_what_is_forgotten_is_not_kept(far):
     far("forget", "latest", "--prune")
     far("snapshots")

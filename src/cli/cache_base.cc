@@ -22,7 +22,7 @@ Result<std::string> cache_base(const StorageWords& words) {
 
 Result<size_t> clean_cache(const std::string& base, std::chrono::seconds age) {
   size_t removed = 0;
-  const auto before = std::chrono::system_clock::now() - age;
+  const auto before = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) - age;
   TRY_ASSIGN(const auto found, storage::cached_repositories(base));
   for (const auto& one : found) {
     if (one.used >= before) continue;

@@ -85,7 +85,7 @@ Result<repo::CheckOptions> parse(const CheckArguments& arguments) {
 
 Result<int> check(Context& context, const CheckArguments& arguments) {
   TRY_ASSIGN(auto options, parse(arguments));
-  context.use_cache = arguments.with_cache;
+  context.always_cached = arguments.with_cache;
   repo::PackHasher hasher;
   const auto begin = [&](std::shared_ptr<storage::Storage> storage) {
     if (arguments.read_data && !options.limited()) hasher.start(std::move(storage));

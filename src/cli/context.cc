@@ -97,7 +97,7 @@ Result<OpenRepository> Context::begin(const Place& place, Access access, const C
   OpenRepository open;
   const auto near = std::make_shared<storage::CachedStorage>(shared);
   TRY_ASSIGN(open.repository, repo::Repository::open(near, secret, parent, place.key_hint));
-  keep_near(*near, place.location, open.repository->config().id);
+  keep_near(*near, place.location, open.repository->config().id, access);
   open.cancel = parent;
   if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
@@ -111,15 +111,19 @@ Result<OpenRepository> Context::begin(const Place& place, Access access, const C
 }
 
 /// A command does without what cannot be kept.
-void Context::keep_near(storage::CachedStorage& storage, const std::string& location, const Id& repository) {
-  if (!use_cache || global.storage.no_cache || storage::is_local(location)) return;
+void Context::keep_near(storage::CachedStorage& storage, const std::string& location, const Id& repository,
+                        Access access) {
   const auto base = cache_base(global.storage);
+  if (global.storage.clean_cache && base) {
+    if (const auto cleaned = clean_cache(*base, kCacheAge); !cleaned) output_.warning(cleaned.error().message());
+  }
+  const bool reads_or_adds = access == Access::kRead || access == Access::kAppend;
+  if (!reads_or_adds && !always_cached) return;
+  if (global.storage.no_cache || storage::is_local(location)) return;
   auto folder = base ? storage::CacheFolder::open(*base, repository) : fail(base.error());
   if (!folder) return output_.note("nothing of the repository is kept on this machine: " + folder.error().message());
   (*folder)->drop_unused(kCacheAge);
   storage.use(std::move(*folder));
-  if (!global.storage.clean_cache) return;
-  if (const auto cleaned = clean_cache(*base, kCacheAge); !cleaned) output_.warning(cleaned.error().message());
 }
 
 void add_source_options(Command& command, SourceOptions& options) {

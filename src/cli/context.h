@@ -70,7 +70,7 @@ class Context {
   GlobalOptions global;
   std::function<Result<int>()> run;  ///< gives the exit code
   bool stdin_is_data = false;        ///< the command reads it: no password is looked for there
-  bool use_cache = true;             ///< not for what is to see the repository itself
+  bool always_cached = false;        ///< else who may remove sees the repository itself, never what is kept of it here
 
   Output& output() { return output_; }
   const Cancel& cancel() const { return cancel_; }
@@ -94,7 +94,7 @@ class Context {
 
  private:
   Result<OpenRepository> begin(const Place& place, Access access, const Cancel& parent, const Meanwhile& meanwhile);
-  void keep_near(storage::CachedStorage& storage, const std::string& location, const Id& repository);
+  void keep_near(storage::CachedStorage& storage, const std::string& location, const Id& repository, Access access);
   Output& output_;
   Cancel cancel_;
 };

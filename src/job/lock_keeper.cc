@@ -76,7 +76,8 @@ class Keeper {
     const bool unsure = asked_ && error.code() == 0;
     if (unsure) error.hint(unlock_by_hand(order_.server.host));
     if (!unsure) (void)journal_.remove();
-    return send_message(out_, error_message(error));
+    if (!send_message(out_, error_message(error))) return fail(std::move(error));
+    return {};
   }
 
   /// There is a lock, and no journal would tell of it: the backup must not begin.
@@ -84,7 +85,7 @@ class Keeper {
     const auto released = release_within(kPatience);
     if (!released)
       error.hint("nor could it be unlocked: " + released.error().message()).hint(unlock_by_hand(order_.server.host));
-    (void)send_message(out_, error_message(error));
+    if (!send_message(out_, error_message(error))) tell_of_the_dead(released);
     return go_on_after(released);
   }
 
@@ -121,7 +122,7 @@ class Keeper {
   void tell_of_the_dead(const Result<Released>& released) const {
     const auto& host = order_.server.host;
     const auto what = released ? host + " is no longer locked by it" : released.error().message();
-    std::fprintf(stderr, "varve: the backup ended without a word; %s\n", what.c_str());
+    std::fprintf(stderr, "varve: the backup ended before its lock did; %s\n", what.c_str());
     if (may_come_yet(released))
       std::fprintf(stderr, "  process %d goes on until it has unlocked %s\n", ::getpid(), host.c_str());
     if (!released) std::fprintf(stderr, "  %s\n", unlock_by_hand(host).c_str());

@@ -3,6 +3,7 @@
 #include <array>
 #include <tuple>
 
+#include "base/timed_stop.h"
 #include "mongo/errors.h"
 #include "mongo/member.h"
 #include "mongo/server.h"
@@ -10,6 +11,8 @@
 namespace varve::mongo {
 
 namespace {
+
+constexpr auto kCleanUp = std::chrono::seconds(10);
 
 /// The load does not wait for other members; barrier() does, once, at the end. Said in each command, since a set may
 /// have another default.
@@ -90,7 +93,7 @@ Status create_converted_cluster(Connection& connection, const bson::Namespace& n
   bson::Builder convert;
   convert.add("convertToCapped", ns.collection).add(*options.find("size"));
   auto converted = run_in(connection, ns.db, convert, ns.text(), cancel);
-  if (!converted) std::ignore = drop_collection(connection, ns, cancel);
+  if (!converted) std::ignore = drop_collection(connection, ns, TimedStop(kCleanUp).cancel());
   return converted;
 }
 

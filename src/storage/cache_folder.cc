@@ -23,12 +23,25 @@ constexpr std::string_view kTag =
     "Signature: 8a477f597d28d172789f06886806bc55\n";  // of the Cache Directory Tagging Specification
 constexpr int kVersion = 1;
 constexpr size_t kStep = 1u << 20;
+constexpr std::string_view kTemporary = "tmp-";
+constexpr auto kTemporaryAge = std::chrono::hours(24);  // longer than anything takes to be fetched
 
-/// Leaves what is there; whether it is there afterwards is seen by whoever reads it.
-void write_once(const std::string& path, std::string_view text) {
-  const auto file = posix::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+std::string temporary_in(const std::string& folder) {
+  std::array<uint8_t, 8> random;
+  random_bytes(random);
+  return fmt::format("{}/{}{}", folder, kTemporary, to_hex(random));
+}
+
+/// Leaves what is there, unless it is empty; whether it is there afterwards is seen by whoever reads it.
+void write_once(const std::string& folder, const std::string& name, std::string_view text) {
+  struct stat info;
+  const std::string path = folder + "/" + name, temporary = temporary_in(folder);
+  if (::stat(path.c_str(), &info) == 0 && info.st_size > 0) return;
+  const auto file = posix::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (!file) return;
   const ByteView pieces[] = {as_bytes(text)};
-  if (file) (void)posix::write_all(*file, path, pieces, Cancel());
+  const bool written = posix::write_all(*file, temporary, pieces, Cancel()).has_value();
+  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) ::unlink(temporary.c_str());
 }
 
 Result<std::string> read_small(const std::string& path) {
@@ -41,7 +54,7 @@ Result<std::string> read_small(const std::string& path) {
 
 Status check_version(const std::string& root) {
   TRY_ASSIGN(const auto text, read_small(root + "/version"));
-  if (std::atoi(text.c_str()) == kVersion) return {};
+  if (std::atoi(text.c_str()) <= kVersion) return {};
   return fail(Error(ErrorKind::kUnsupported, fmt::format("the cache in {} is of another version", root))
                   .hint("without it all works as well (--no-cache); what is in it can be removed"));
 }
@@ -73,9 +86,9 @@ std::chrono::system_clock::time_point time_of(const timespec& time) {
 Result<std::shared_ptr<CacheFolder>> CacheFolder::open(const std::string& base, const Id& repository) {
   const std::string root = base + "/" + repository.hex();
   TRY(posix::make_folders(base));
-  write_once(base + "/CACHEDIR.TAG", kTag);
+  write_once(base, "CACHEDIR.TAG", kTag);
   TRY(posix::make_folder(root));
-  write_once(root + "/version", std::to_string(kVersion));
+  write_once(root, "version", std::to_string(kVersion));
   TRY(check_version(root));
   for (const auto type : {FileType::kIndex, FileType::kSnapshot, FileType::kPack}) {
     TRY(posix::make_folder(fmt::format("{}/{}", root, storage::folder_of(type))));
@@ -151,11 +164,28 @@ std::vector<Id> CacheFolder::list(FileType type) const {
 }
 
 void CacheFolder::drop_unused(std::chrono::seconds age) {
-  const auto before = std::chrono::system_clock::now() - age;
+  drop_temporary();
+  const auto before = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) - age;
   for (const auto& id : list(FileType::kPack)) {
     const std::string path = path_of({FileType::kPack, id});
     struct stat info;
     if (::stat(path.c_str(), &info) == 0 && time_of(info.st_mtim) < before) ::unlink(path.c_str());
+  }
+}
+
+/// Those of programs that died.
+void CacheFolder::drop_temporary() {
+  const auto before = std::chrono::system_clock::now() - kTemporaryAge;
+  for (const auto type : {FileType::kIndex, FileType::kSnapshot, FileType::kPack}) {
+    const std::string folder = fmt::format("{}/{}", root_, storage::folder_of(type));
+    for (const auto& part : names_or_none(folder)) {
+      for (const auto& name : names_or_none(folder + "/" + part)) {
+        const std::string path = fmt::format("{}/{}/{}", folder, part, name);
+        struct stat info;
+        const bool old = ::stat(path.c_str(), &info) == 0 && time_of(info.st_mtim) < before;
+        if (name.starts_with(kTemporary) && old) ::unlink(path.c_str());
+      }
+    }
   }
 }
 
@@ -177,13 +207,15 @@ CacheFolder::Filling::~Filling() {
 
 CacheFolder::Filling CacheFolder::fill(const Handle& handle) {
   const std::string folder = folder_of(handle);
-  std::array<uint8_t, 8> random;
-  random_bytes(random);
-  std::string temporary = fmt::format("{}/tmp-{}", folder, to_hex(random));
+  std::string temporary = temporary_in(folder);
   if (!posix::make_folder(folder)) return Filling(nullptr);
   auto file = posix::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
   if (!file) return Filling(nullptr);
   return Filling(std::make_unique<Filling::State>(*this, handle, std::move(temporary), std::move(*file)));
+}
+
+bool CacheFolder::Filling::is_open() const {
+  return state_ != nullptr;
 }
 
 bool CacheFolder::Filling::write(ByteView piece) {
@@ -216,7 +248,8 @@ Result<std::vector<CachedRepository>> cached_repositories(const std::string& bas
   for (const auto& name : *names) {
     struct stat info;
     const std::string root = base + "/" + name;
-    if (!id_of_name(name) || ::stat(root.c_str(), &info) != 0) continue;
+    if (!id_of_name(name) || ::access((root + "/version").c_str(), F_OK) != 0) continue;
+    if (::stat(root.c_str(), &info) != 0) continue;
     CachedRepository one{.name = name, .used = time_of(info.st_mtim)};
     std::error_code error;  // files that go meanwhile have no size
     for (fs::recursive_directory_iterator at(root, error), end; !error && at != end; at.increment(error)) {

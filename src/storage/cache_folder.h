@@ -38,6 +38,7 @@ class CacheFolder {
     ~Filling();
     Filling(Filling&& other) noexcept;
     Filling& operator=(Filling&&) = delete;
+    bool is_open() const;  ///< else nothing can be kept
     /// False: it cannot be kept, and more need not come.
     bool write(ByteView piece);
     bool keep();
@@ -59,6 +60,7 @@ class CacheFolder {
   std::string folder_of(const Handle& handle) const;
   std::string path_of(const Handle& handle) const;
   bool is_good(const Handle& handle, const std::string& path);
+  void drop_temporary();
 
   const std::string root_;
   std::mutex mutex_;

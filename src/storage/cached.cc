@@ -2,11 +2,16 @@
 
 #include <algorithm>
 
+#include "base/timed_stop.h"
+
 namespace varve::storage {
 
 namespace {
 
-constexpr uint64_t kStep = 8u << 20;  // of a file that is fetched; each thread holds one
+constexpr uint64_t kStep = 8u << 20;       // of a file that is fetched; each thread holds one
+constexpr uint64_t kLargest = 256u << 20;  // twice what a pack is made for
+constexpr size_t kMostQuestions = 100;     // after one listing
+constexpr auto kLongestClearing = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -24,11 +29,22 @@ Status CachedStorage::put(const Handle& handle, Payload payload, const Cancel& c
 Result<Bytes> CachedStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {
   if (!keeps(handle)) return below_->get(handle, offset, length, cancel);
   if (auto near = folder_->get(handle, offset, length)) return std::move(*near);
+  if (handle.type != FileType::kPack) return get_and_keep(handle, offset, length, cancel);
   TRY_ASSIGN(const bool fetched, fetch_once(handle, cancel));
   if (fetched) {
     if (auto near = folder_->get(handle, offset, length)) return std::move(*near);
   }
   return below_->get(handle, offset, length, cancel);
+}
+
+/// Other files than packs are asked for as a whole by everybody.
+Result<Bytes> CachedStorage::get_and_keep(const Handle& handle, uint64_t offset, uint64_t length,
+                                          const Cancel& cancel) {
+  auto bytes = below_->get(handle, offset, length, cancel);
+  if (!bytes || offset > 0) return bytes;
+  const ByteView pieces[] = {*bytes};
+  folder_->put(handle, pieces);  // if it is whole
+  return bytes;
 }
 
 /// One thread fetches a file, and the others that want it wait.
@@ -44,6 +60,8 @@ Result<bool> CachedStorage::fetch_once(const Handle& handle, const Cancel& cance
     fetching_.insert(handle);
   }
   auto kept = fetch(handle, cancel);
+  // A part of it may be had although not all of it can be read; a store that is away has been asked often enough.
+  if (!kept && !is_stop(kept.error()) && kept.error().kind() != ErrorKind::kUnavailable) kept = false;
   std::lock_guard lock(mutex_);
   fetching_.erase(handle);
   if (kept && !*kept) unfit_.insert(handle);
@@ -53,8 +71,10 @@ Result<bool> CachedStorage::fetch_once(const Handle& handle, const Cancel& cance
 
 /// False: it cannot be kept.
 Result<bool> CachedStorage::fetch(const Handle& handle, const Cancel& cancel) {
-  TRY_ASSIGN(const uint64_t size, below_->stat(handle, cancel));
   auto filling = folder_->fill(handle);
+  if (!filling.is_open()) return false;
+  TRY_ASSIGN(const uint64_t size, below_->stat(handle, cancel));
+  if (size > kLargest) return false;
   for (uint64_t at = 0; at < size; at += kStep) {
     TRY_ASSIGN(const auto piece, below_->get(handle, at, std::min(kStep, size - at), cancel));
     if (!filling.write(piece)) return false;
@@ -73,14 +93,18 @@ Status CachedStorage::list(FileType type, const std::function<Status(const FileI
         return visit(file);
       },
       cancel));
-  drop_gone(type, listed, cancel);
+  drop_gone(type, listed);
   return {};
 }
 
-void CachedStorage::drop_gone(FileType type, const std::set<Id>& listed, const Cancel& cancel) {
+/// What is left for want of time is for the next listing.
+void CachedStorage::drop_gone(FileType type, const std::set<Id>& listed) {
+  const TimedStop limit(kLongestClearing);
+  size_t asked = 0;
   for (const auto& id : folder_->list(type)) {
     if (listed.contains(id)) continue;
-    const auto there = below_->stat({type, id}, cancel);
+    if (++asked > kMostQuestions) return;
+    const auto there = below_->stat({type, id}, limit.cancel());
     if (there) continue;
     if (there.error().kind() != ErrorKind::kNotFound) return;
     folder_->remove({type, id});

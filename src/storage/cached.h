@@ -36,7 +36,8 @@ class CachedStorage final : public Storage {
   bool keeps(const Handle& handle) const;
   Result<bool> fetch(const Handle& handle, const Cancel& cancel);
   Result<bool> fetch_once(const Handle& handle, const Cancel& cancel);
-  void drop_gone(FileType type, const std::set<Id>& listed, const Cancel& cancel);
+  Result<Bytes> get_and_keep(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel);
+  void drop_gone(FileType type, const std::set<Id>& listed);
 
   const std::shared_ptr<Storage> below_;
   std::shared_ptr<CacheFolder> folder_;
