@@ -141,16 +141,30 @@ Result<net::Response> GoogleStorage::upload(const Handle& handle, Payload payloa
 }
 
 /// What is not what was sent is removed, so that it is not found there and taken for stored when it is sent again.
+/// Where that fails nothing is sent again.
 Status GoogleStorage::check_upload(const Handle& handle, const net::Response& response, uint64_t size,
                                    const std::string& crc, const Cancel& cancel) {
   const auto what = fmt::format("store {} ({} bytes)", name_of(handle), size);
   auto stored = parse_google_object(response);
   if (!stored) return fail(std::move(stored).error().within("cannot " + what));
   if (stored->size == size && (stored->crc32c.empty() || stored->crc32c == crc)) return {};
-  if (!stored->generation.empty()) {
-    TRY(ask({.method = "DELETE", .url = url_of(handle, {{"generation", stored->generation}})}, cancel));
+  const auto gone = remove_generation(handle, stored->generation, cancel);
+  if (gone) return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: other bytes arrived at the server", what));
+  return fail(ErrorKind::kCorrupt, fmt::format("other bytes than were sent are stored as {}, and stay there: {}",
+                                               name_of(handle), gone.error().message()));
+}
+
+/// Of no other than this one, whoever stored that.
+Status GoogleStorage::remove_generation(const Handle& handle, const std::string& generation, const Cancel& cancel) {
+  const auto what = "remove " + name_of(handle);
+  if (generation.empty()) {
+    return fail(ErrorKind::kUnavailable,
+                fmt::format("cannot {}: the server does not say which generation it is", what));
   }
-  return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: other bytes arrived at the server", what));
+  TRY_ASSIGN(const auto response,
+             ask({.method = "DELETE", .url = url_of(handle, {{"generation", generation}})}, cancel));
+  if (response.succeeded() || response.status == 404) return {};
+  return fail(google_error(response, what));
 }
 
 Result<Bytes> GoogleStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {

@@ -45,6 +45,7 @@ class GoogleStorage final : public Storage {
   Result<net::Response> upload(const Handle& handle, Payload payload, const std::string& crc, const Cancel& cancel);
   Status check_upload(const Handle& handle, const net::Response& response, uint64_t size, const std::string& crc,
                       const Cancel& cancel);
+  Status remove_generation(const Handle& handle, const std::string& generation, const Cancel& cancel);
   Result<ListPage> list_page(FileType type, const std::string& token, const std::string& what, const Cancel& cancel);
   std::string name_of(const Handle& handle) const;
 

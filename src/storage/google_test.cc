@@ -59,6 +59,19 @@ TEST(GoogleStorage, RemovesWhatIsNotWhatItSent) {
   }
 }
 
+TEST(GoogleStorage, TellsWhereThatCannotBeRemoved) {
+  const std::string without_generation = R"({"size":"9","crc32c":"AAAAAA=="})";
+  for (const auto& [stored, removed, kind] : {std::tuple{object("9", "AAAAAA=="), answer(503), ErrorKind::kCorrupt},
+                                              {object("9", "AAAAAA=="), std::string("no answer"), ErrorKind::kCorrupt},
+                                              {without_generation, answer(204), ErrorKind::kCorrupt},
+                                              {object("9", "AAAAAA=="), answer(404), ErrorKind::kUnavailable}}) {
+    Server server(
+        [&](const Server::Call& call) { return call.line().starts_with("DELETE") ? removed : answer(200, stored); });
+    auto storage = at(server);
+    EXPECT_EQ(put(storage, kPack, as_bytes("123456789")).error().kind(), kind) << stored << removed;
+  }
+}
+
 TEST(GoogleStorage, SaysThatAFileIsThere) {
   Server server([](const Server::Call&) { return complaint(412, "conditionNotMet", "At least one did not hold"); });
   auto storage = at(server);
