@@ -131,8 +131,9 @@ Status AzureStorage::put(const Handle& handle, Payload payload, const Cancel& ca
   const uint64_t size = payload_size(payload);
   TRY_ASSIGN(const auto response,
              size > options_.largest_put ? put_blocks(handle, payload, cancel) : put_whole(handle, payload, cancel));
-  if (response.succeeded()) return {};
+  if (response.status == 201) return {};
   const auto what = fmt::format("store {} ({} bytes)", name_of(handle), size);
+  if (response.succeeded()) return put_off(*this, handle, payload, response, what, cancel);
   const auto code = azure_code(response);
   if (code != "BlobAlreadyExists" && code != "ConditionNotMet") return fail(explain(response, what));
   return found_there(*this, handle, payload, response, what, cancel);
@@ -164,7 +165,7 @@ Result<net::Response> AzureStorage::put_blocks(const Handle& handle, Payload pay
                             .headers = {{"content-md5", md5_of(part)}},
                             .body = part};
     TRY_ASSIGN(auto response, ask(question, cancel));
-    if (!response.succeeded()) return response;
+    if (response.status != 201) return response;
   }
   return put_block_list(handle, blocks, md5_of(payload), cancel);
 }

@@ -91,6 +91,23 @@ TEST(AzureStorage, PutsNoListOfBlocksOfWhichOneFailed) {
   EXPECT_EQ(server.calls().size(), 2u);
 }
 
+TEST(AzureStorage, DoesNotBelieveAYesToSomethingElse) {
+  for (const int status : {200, 202}) {
+    std::atomic<bool> there = false;
+    Server server([&](const Server::Call& call) {
+      if (!call.line().starts_with("HEAD")) return answer(status);
+      return there ? kFound : std::string("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    });
+    for (const uint64_t largest_put : {100, 2}) {
+      there = false;
+      auto storage = at(server, {.largest_put = largest_put, .block = 2});
+      EXPECT_EQ(put(storage, kPack, as_bytes("four")).error().kind(), ErrorKind::kUnavailable) << status;
+      there = true;
+      EXPECT_TRUE(put(storage, kPack, as_bytes("four"))) << status;
+    }
+  }
+}
+
 TEST(AzureStorage, SaysThatAFileIsThere) {
   Server server([](const Server::Call&) { return complaint(409, "BlobAlreadyExists"); });
   auto storage = at(server);

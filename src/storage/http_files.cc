@@ -133,6 +133,13 @@ Status found_there(Storage& storage, const Handle& handle, Payload payload, cons
   return fail(ErrorKind::kExists, fmt::format("cannot {}: it is there already", what));
 }
 
+Status put_off(Storage& storage, const Handle& handle, Payload payload, const net::Response& response,
+               const std::string& what, const Cancel& cancel) {
+  TRY_ASSIGN(const bool stored, is_stored(storage, handle, payload, cancel));
+  if (stored) return {};
+  return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: the server has put it off ({})", what, response.status));
+}
+
 Result<uint64_t> announced_length(const net::Response& response, const std::string& name) {
   if (const auto length = parse_number<uint64_t>(response.header("content-length"))) return *length;
   return fail(ErrorKind::kUnavailable, fmt::format("the server does not say how long {} is", name));

@@ -31,6 +31,11 @@ Error status_error(const net::Response& response, const std::string& what);
 Status found_there(Storage& storage, const Handle& handle, Payload payload, const net::Response& response,
                    const std::string& what, const Cancel& cancel);
 
+/// What a put comes to whose answer (a 202, say) is a yes, but none that says that the file is stored: done where it is
+/// found there, else kUnavailable.
+Status put_off(Storage& storage, const Handle& handle, Payload payload, const net::Response& response,
+               const std::string& what, const Cancel& cancel);
+
 /// The length that an answer to HEAD announces.
 Result<uint64_t> announced_length(const net::Response& response, const std::string& name);
 

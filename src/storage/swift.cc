@@ -148,11 +148,12 @@ Status SwiftStorage::put(const Handle& handle, Payload payload, const Cancel& ca
   return fail(explain(response, what));
 }
 
-/// A server may say yes to what it did not store (202: it knows a newer one of that name), or to other bytes if it
-/// compares none.
+/// A server may say yes to what it did not store (202: it knows a newer one of that name; 200: it is perhaps no Swift),
+/// or to other bytes if it compares none.
 Status SwiftStorage::confirm(const Handle& handle, Payload payload, const std::string& md5,
                              const net::Response& response, const Cancel& cancel) {
-  if (const auto stored = md5_in(response); !stored.empty() && stored != md5) {
+  const auto stored = md5_in(response);
+  if (!stored.empty() && stored != md5) {
     const auto gone = remove(handle, cancel);
     if (!gone && gone.error().kind() != ErrorKind::kNotFound) {
       return fail(ErrorKind::kCorrupt, fmt::format("other bytes than were sent are stored as {}, and stay there: {}",
@@ -161,13 +162,10 @@ Status SwiftStorage::confirm(const Handle& handle, Payload payload, const std::s
     return fail(ErrorKind::kUnavailable,
                 fmt::format("cannot store {}: other bytes arrived at the server", name_of(handle)));
   }
-  if (response.status == 201 || response.status == 200) {
+  if (response.status == 201 || (response.status == 200 && !stored.empty())) {
     return handle.type == FileType::kConfig ? outlive_a_race(handle, payload, cancel) : Status();
   }
-  TRY_ASSIGN(const bool stored, is_stored(*this, handle, payload, cancel));
-  if (stored) return {};
-  return fail(ErrorKind::kUnavailable,
-              fmt::format("cannot store {}: the server has put it off ({})", name_of(handle), response.status));
+  return put_off(*this, handle, payload, response, "store " + name_of(handle), cancel);
 }
 
 /// Swift looks for the file before it takes the bytes: of several who store it at the same time all hear yes, and the
