@@ -6,6 +6,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -36,13 +38,18 @@ std::string our_variable(const std::string& name) {
 
 using Variables = std::function<std::string(const std::string&)>;
 
-/// Where the parts of a login are, which belong together: where the other repository has one of them for itself, it has
-/// none of those in `common`.
-Variables login_variables(const std::string& prefix, std::initializer_list<const char*> parts, Variables common) {
-  const Variables own = [prefix](const std::string& name) { return our_variable(prefix + name); };
-  const bool has_own =
-      !prefix.empty() && std::ranges::any_of(parts, [&](const char* name) { return !own(name).empty(); });
-  return has_own ? own : common;
+/// What `read` makes of variables. The parts of a login belong together: where the other repository has any of those
+/// that are read for itself, it has none of those in `common`.
+template <typename Settings>
+Settings login_settings(const std::string& prefix, Settings (*read)(const Variables& of), const Variables& common) {
+  if (prefix.empty()) return read(common);
+  bool has_own = false;
+  const auto own = read([&](const std::string& name) {
+    const auto value = our_variable(prefix + name);
+    has_own = has_own || !value.empty();
+    return value;
+  });
+  return has_own ? own : read(common);
 }
 
 std::string first_of(std::initializer_list<std::string> values) {
@@ -52,8 +59,11 @@ std::string first_of(std::initializer_list<std::string> values) {
   return "";
 }
 
-storage::AwsSettings aws_settings(const std::string& prefix) {
-  const auto of = login_variables(prefix, {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"}, environment);
+std::pair<std::string, std::string> rest_login(const Variables& of) {
+  return {of("REST_USERNAME"), of("REST_PASSWORD")};
+}
+
+storage::AwsSettings aws_settings(const Variables& of) {
   const std::string home = environment("HOME");
   return {.keys = {.access_key = first_of({of("AWS_ACCESS_KEY_ID"), of("AWS_ACCESS_KEY")}),
                    .secret_key = first_of({of("AWS_SECRET_ACCESS_KEY"), of("AWS_SECRET_KEY")}),
@@ -72,8 +82,7 @@ std::vector<std::string> openstack_files(const std::string& named, const std::st
   return files;
 }
 
-storage::OpenstackSettings openstack_settings(const std::string& prefix) {
-  const auto of = login_variables(prefix, {"OS_AUTH_URL", "ST_AUTH", "OS_STORAGE_URL", "OS_CLOUD"}, environment);
+storage::OpenstackSettings openstack_settings(const Variables& of) {
   return {.variables = {.auth_url = first_of({of("OS_AUTH_URL"), of("ST_AUTH")}),
                         .version = first_of({of("OS_IDENTITY_API_VERSION"), of("ST_AUTH_VERSION"),
                                              of("OS_AUTH_URL").empty() && !of("ST_AUTH").empty() ? "1" : ""}),
@@ -97,11 +106,10 @@ storage::OpenstackSettings openstack_settings(const std::string& prefix) {
           .cloud = of("OS_CLOUD"),
           .cloud_files = openstack_files(environment("OS_CLIENT_CONFIG_FILE"), "clouds.yaml"),
           .secret_files = openstack_files(environment("OS_CLIENT_SECURE_FILE"), "secure.yaml"),
-          .container_policy = of("SWIFT_DEFAULT_CONTAINER_POLICY")};
+          .container_policy = environment("SWIFT_DEFAULT_CONTAINER_POLICY")};
 }
 
-storage::AzureSettings azure_settings(const std::string& prefix) {
-  const auto of = login_variables(prefix, {"AZURE_ACCOUNT_NAME", "AZURE_STORAGE_CONNECTION_STRING"}, environment);
+storage::AzureSettings azure_settings(const Variables& of) {
   return {.account = of("AZURE_ACCOUNT_NAME"),
           .key = of("AZURE_ACCOUNT_KEY"),
           .sas = of("AZURE_ACCOUNT_SAS"),
@@ -109,15 +117,14 @@ storage::AzureSettings azure_settings(const std::string& prefix) {
           .connection_string = of("AZURE_STORAGE_CONNECTION_STRING")};
 }
 
-storage::GoogleSettings google_settings(const std::string& prefix) {
-  const auto of = login_variables(prefix, {"GOOGLE_ACCESS_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS"}, environment);
+storage::GoogleSettings google_settings(const Variables& of) {
   const auto config = first_of({environment("CLOUDSDK_CONFIG"), environment("HOME") + "/.config/gcloud"});
   return {.access_token = of("GOOGLE_ACCESS_TOKEN"),
           .credentials_file = of("GOOGLE_APPLICATION_CREDENTIALS"),
           .well_known_file = config + "/application_default_credentials.json",
           .emulator = environment("STORAGE_EMULATOR_HOST"),
           .metadata_host = environment("GCE_METADATA_HOST"),
-          .project = first_of({of("GOOGLE_PROJECT_ID"), environment("GOOGLE_PROJECT_ID")})};
+          .project = environment("GOOGLE_PROJECT_ID")};
 }
 
 Result<std::map<std::string, std::string>> extended_options(const std::vector<std::string>& words) {
@@ -175,13 +182,11 @@ Result<storage::OpenOptions> storage_options(const StorageWords& words, const st
   storage::OpenOptions options;
   TRY_ASSIGN(options.http, http_options(words));
   options.connections = words.connections;
-  const auto rest = login_variables(prefix, {"REST_USERNAME", "REST_PASSWORD"}, our_variable);
-  options.rest_user = rest("REST_USERNAME");
-  options.rest_password = rest("REST_PASSWORD");
-  options.aws = aws_settings(prefix);
-  options.openstack = openstack_settings(prefix);
-  options.azure = azure_settings(prefix);
-  options.google = google_settings(prefix);
+  std::tie(options.rest_user, options.rest_password) = login_settings(prefix, rest_login, our_variable);
+  options.aws = login_settings(prefix, aws_settings, environment);
+  options.openstack = login_settings(prefix, openstack_settings, environment);
+  options.azure = login_settings(prefix, azure_settings, environment);
+  options.google = login_settings(prefix, google_settings, environment);
   TRY_ASSIGN(options.extended, extended_options(words.extended));
   options.retry.notice = retry_notice(output);
   if (!words.retry_for.empty()) {
