@@ -27,9 +27,11 @@ struct BothRepositories {
   OpenRepository from, to;
 };
 
-bool same_place(const std::string& a, const std::string& b) {
+/// A place alone does not tell: two accounts may each have a container of that name.
+bool are_same(repo::Repository& a, repo::Repository& b) {
+  const auto here = a.storage().location(), there = b.storage().location();
   std::error_code not_paths;
-  return a == b || std::filesystem::equivalent(a, b, not_paths);
+  return a.config().id == b.config().id && (here == there || std::filesystem::equivalent(here, there, not_paths));
 }
 
 /// The destination's work ends with the source's lock, too.
@@ -39,7 +41,7 @@ Result<BothRepositories> open_both(Context& context, const CopyWords& words) {
   BothRepositories both;
   TRY_ASSIGN(both.from, context.open(source, Access::kRead, context.cancel()));
   TRY_ASSIGN(both.to, context.open(destination, Access::kAppend, both.from.cancel));
-  if (same_place(both.from->storage().location(), both.to->storage().location())) {
+  if (are_same(*both.from, *both.to)) {
     return fail(Error(ErrorKind::kInvalidInput, "source and destination are the same repository")
                     .hint("-r names the destination, --from-repo the source"));
   }
