@@ -81,8 +81,7 @@ Result<std::string> endpoint_in(std::map<std::string, std::string>& fields) {
   return fail(unusable(fmt::format("BlobEndpoint in {} is no URL of a server", kStringName)));
 }
 
-Result<AzureLogin> login_of_string(const std::string& text) {
-  auto fields = fields_of(text);
+Result<AzureLogin> login_of_string(std::map<std::string, std::string>& fields) {
   AzureLogin login;
   TRY_ASSIGN(login.endpoint, endpoint_in(fields));
   if (!fields["AccountKey"].empty()) {
@@ -103,12 +102,17 @@ Result<AzureLogin> login_of_string(const std::string& text) {
 Result<AzureLogin> azure_login(const AzureSettings& settings) {
   const bool secret = !settings.key.empty() || !settings.sas.empty();
   if (!settings.account.empty() && secret) return login_of_variables(settings);
-  if (!settings.connection_string.empty()) return login_of_string(settings.connection_string);
-  auto error = settings.account.empty() && !secret
-                   ? unusable("there is no login for Azure")
-                   : unusable(fmt::format("there is half of a login for Azure: {}",
-                                          secret ? "AZURE_ACCOUNT_NAME is missing"
-                                                 : "AZURE_ACCOUNT_KEY and AZURE_ACCOUNT_SAS are missing"));
+  const bool none = settings.account.empty() && !secret;
+  auto fields = fields_of(settings.connection_string);
+  const bool other = !none && (secret || settings.account != fields["AccountName"]);
+  if (!settings.connection_string.empty() && !other) return login_of_string(fields);
+  auto error =
+      none ? unusable("there is no login for Azure")
+           : unusable(fmt::format(
+                 "there is half of a login for Azure: {}{}",
+                 secret ? "AZURE_ACCOUNT_NAME is missing" : "AZURE_ACCOUNT_KEY and AZURE_ACCOUNT_SAS are missing",
+                 settings.connection_string.empty() ? ""
+                                                    : fmt::format(", and {} may be of another account", kStringName)));
   return fail(std::move(error).hint(
       "AZURE_ACCOUNT_NAME with AZURE_ACCOUNT_KEY or AZURE_ACCOUNT_SAS, or AZURE_STORAGE_CONNECTION_STRING, hold it"));
 }

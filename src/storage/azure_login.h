@@ -22,8 +22,9 @@ struct AzureLogin {
   std::string sas;  ///< a query, without a question mark
 };
 
-/// The account and its key, or else its signature, as restic takes them; else what the connection string says.
-/// kInvalidInput if there is none of it, or it is unusable; the message holds no secret.
+/// The account and its key, or else its signature, as restic takes them; else what the connection string says, which
+/// nothing of the others may gainsay. kInvalidInput if there is none of it, or it is unusable; the message holds no
+/// secret.
 Result<AzureLogin> azure_login(const AzureSettings& settings);
 
 }  // namespace varve::storage

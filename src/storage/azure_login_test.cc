@@ -30,7 +30,7 @@ TEST(AzureLogin, TakesAConnectionString) {
   EXPECT_EQ(usual->endpoint, "https://shop.blob.core.usgovcloudapi.net");
   EXPECT_EQ(as_text(usual->key.secret), "secret key");
   const auto emulator = azure_login(
-      {.account = "alone",
+      {.account = "dev",
        .connection_string = "AccountName=dev;AccountKey=" + kKey + ";BlobEndpoint=http://127.0.0.1:1/dev/;"});
   ASSERT_TRUE(emulator);
   EXPECT_EQ(emulator->endpoint, "http://127.0.0.1:1/dev");
@@ -47,6 +47,8 @@ TEST(AzureLogin, SaysWhatIsMissingOrWrongAndNoSecret) {
       {{}, "there is no login"},
       {{.account = "shop"}, "AZURE_ACCOUNT_KEY and AZURE_ACCOUNT_SAS are missing"},
       {{.key = kKey}, "AZURE_ACCOUNT_NAME is missing"},
+      {{.account = "shop", .connection_string = "AccountName=dev;AccountKey=" + kKey}, "may be of another account"},
+      {{.key = kKey, .connection_string = "AccountName=dev;AccountKey=" + kKey}, "may be of another account"},
       {{.account = "evil/", .key = kKey}, "no name of an account"},
       {{.account = "shop", .key = "hidden!"}, "the key in AZURE_ACCOUNT_KEY is not whole"},
       {{.account = "shop", .sas = "sv=hidden"}, "the shared access signature in AZURE_ACCOUNT_SAS is not whole"},
