@@ -12,6 +12,7 @@ namespace {
 constexpr const char* kVariables =
     "ST_AUTH, ST_USER and ST_KEY; or OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME; or OS_AUTH_URL with "
     "OS_APPLICATION_CREDENTIAL_ID and _SECRET; or OS_STORAGE_URL and OS_AUTH_TOKEN; or OS_CLOUD and clouds.yaml";
+constexpr const char* kIdentityService = "the address of the identity service";
 
 Error incomplete(const std::string& what) {
   return Error(ErrorKind::kInvalidInput, what).hint(fmt::format("a login for Swift is in {}", kVariables));
@@ -74,6 +75,15 @@ Status expect_who(const OpenstackLogin& login) {
   return {};
 }
 
+/// Of a token that was given: by the login beside it, if there is a whole one.
+Status complete_renewal(OpenstackLogin& login) {
+  if (login.auth_url.empty()) return {};
+  TRY(expect_url(login.auth_url, kIdentityService));
+  TRY(complete_version(login));
+  if (!expect_who(login)) login.auth_url.clear();
+  return {};
+}
+
 }  // namespace
 
 Result<OpenstackLogin> openstack_login(const OpenstackSettings& settings) {
@@ -82,13 +92,14 @@ Result<OpenstackLogin> openstack_login(const OpenstackSettings& settings) {
   if (given) {
     TRY(expect_url(login.storage_url, "OS_STORAGE_URL"));
     while (login.storage_url.ends_with('/')) login.storage_url.pop_back();
+    TRY(complete_renewal(login));
     return login;
   }
   if (login.auth_url.empty() && !settings.cloud.empty()) {
     TRY_ASSIGN(login, login_of_cloud(settings));
   }
   if (login.auth_url.empty()) return fail(incomplete("there is no login for Swift"));
-  TRY(expect_url(login.auth_url, "the address of the identity service"));
+  TRY(expect_url(login.auth_url, kIdentityService));
   TRY(complete_version(login));
   TRY(expect_who(login));
   login.storage_url.clear();  // half of a pair

@@ -30,6 +30,8 @@ struct OpenstackSettings {
   std::string container_policy;  ///< of containers that are made
 };
 
+/// A token that is given is renewed by the login beside it, and has no auth_url where that is none or half of one.
+///
 /// The variables where they name a place to log in or a token, as restic has it; else the cloud. Complete: the version
 /// is known, and who logs in with what. kInvalidInput with what is missing.
 Result<OpenstackLogin> openstack_login(const OpenstackSettings& settings);

@@ -88,6 +88,23 @@ TEST(OpenstackLogin, TakesATokenBeforeAll) {
   EXPECT_NE(refused(settings).find("OS_STORAGE_URL"), std::string::npos);
 }
 
+TEST(OpenstackLogin, RenewsATokenByAWholeLoginOnly) {
+  auto settings = of_user("https://host/identity/v2.0/");
+  settings.variables.storage_url = "https://store/v1/AUTH_1";
+  settings.variables.token = "s3cret";
+  const auto whole = openstack_login(settings);
+  EXPECT_EQ(whole->auth_url, "https://host/identity/v2.0");
+  EXPECT_EQ(whole->version, "2");
+  EXPECT_EQ(whole->token, "s3cret");
+  settings.variables.auth_url = "https://me:s3cret@host/v3";
+  EXPECT_NE(refused(settings).find("is no URL"), std::string::npos);
+  settings.variables.auth_url = "https://host/v3";
+  settings.variables.password = "";
+  const auto half = openstack_login(settings);
+  EXPECT_EQ(half->auth_url, "");
+  EXPECT_EQ(half->token, "s3cret");
+}
+
 class CloudsYaml : public ::testing::Test {
  protected:
   void SetUp() override {
