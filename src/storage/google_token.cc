@@ -22,9 +22,12 @@ constexpr seconds kLongest{3600};
 constexpr seconds kEarly{240};         // before its end a token is renewed
 constexpr seconds kToleratedAge{300};  // of what a service account signs
 
-/// A machine's metadata is next to it, or it has none.
+/// A machine's metadata is next to it, or it has none; no proxy gets to see its tokens.
 net::ClientOptions options_for(const GoogleLogin& login, net::ClientOptions http) {
-  if (login.kind == Kind::kMetadata) http.connect_timeout = seconds(5);
+  if (login.kind == Kind::kMetadata) {
+    http.connect_timeout = seconds(5);
+    http.direct = true;
+  }
   http.upload_limit = http.download_limit = 0;
   return http;
 }
@@ -68,24 +71,41 @@ Result<std::string> google_assertion(const GoogleLogin& login, Time now) {
 }
 
 GoogleToken::GoogleToken(GoogleLogin login, net::ClientOptions http, const Clock& clock)
-    : login_(std::move(login)), clock_(clock), client_(options_for(login_, std::move(http))), token_(login_.token) {}
+    : login_(std::move(login)), clock_(clock), client_(options_for(login_, std::move(http))) {}
 
 Result<std::string> GoogleToken::get(const Cancel& cancel) {
   if (login_.kind == Kind::kNone || login_.kind == Kind::kToken) return login_.token;
-  std::unique_lock lock(mutex_, std::defer_lock);
-  while (!lock.try_lock_for(std::chrono::milliseconds(200))) TRY(cancel.check());
   TRY(cancel.check());
-  if (!token_.empty() && clock_.now() + kEarly < end_) return token_;
-  const auto renewed = renew(cancel);
-  const bool still_good = !token_.empty() && clock_.now() < end_;
-  if (!renewed && (!still_good || renewed.error().kind() == ErrorKind::kCancelled)) return fail(renewed.error());
-  return token_;
+  std::unique_lock lock(mutex_);
+  while (renewing_) {
+    const unsigned before = renewals_;
+    if (!renewed_.wait(lock, cancel.token(), [&] { return renewals_ != before; })) TRY(cancel.check());
+    if (failure_ && !is_stop(*failure_)) return present();
+  }
+  if (!grant_.token.empty() && clock_.now() + kEarly < grant_.end) return grant_.token;
+  renewing_ = true;
+  lock.unlock();
+  auto asked = ask(cancel);
+  lock.lock();
+  renewing_ = false;
+  ++renewals_;
+  failure_ = asked ? std::nullopt : std::optional(asked.error());
+  if (asked) grant_ = *std::move(asked);
+  renewed_.notify_all();
+  if (failure_ && is_stop(*failure_)) return fail(*failure_);
+  return present();
+}
+
+/// The one that was, where no other is to be had, as long as it is good.
+Result<std::string> GoogleToken::present() const {
+  if (failure_ && (grant_.token.empty() || clock_.now() >= grant_.end)) return fail(*failure_);
+  return grant_.token;
 }
 
 bool GoogleToken::renounce(const std::string& token) {
   if (login_.kind == Kind::kNone || login_.kind == Kind::kToken) return false;
   const std::lock_guard lock(mutex_);
-  if (token_ == token) token_.clear();
+  if (grant_.token == token) grant_.token.clear();
   return true;
 }
 
@@ -109,30 +129,37 @@ Result<net::Request> GoogleToken::request_for(std::string& form) const {
   return request;
 }
 
-Status GoogleToken::renew(const Cancel& cancel) {
+/// Where a machine's metadata was never found, what does not answer, or is not they, means that it has none.
+Result<net::Response> GoogleToken::reach(const net::Request& request, const Cancel& cancel) {
+  auto response = client_.send(request, cancel);
+  if (login_.kind != Kind::kMetadata) return response;
+  if (!response) {
+    const bool none = !found_metadata_ && response.error().kind() == ErrorKind::kUnavailable;
+    return none ? fail(no_login()) : fail(response.error());
+  }
+  const bool theirs = response->header("metadata-flavor") == "Google";
+  if (theirs) found_metadata_ = true;
+  if (theirs || response->status >= 500) return response;
+  return fail(no_login());
+}
+
+Result<GoogleToken::Grant> GoogleToken::ask(const Cancel& cancel) {
   std::string form;
   TRY_ASSIGN(auto request, request_for(form));
   const ByteView body[] = {as_bytes(form)};
   if (!form.empty()) request.body = body;
   const auto asked = clock_.now();
-  const auto response = client_.send(request, cancel);
-  if (!response && login_.kind == Kind::kMetadata && end_ == Time() &&
-      response.error().kind() == ErrorKind::kUnavailable) {
-    return fail(no_login());
-  }
-  TRY(response);
-  if (!response->succeeded()) return fail(refusal(*response));
-  const Json json = json_in(*response);
+  TRY_ASSIGN(const auto response, reach(request, cancel));
+  if (!response.succeeded()) return fail(refusal(response));
+  const Json json = json_in(response);
   const std::string token = text_at(json, "access_token");
   if (token.empty() || token.find_first_of(" \r\n") != std::string::npos) {
     return fail(ErrorKind::kUnavailable, "the server that gives out Google's tokens answers without one");
   }
   const auto lasts = json.find("expires_in");
-  token_ = token;
-  end_ = asked + (lasts != json.end() && lasts->is_number_integer()
-                      ? std::min(seconds(std::max<int64_t>(lasts->get<int64_t>(), 0)), kLongest * 24)
-                      : kLongest);
-  return {};
+  const bool told = lasts != json.end() && lasts->is_number_integer();
+  return Grant{
+      token, asked + (told ? std::min(seconds(std::max<int64_t>(lasts->get<int64_t>(), 0)), kLongest * 24) : kLongest)};
 }
 
 /// OAuth's errors: {"error": "invalid_grant", "error_description": "..."}.

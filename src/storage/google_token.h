@@ -1,6 +1,8 @@
 #pragma once
 
+#include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -9,8 +11,8 @@
 
 namespace varve::storage {
 
-/// The token of a login: got when it is first wanted, and a new one some minutes before it ends, once for all who wait.
-/// Thread-safe.
+/// The token of a login: got when it is first wanted, and a new one some minutes before it ends, once for all who wait,
+/// who share what comes of it. Thread-safe.
 class GoogleToken {
  public:
   GoogleToken(GoogleLogin login, net::ClientOptions http, const Clock& clock = system_clock());
@@ -21,16 +23,26 @@ class GoogleToken {
   bool renounce(const std::string& token);
 
  private:
-  Status renew(const Cancel& cancel);
+  struct Grant {
+    std::string token;
+    Time end{};
+  };
+  Result<Grant> ask(const Cancel& cancel);
+  Result<net::Response> reach(const net::Request& request, const Cancel& cancel);
+  Result<std::string> present() const;
   Result<net::Request> request_for(std::string& form) const;
   Error refusal(const net::Response& response) const;
 
   const GoogleLogin login_;
   const Clock& clock_;
   net::Client client_;
-  std::timed_mutex mutex_;
-  std::string token_;
-  Time end_{};
+  std::mutex mutex_;  ///< never held while a server is asked
+  std::condition_variable_any renewed_;
+  bool renewing_ = false;
+  unsigned renewals_ = 0;         ///< that have ended
+  std::optional<Error> failure_;  ///< of the last one
+  Grant grant_;
+  bool found_metadata_ = false;  ///< of whoever renews
 };
 
 /// The text that asks for a token in the name of a service account (RFC 7523), signed by its key, good for an hour.

@@ -79,6 +79,39 @@ TEST(GoogleToken, IsGotOnceForAllThreadsAndRenewedBeforeItEnds) {
   EXPECT_TRUE(call.body.ends_with("&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer")) << call.body;
 }
 
+TEST(GoogleToken, FailsOnceForAllWhoWaitAndLeavesAlone) {
+  std::atomic<int> asked = 0;
+  std::atomic<bool> answers = false;
+  Server server([&](const Server::Call&) {
+    ++asked;
+    while (!answers) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return answer(503);
+  });
+  GoogleToken source(service_at(server), {});
+  std::atomic<int> failed = 0;
+  const auto wait_for = [&](const Cancel& cancel, ErrorKind kind) {
+    const auto got = source.get(cancel);
+    if (!got && got.error().kind() == kind) ++failed;
+  };
+  std::stop_source stop;
+  std::jthread first([&] { wait_for(Cancel(), ErrorKind::kUnavailable); });
+  while (asked == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  {
+    std::jthread impatient([&] { wait_for(Cancel(stop.get_token()), ErrorKind::kCancelled); });
+    EXPECT_TRUE(source.renounce("an older one")) << "without a wait";
+    stop.request_stop();
+  }
+  EXPECT_EQ(failed, 1) << "while the server is still to answer";
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { wait_for(Cancel(), ErrorKind::kUnavailable); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  answers = true;
+  threads.clear();
+  first.join();
+  EXPECT_EQ(failed, 6);
+  EXPECT_EQ(asked, 1);
+}
+
 TEST(GoogleToken, LastsToItsEndWhereNoOtherIsToBeHad) {
   std::atomic<int> asked = 0;
   Server server([&](const Server::Call&) { return ++asked == 1 ? token(1) : answer(503); });
@@ -106,13 +139,22 @@ TEST(GoogleToken, IsReplacedWhenItWasRenounced) {
 }
 
 TEST(GoogleToken, OfAMachineComesFromItsMetadata) {
-  Server server([](const Server::Call&) { return token(1); });
+  Server server([](const Server::Call&) {
+    return answer(200, R"({"access_token":"t1","expires_in":3600})", "Metadata-Flavor: Google\r\n");
+  });
+  setenv("http_proxy", "http://127.0.0.1:1", 1);
+  setenv("no_proxy", "", 1);
   GoogleToken source({.kind = Kind::kMetadata, .token_url = server.url() + "/token"}, {});
   EXPECT_EQ(source.get(Cancel()), "t1");
   EXPECT_EQ(server.calls()[0].line(), "GET /token HTTP/1.1");
   EXPECT_NE(server.calls()[0].head.find("metadata-flavor: Google\r\n"), std::string::npos);
+  unsetenv("http_proxy");
+  unsetenv("no_proxy");
   GoogleToken nowhere({.kind = Kind::kMetadata, .token_url = "http://127.0.0.1:1/token"}, {});
   EXPECT_EQ(nowhere.get(Cancel()).error().kind(), ErrorKind::kDenied);
+  Server another([](const Server::Call&) { return token(1); });
+  GoogleToken elsewhere({.kind = Kind::kMetadata, .token_url = another.url() + "/token"}, {});
+  EXPECT_EQ(elsewhere.get(Cancel()).error().kind(), ErrorKind::kDenied) << "it does not say that it is metadata";
 }
 
 TEST(GoogleToken, ThatIsRefusedIsToldWithoutSecrets) {
