@@ -90,7 +90,8 @@ Result<ListPage> parse_google_page(const net::Response& response) {
   const Json json = json_in(response);
   if (text_at(json, "kind") != "storage#objects") return fail(ErrorKind::kUnavailable, "the answer is no listing");
   ListPage page;
-  if (const auto items = json.find("items"); items != json.end() && items->is_array()) {
+  if (const auto items = json.find("items"); items != json.end()) {
+    if (!items->is_array()) return fail(ErrorKind::kUnavailable, "the answer is no listing");
     for (const Json& item : *items) {
       const std::string name = text_at(item, "name");
       const auto size = parse_number<uint64_t>(text_at(item, "size"));

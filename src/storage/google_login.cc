@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/parse.h"
 #include "codec/rs256.h"
 #include "net/http.h"
 
@@ -30,7 +31,12 @@ std::string text_at(const Json& json, const char* name) {
 
 /// A key is sent to nobody who listens in between.
 bool is_safe(const std::string& url) {
-  return url.starts_with("https://") || url.starts_with("http://127.0.0.1:");
+  if (url.find_first_of("@\\ ") != std::string::npos) return false;
+  const auto authority = net::authority_of(url);
+  if (url.starts_with("https://")) return !authority.empty();
+  const std::string_view here = "127.0.0.1:";
+  return url.starts_with("http://") && authority.starts_with(here) &&
+         parse_number<uint16_t>(std::string_view(authority).substr(here.size()));
 }
 
 Result<GoogleLogin> login_in(const Json& json, const std::string& file) {

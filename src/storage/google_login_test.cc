@@ -48,6 +48,9 @@ TEST_F(GoogleLogins, SayWhatIsWrongAndNoSecret) {
       {file(R"({"type":"external_account"})"), "which is not supported"},
       {file(R"({"type":"service_account","client_email":"a@b","private_key":"hidden"})"), "no private_key that is one"},
       {file(testing::service_account("http://hidden/token")), "without TLS"},
+      {file(testing::service_account("http://127.0.0.1:80@hidden/token")), "without TLS"},
+      {file(testing::service_account("http://127.0.0.1:80.hidden/token")), "without TLS"},
+      {file(testing::service_account("https://host@hidden/token")), "without TLS"},
       {file(R"({"type":"authorized_user","client_secret":"hidden"})"), "no refresh_token"},
       {"/nowhere/at/all", "cannot read"}};
   for (const auto& [path, words] : wrong) {

@@ -128,7 +128,8 @@ TEST(GoogleStorage, BelievesNoListingThatIsNone) {
   for (const char* text :
        {"", "[]", "{}", "<html/>", R"({"kind":"storage#objects","nextPageToken":"a"})",
         R"({"kind":"storage#objects","items":[{"name":"x"}]})", R"({"kind":"storage#objects","items":[{"size":"1"}]})",
-        R"({"kind":"storage#objects","items":[7]})", R"({"kind":"storage#obj)"}) {
+        R"({"kind":"storage#objects","items":[7]})", R"({"kind":"storage#objects","items":{}})",
+        R"({"kind":"storage#obj)"}) {
     body = text;
     const auto found = testing::listed(storage, FileType::kPack);
     ASSERT_FALSE(found) << text;
