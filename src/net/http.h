@@ -24,8 +24,9 @@ struct Request {
   std::vector<Header> headers = {};
   /// Sent piece by piece from where it lies, from the start again where libcurl must. PUT and POST have one, if empty.
   std::span<const ByteView> body = {};
-  /// A longer answer is an error, so that no server fills the memory.
-  uint64_t response_limit = 64u << 20;
+  /// A longer answer is an error, so that no server fills the memory. Enough for what is said of one thing; who asks
+  /// for more names more.
+  uint64_t response_limit = 64u << 10;
 };
 
 struct Response {

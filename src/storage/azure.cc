@@ -18,8 +18,9 @@ namespace {
 /// The oldest with the tier Cold, and with files of 5,000 MiB in one request.
 constexpr const char* kVersion = "2021-12-02";
 
-std::string md5_of(Payload payload) {
-  return codec::base64(codec::md5(payload));
+Result<std::string> md5_of(Payload payload) {
+  TRY_ASSIGN(const auto md5, codec::md5(payload));
+  return codec::base64(md5);
 }
 
 /// The bytes of a payload from `offset`, `length` at most.
@@ -121,8 +122,9 @@ Status AzureStorage::create(const Cancel& cancel) {
 
 /// By a listing: a signature for one container shows nothing else of it.
 Status AzureStorage::expect_container(const Cancel& cancel) {
-  TRY_ASSIGN(const auto response,
-             ask({.query = {{"restype", "container"}, {"comp", "list"}, {"maxresults", "1"}}}, cancel));
+  TRY_ASSIGN(const auto response, ask({.query = {{"restype", "container"}, {"comp", "list"}, {"maxresults", "1"}},
+                                       .response_limit = kLargestPage},
+                                      cancel));
   if (response.succeeded()) return {};
   return fail(explain(response, fmt::format("find the container {}", place_.bucket)));
 }
@@ -140,10 +142,11 @@ Status AzureStorage::put(const Handle& handle, Payload payload, const Cancel& ca
 }
 
 Result<net::Response> AzureStorage::put_whole(const Handle& handle, Payload payload, const Cancel& cancel) {
+  TRY_ASSIGN(const auto md5, md5_of(payload));
   Question question{.method = "PUT",
                     .key = key_of(handle),
                     .headers = {{"content-type", "application/octet-stream"},
-                                {"content-md5", md5_of(payload)},
+                                {"content-md5", md5},
                                 {"if-none-match", "*"},
                                 {"x-ms-blob-type", "BlockBlob"}},
                     .body = payload};
@@ -159,15 +162,17 @@ Result<net::Response> AzureStorage::put_blocks(const Handle& handle, Payload pay
   for (uint64_t offset = 0; offset < size; offset += options_.block) {
     const auto part = part_of(payload, offset, options_.block);
     blocks.push_back(block_name(upload, blocks.size()));
+    TRY_ASSIGN(const auto md5, md5_of(part));
     const Question question{.method = "PUT",
                             .key = key_of(handle),
                             .query = {{"comp", "block"}, {"blockid", blocks.back()}},
-                            .headers = {{"content-md5", md5_of(part)}},
+                            .headers = {{"content-md5", md5}},
                             .body = part};
     TRY_ASSIGN(auto response, ask(question, cancel));
     if (response.status != 201) return response;
   }
-  return put_block_list(handle, blocks, md5_of(payload), cancel);
+  TRY_ASSIGN(const auto md5, md5_of(payload));
+  return put_block_list(handle, blocks, md5, cancel);
 }
 
 Result<net::Response> AzureStorage::put_block_list(const Handle& handle, const std::vector<std::string>& blocks,
@@ -176,10 +181,11 @@ Result<net::Response> AzureStorage::put_block_list(const Handle& handle, const s
   for (const auto& block : blocks) text += "<Latest>" + block + "</Latest>";
   text += "</BlockList>";
   const ByteView body[] = {as_bytes(text)};
+  TRY_ASSIGN(const auto md5_of_list, md5_of(body));
   Question question{.method = "PUT",
                     .key = key_of(handle),
                     .query = {{"comp", "blocklist"}},
-                    .headers = {{"content-md5", md5_of(body)},
+                    .headers = {{"content-md5", md5_of_list},
                                 {"content-type", "application/xml"},
                                 {"if-none-match", "*"},
                                 {"x-ms-blob-content-md5", md5},
@@ -220,7 +226,8 @@ Status AzureStorage::list(FileType type, const std::function<Status(const FileIn
 Result<ListPage> AzureStorage::list_page(FileType type, const std::string& marker, const std::string& what,
                                          const Cancel& cancel) {
   const auto folder = fmt::format("{}{}/", place_.prefix, folder_of(type));
-  Question question{.query = {{"restype", "container"}, {"comp", "list"}, {"prefix", folder}}};
+  Question question{.query = {{"restype", "container"}, {"comp", "list"}, {"prefix", folder}},
+                    .response_limit = kLargestPage};
   question.query.emplace_back("maxresults", std::to_string(options_.page));
   if (type != FileType::kPack) question.query.emplace_back("delimiter", "/");
   if (!marker.empty()) question.query.emplace_back("marker", marker);

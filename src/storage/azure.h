@@ -48,7 +48,7 @@ class AzureStorage final : public Storage {
     std::vector<std::pair<std::string, std::string>> query = {};
     std::vector<net::Header> headers = {};
     Payload body = {};
-    uint64_t response_limit = 64u << 20;  ///< a page of a listing has five thousand files
+    uint64_t response_limit = net::Request().response_limit;
   };
 
   /// Asks once more if the answer told that the clock is wrong.

@@ -81,7 +81,8 @@ Status GoogleStorage::create(const Cancel& cancel) {
 
 /// By a listing: who may use a bucket need not be allowed to look at it.
 Status GoogleStorage::expect_bucket(const Cancel& cancel) {
-  TRY_ASSIGN(const auto response, ask({.url = listing_url({{"maxResults", "1"}})}, cancel));
+  TRY_ASSIGN(const auto response,
+             ask({.url = listing_url({{"maxResults", "1"}}), .response_limit = kLargestPage}, cancel));
   if (response.succeeded()) return {};
   const auto error = google_error(response, fmt::format("find the bucket {}", place_.bucket));
   if (error.kind() != ErrorKind::kNotFound) return fail(error);
@@ -214,7 +215,7 @@ Result<ListPage> GoogleStorage::list_page(FileType type, const std::string& toke
                  {"fields", "kind,items(name,size),nextPageToken"}};
   if (type != FileType::kPack) query.emplace_back("delimiter", "/");
   if (!token.empty()) query.emplace_back("pageToken", token);
-  TRY_ASSIGN(const auto response, ask({.url = listing_url(query)}, cancel));
+  TRY_ASSIGN(const auto response, ask({.url = listing_url(query), .response_limit = kLargestPage}, cancel));
   if (!response.succeeded()) return fail(google_error(response, what));
   auto page = parse_google_page(response);
   if (!page) return fail(std::move(page).error().within("cannot " + what));

@@ -137,6 +137,17 @@ TEST(GoogleStorage, BelievesNoListingThatIsNone) {
   }
 }
 
+TEST(GoogleStorage, ReadsNoMoreOfAnAnswerThanItCanHave) {
+  Server server([&](const Server::Call& call) {
+    const auto padding = std::string(call.line().find("prefix=") != std::string::npos ? 9u << 20 : 100u << 10, ' ');
+    return answer(200, object("9") + padding);
+  });
+  auto storage = at(server);
+  EXPECT_EQ(storage.stat(kPack, Cancel()).error().kind(), ErrorKind::kUnavailable);
+  const auto found = testing::listed(storage, FileType::kPack);
+  EXPECT_NE(found.error().message().find("answers with more than"), std::string::npos) << found.error().message();
+}
+
 TEST(GoogleStorage, TakesNoMissingBucketForAnEmptyOne) {
   Server server(
       [&](const Server::Call&) { return complaint(404, "notFound", "The specified bucket does not exist."); });

@@ -13,6 +13,9 @@ namespace varve::storage {
 /// More than any file of a repository has; a server that gives more is not believed.
 inline constexpr uint64_t kLargestFile = uint64_t{1} << 30;
 
+/// More than a page of a listing has, which is of ten thousand files at most; taken apart it is several times as much.
+inline constexpr uint64_t kLargestPage = uint64_t{8} << 20;
+
 /// How a file is asked for; `answer` of any status.
 struct FileReader {
   std::function<Result<net::Response>(std::vector<net::Header> headers, uint64_t response_limit)> answer;

@@ -195,7 +195,8 @@ Status S3Storage::list(FileType type, const std::function<Status(const FileInfo&
 Result<ListPage> S3Storage::list_page(FileType type, const std::string& token, const std::string& what,
                                       const Cancel& cancel) {
   const auto folder = fmt::format("{}{}/", place_.prefix, folder_of(type));
-  Question question{.query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", folder}}};
+  Question question{.query = {{"list-type", "2"}, {"encoding-type", "url"}, {"prefix", folder}},
+                    .response_limit = kLargestPage};
   if (type != FileType::kPack) question.query.emplace_back("delimiter", "/");
   if (!token.empty()) question.query.emplace_back("continuation-token", token);
   TRY_ASSIGN(const auto response, ask(question, cancel));

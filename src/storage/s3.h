@@ -38,8 +38,8 @@ class S3Storage final : public Storage {
     std::vector<std::pair<std::string, std::string>> query = {};
     std::vector<net::Header> headers = {};
     Payload body = {};
-    std::optional<Id> body_hash = {};    ///< of no body if empty
-    uint64_t response_limit = 8u << 20;  ///< a page of a listing has a thousand files
+    std::optional<Id> body_hash = {};  ///< of no body if empty
+    uint64_t response_limit = net::Request().response_limit;
   };
   /// What a question is signed with, beside the keys; learnt from the server.
   struct Terms {

@@ -41,7 +41,7 @@ class SwiftStorage final : public Storage {
     std::string query = {};  ///< encoded
     std::vector<net::Header> headers = {};
     Payload body = {};
-    uint64_t response_limit = 64u << 20;  ///< a page of a listing has ten thousand files
+    uint64_t response_limit = net::Request().response_limit;
   };
 
   /// Asks once more, with a new token, if the server refuses the one that it had.
