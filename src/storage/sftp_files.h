@@ -42,12 +42,13 @@ class SftpFiles {
   Status take_status(const std::string& what);
   Status read_parts(const std::string& handle, const std::string& path, uint64_t offset, std::span<uint8_t> out);
   Status write_parts(const std::string& handle, const std::string& what, Payload payload);
-  Status finish(const std::string& handle, const std::string& what, uint64_t size, const SftpModes& modes);
+  Status finish(std::optional<std::string>& handle, const std::string& what, const SftpModes& modes);
+  Status expect_size(const std::string& path, const std::string& what, uint64_t size);
   Status rename(const std::string& temporary, const std::string& path, const std::string& what);
   Status read_opened(std::span<const std::optional<std::string>> handles, std::span<const std::string> paths,
                      std::span<std::optional<std::vector<SftpEntry>>> out);
   Error explained(Error error, const std::string& folder, uint64_t size);
-  void clean_up(const std::string& handle, const std::string& temporary);
+  void clean_up(const std::optional<std::string>& handle, const std::string& temporary);
 
   net::SftpCalls calls_;
 };

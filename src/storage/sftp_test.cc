@@ -1,5 +1,8 @@
 #include "storage/sftp.h"
 
+#include <map>
+
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -136,6 +139,39 @@ TEST_F(SftpServerProgram, LeavesNothingOfAPutThatFailed) {
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().kind(), ErrorKind::kUnavailable);
   EXPECT_NE(done.error().message().find("the server says: Failure"), std::string::npos) << done.error().message();
+  EXPECT_EQ(*posix::names_in(folder_.path() + "/index"), std::vector<std::string>());
+}
+
+Bytes bytes_of(const std::string& path) {
+  const Fd file = *posix::open_file(path, O_RDONLY);
+  Bytes out(*posix::file_size(file, path));
+  EXPECT_TRUE(posix::read_at(file, path, 0, out));
+  return out;
+}
+
+/// How many requests of each kind are in what was sent to a server.
+std::map<net::SftpType, int> requests_in(const Bytes& sent) {
+  std::map<net::SftpType, int> out;
+  for (ByteView rest = sent; rest.size() > 4;) {
+    net::SftpParser packet(rest);
+    const uint32_t size = packet.u32();
+    ++out[static_cast<net::SftpType>(packet.u8())];
+    rest = rest.subspan(std::min<size_t>(rest.size(), 4 + size));
+  }
+  return out;
+}
+
+TEST_F(SftpServerProgram, ClosesWhatItOpenedOnceThoughItCannotBeRenamed) {
+  const auto log = folder_.path() + "/log";
+  {
+    auto storage = over(fmt::format("tee {} | {} -P rename,posix-rename", log, kServer), folder_.path());
+    ASSERT_TRUE(storage.create(Cancel()));
+    const Bytes bytes = testing::content(1000);
+    EXPECT_FALSE(put(storage, testing::handle_for(FileType::kIndex, bytes), bytes));
+  }
+  auto sent = requests_in(bytes_of(log));
+  EXPECT_EQ(sent[net::SftpType::kClose], sent[net::SftpType::kOpen]);
+  EXPECT_EQ(sent[net::SftpType::kRemove], 1);
   EXPECT_EQ(*posix::names_in(folder_.path() + "/index"), std::vector<std::string>());
 }
 
