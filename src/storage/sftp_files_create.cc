@@ -139,7 +139,7 @@ void SftpFiles::clean_up(const std::optional<std::string>& handle, const std::st
   if (calls_.session()->broken()) return;
   const TimedStop stop(kCleanUp);
   const Cancel cancel = stop.cancel();
-  SftpFiles again(calls_.session(), cancel);
+  SftpFiles again(calls_.session(), cancel, opens_folders_);
   if (handle && !again.calls_.call(SftpType::kClose, SftpFields().string(*handle))) return;
   (void)again.remove(temporary);
 }
