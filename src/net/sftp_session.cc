@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 
 constexpr uint32_t kVersion = 3;
+constexpr uint32_t kLeastData = 4u << 10;   // of less too many packets would be under way; all servers take it
 constexpr uint32_t kMostData = 255u << 10;  // with its head it still is a packet that every server takes
 constexpr auto kLook = 1s;                  // how often it is seen whether anything still moves
 constexpr auto kFinish = 5s;                // for a packet of which a part is written already when all is to stop
@@ -53,7 +54,9 @@ Result<std::shared_ptr<SftpSession>> SftpSession::open(const SftpOptions& option
     SftpParser parser(reply.body);
     const uint64_t packet = parser.u64(), read = parser.u64(), write = parser.u64();
     if (reply.type == SftpType::kExtendedReply && parser.good() && packet > 0) {
-      const auto believed = [](uint64_t most) { return static_cast<uint32_t>(std::min<uint64_t>(most, kMostData)); };
+      const auto believed = [](uint64_t most) {
+        return static_cast<uint32_t>(std::clamp<uint64_t>(most, kLeastData, kMostData));
+      };
       if (read > 0) session->server_.max_read = believed(read);
       if (write > 0) session->server_.max_write = believed(write);
     }

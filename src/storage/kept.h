@@ -23,18 +23,29 @@ class Kept {
     if (!made_.wait(lock, cancel.token(), [&] { return !making_; })) TRY(cancel.check());
     if (thing_ && is_good(*thing_)) return thing_;
     making_ = true;
+    Turn turn{*this};
     auto before = std::exchange(thing_, nullptr);
     lock.unlock();
     before.reset();  // which may take its time
     auto thing = make();
-    lock.lock();
-    making_ = false;
-    made_.notify_all();
-    if (thing) thing_ = *thing;
+    if (thing) turn.made = *thing;
     return thing;
   }
 
  private:
+  /// Of the one that makes it; it ends even if that throws.
+  struct Turn {
+    Kept& kept;
+    std::shared_ptr<T> made = nullptr;
+
+    ~Turn() {
+      std::lock_guard lock(kept.mutex_);
+      kept.thing_ = std::move(made);
+      kept.making_ = false;
+      kept.made_.notify_all();
+    }
+  };
+
   std::mutex mutex_;
   std::condition_variable_any made_;
   std::shared_ptr<T> thing_;

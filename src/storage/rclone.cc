@@ -16,11 +16,33 @@ using namespace std::chrono_literals;
 constexpr auto kStartWithin = 60s;  // restic's -o rclone.timeout
 constexpr std::string_view kServingAt = "http://127.0.0.1:";
 constexpr size_t kShown = 400;
+/// What is sent lies in rclone's buffers for as long as the line to the store takes.
+constexpr auto kStallTimeout = 1h;
 
 std::string random_word() {
   std::array<uint8_t, 16> random;
   random_bytes(random);
   return to_hex(random);
+}
+
+/// A place may have the remote's settings in it, as :s3,secret_access_key=WORD:BUCKET does: shown is only which.
+std::string without_settings(std::string_view remote) {
+  size_t at = std::min(remote.find_first_of(",:", 1), remote.size());  // a colon at the beginning is a part of the name
+  std::string out(remote.substr(0, at));
+  while (at < remote.size() && remote[at] == ',') {
+    const size_t end = std::min(remote.find_first_of("=,:", at + 1), remote.size());
+    out += remote.substr(at, end - at);
+    at = end;
+    if (at == remote.size() || remote[at] != '=') continue;
+    out += "=***";
+    const char quote = ++at < remote.size() ? remote[at] : '\0';
+    if (quote == '"' || quote == '\'') {  // which is written twice within
+      do at = std::min(remote.find(quote, at + 1), remote.size() - 1) + 1;
+      while (at < remote.size() && remote[at] == quote);
+    }
+    at = std::min(remote.find_first_of(",:", at), remote.size());
+  }
+  return out.append(remote.substr(at));
 }
 
 /// "http://127.0.0.1:4711/" in what rclone says when it is ready.
@@ -40,21 +62,25 @@ std::vector<std::pair<std::string, std::string>> environment(const std::string& 
           {"RCLONE_ASK_PASSWORD", "false"}};
 }
 
-std::string last_of(const std::string& text) {
-  return text.size() <= kShown ? text : "..." + text.substr(text.size() - kShown);
+bool serves_restic(const std::vector<std::string>& words) {
+  const auto serve = std::ranges::find(words, "serve");
+  return serve != words.end() && std::find(serve, words.end(), "restic") != words.end();
 }
 
 }  // namespace
 
 Result<std::vector<std::string>> rclone_command(const std::string& remote, const RcloneSettings& settings) {
   if (remote.find(':') == std::string::npos || remote.starts_with('-')) {
-    return fail(Error(ErrorKind::kInvalidInput, fmt::format("\"rclone:{}\" names no place of rclone's", remote))
+    return fail(Error(ErrorKind::kInvalidInput,
+                      fmt::format("\"rclone:{}\" names no place of rclone's", without_settings(remote)))
                     .hint("rclone:REMOTE:PATH does; `rclone listremotes` shows the remotes"));
   }
   TRY_ASSIGN(auto words, split_words(settings.program, "rclone.program"));
   if (words.empty()) return fail(ErrorKind::kInvalidInput, "-o rclone.program names no program");
   TRY_ASSIGN(auto args, split_words(settings.args, "rclone.args"));
   std::erase(args, "--stdio");
+  // It would say that a file is there because it once saw it there.
+  if (serves_restic(args)) args.push_back("--cache-objects=false");
   words.insert(words.end(), args.begin(), args.end());
   words.insert(words.end(), {"--addr", "127.0.0.1:0", remote});
   return words;
@@ -63,21 +89,32 @@ Result<std::vector<std::string>> rclone_command(const std::string& remote, const
 RcloneStorage::RcloneStorage(std::string remote, std::vector<std::string> command, net::ClientOptions options,
                              unsigned connections)
     : remote_(std::move(remote)),
+      shown_(without_settings(remote_)),
       command_(std::move(command)),
       options_([&] {
         options.direct = true;  // a proxy is for other machines
+        options.stall_timeout = std::max<std::chrono::seconds>(options.stall_timeout, kStallTimeout);
         return std::move(options);
       }()),
       connections_(connections) {}
 
+/// The last of what it says, in which the place may be.
+std::string RcloneStorage::words_of(const net::Child& program) const {
+  auto words = program.complaints();
+  for (size_t at = 0; shown_ != remote_ && (at = words.find(remote_, at)) != std::string::npos; at += shown_.size()) {
+    words.replace(at, remote_.size(), shown_);
+  }
+  return words.size() <= kShown ? words : "..." + words.substr(words.size() - kShown);
+}
+
 Error RcloneStorage::not_serving(const net::Child& program) const {
   const auto end = program.end();
-  const auto words = program.complaints();
-  const auto why = !words.empty() ? "it says: " + last_of(words) : end ? "it " + *end : "it is silent";
+  const auto words = words_of(program);
+  const auto why = !words.empty() ? "it says: " + words : end ? "it " + *end : "it is silent";
   // At first the place will be wrong; later something is that may pass.
   return Error(served_ ? ErrorKind::kUnavailable : ErrorKind::kInvalidInput,
                fmt::format("rclone does not serve {}: {}", location(), why))
-      .hint("`rclone lsd " + remote_ + "` shows whether rclone gets there");
+      .hint("`rclone lsd " + shown_ + "` shows whether rclone gets there");
 }
 
 Result<std::shared_ptr<RcloneStorage::Server>> RcloneStorage::start(const Cancel& cancel) {
@@ -119,11 +156,11 @@ R RcloneStorage::ask(const Cancel& cancel, const std::function<R(RestStorage&)>&
   R done = call(server->rest);
   if (done || done.error().kind() != ErrorKind::kUnavailable) return done;
   server->program->wait_for_end(50ms);
-  const auto words = server->program->complaints();
+  const auto words = words_of(*server->program);
   const auto end = server->program->end();
   if (end) return fail(std::move(done).error().within("rclone " + *end));
   if (words.empty()) return done;
-  return fail(std::move(done).error().within("rclone says: " + last_of(words)));
+  return fail(std::move(done).error().within("rclone says: " + words));
 }
 
 Status RcloneStorage::create(const Cancel& cancel) {

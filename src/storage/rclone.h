@@ -13,7 +13,8 @@ struct RcloneSettings {
 };
 
 /// What is run for a place: rclone, serving it on a port of this machine that the kernel chooses. kInvalidInput for
-/// what is no place or no words. "--stdio", which restic needs, is left out.
+/// what is no place or no words. "--stdio", which restic needs, is left out; a server that keeps in mind what it saw is
+/// told not to.
 Result<std::vector<std::string>> rclone_command(const std::string& remote, const RcloneSettings& settings);
 
 /// A repository in any of the many kinds of place that rclone knows. An rclone of our own serves it to us alone, with a
@@ -33,7 +34,7 @@ class RcloneStorage final : public Storage {
   Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
   Status remove(const Handle& handle, const Cancel& cancel) override;
 
-  std::string location() const override { return "rclone:" + remote_; }
+  std::string location() const override { return "rclone:" + shown_; }
   unsigned connections() const override { return connections_; }
 
  private:
@@ -43,12 +44,13 @@ class RcloneStorage final : public Storage {
   };
   Result<std::shared_ptr<Server>> start(const Cancel& cancel);
   Result<std::shared_ptr<Server>> server(const Cancel& cancel);
+  std::string words_of(const net::Child& program) const;
   Error not_serving(const net::Child& program) const;
   /// What `call` gives, with what rclone says of it.
   template <typename R>
   R ask(const Cancel& cancel, const std::function<R(RestStorage&)>& call);
 
-  const std::string remote_;
+  const std::string remote_, shown_;
   const std::vector<std::string> command_;
   const net::ClientOptions options_;
   const unsigned connections_;

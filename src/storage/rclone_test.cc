@@ -10,16 +10,41 @@ namespace {
 using Words = std::vector<std::string>;
 
 TEST(RcloneCommand, ServesOnAPortOfThisMachine) {
-  EXPECT_EQ(rclone_command("shop:a b", {}),
-            (Words{"rclone", "serve", "restic", "--b2-hard-delete", "--addr", "127.0.0.1:0", "shop:a b"}));
+  EXPECT_EQ(rclone_command("shop:a b", {}), (Words{"rclone", "serve", "restic", "--b2-hard-delete",
+                                                   "--cache-objects=false", "--addr", "127.0.0.1:0", "shop:a b"}));
   const RcloneSettings restics{.program = "'my rclone' -v", .args = "serve restic --stdio --drive-use-trash=false"};
-  EXPECT_EQ(rclone_command("shop:", restics),
-            (Words{"my rclone", "-v", "serve", "restic", "--drive-use-trash=false", "--addr", "127.0.0.1:0", "shop:"}));
+  EXPECT_EQ(rclone_command("shop:", restics), (Words{"my rclone", "-v", "serve", "restic", "--drive-use-trash=false",
+                                                     "--cache-objects=false", "--addr", "127.0.0.1:0", "shop:"}));
+  EXPECT_EQ(rclone_command("shop:", {.args = "-c x"}), (Words{"rclone", "-c", "x", "--addr", "127.0.0.1:0", "shop:"}));
   for (const char* remote : {"", "shop", "--config=x:y"}) {
     EXPECT_EQ(rclone_command(remote, {}).error().kind(), ErrorKind::kInvalidInput) << remote;
   }
   EXPECT_FALSE(rclone_command("shop:", {.program = " "}));
   EXPECT_FALSE(rclone_command("shop:", {.args = "a 'b"}));
+}
+
+TEST(RcloneStorage, ShowsNoSettingsOfAPlace) {
+  const std::pair<const char*, const char*> places[] = {
+      {"shop:a,b=c:d", "shop:a,b=c:d"},
+      {":local:/x", ":local:/x"},
+      {":s3,access_key_id=A,env_auth,secret_access_key=B:bucket/a",
+       ":s3,access_key_id=***,env_auth,secret_access_key=***:bucket/a"},
+      {"shop,pass='a:''b,':c", "shop,pass=***:c"},
+      {"shop,a=\"x:y\"z,b=c:d", "shop,a=***,b=***:d"},
+      {"shop,pass='a:b", "shop,pass=***"},
+      {"shop,pass=", "shop,pass=***"},
+      {"", ""},
+  };
+  for (const auto& [place, shown] : places) {
+    const RcloneStorage storage(place, {"rclone"}, net::ClientOptions(), 5);
+    EXPECT_EQ(storage.location(), std::string("rclone:") + shown);
+  }
+  const std::string place = ":s3,secret=word:x";
+  RcloneStorage storage(place, {"sh", "-c", "echo no place " + place + " >&2; exit 1"}, net::ClientOptions(), 5);
+  const auto error = storage.stat(testing::kConfig, Cancel()).error();
+  EXPECT_NE(error.message().find("no place :s3,secret=***:x"), std::string::npos) << error.message();
+  EXPECT_EQ((error.message() + error.hints().front()).find("word"), std::string::npos);
+  EXPECT_EQ(rclone_command("shop,secret=word", {}).error().message().find("word"), std::string::npos);
 }
 
 RcloneStorage run_by_shell(const std::string& script) {

@@ -1,12 +1,13 @@
 #include "storage/rest.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/parse.h"
 #include "net/encoding.h"
 #include "storage/http_files.h"
 #include "storage/layout.h"
-#include "storage/rest_listing.h"
 
 namespace varve::storage {
 
@@ -113,7 +114,7 @@ Status RestStorage::create(const Cancel& cancel) {
   if (config.error().kind() != ErrorKind::kNotFound) return fail(config.error());
   TRY_ASSIGN(const auto response, send({.method = "POST", .url = place_.url + "?create=true"}, cancel));
   if (!response.succeeded()) return fail(explain(response, "make a repository at " + location()));
-  there_ = true;
+  there_ = created_ = true;
   return {};
 }
 
@@ -135,15 +136,17 @@ Status RestStorage::put(const Handle& handle, Payload payload, const Cancel& can
 }
 
 /// What is there is found beforehand, and of several of us one stores the config, whose name says nothing of its bytes.
-/// Others are replaced by the same bytes if at all.
+/// Others are replaced by the same bytes if at all, as where only the beginning of them arrived before.
 Status RestStorage::store_by_rclone(const Handle& handle, Payload payload, const Cancel& cancel) {
   std::unique_lock<std::mutex> lock(config_, std::defer_lock);
   if (handle.type == FileType::kConfig) lock.lock();
-  const auto there = stat(handle, cancel);
-  if (there) return fail(ErrorKind::kExists, fmt::format("cannot store {}: it is there already", name_of(handle)));
-  if (there.error().kind() != ErrorKind::kNotFound) return fail(there.error());
+  const auto there = look(handle, cancel);
+  if (there && (handle.type == FileType::kConfig || *there >= payload_size(payload))) {
+    return fail(ErrorKind::kExists, fmt::format("cannot store {}: it is there already", name_of(handle)));
+  }
+  if (!there && there.error().kind() != ErrorKind::kNotFound) return fail(there.error());
   TRY(store(handle, payload, cancel));
-  const auto size = stat(handle, cancel);
+  const auto size = look(handle, cancel);
   if (size && *size == payload_size(payload)) return {};
   if (!size && size.error().kind() != ErrorKind::kNotFound) return fail(size.error());
   return fail(ErrorKind::kUnavailable,
@@ -190,15 +193,53 @@ Result<Bytes> RestStorage::get(const Handle& handle, uint64_t offset, uint64_t l
       .size = [&] { return stat(handle, cancel); },
       .explain = [&](const net::Response& response) { return explain(response, "read " + name_of(handle)); }};
   auto bytes = read_range(name_of(handle), offset, length, reader);
-  if (bytes) there_ = true;
+  if (!bytes) return fail(unless_listed(std::move(bytes).error(), handle, cancel));
+  there_ = true;
   return bytes;
 }
 
 Result<uint64_t> RestStorage::stat(const Handle& handle, const Cancel& cancel) {
+  auto size = look(handle, cancel);
+  if (!size) return fail(unless_listed(std::move(size).error(), handle, cancel));
+  return size;
+}
+
+/// What the server says of a file, believed as it is.
+Result<uint64_t> RestStorage::look(const Handle& handle, const Cancel& cancel) {
   TRY_ASSIGN(const auto response, send({.method = "HEAD", .url = url_of(handle)}, cancel));
   if (!response.succeeded()) return fail(explain(response, "look at " + name_of(handle)));
   there_ = true;
   return announced_length(response, name_of(handle));
+}
+
+/// rclone says that a file is not there whatever keeps it from looking: the listing must agree. The config is in none,
+/// but no repository is without it that has keys.
+Error RestStorage::unless_listed(Error error, const Handle& handle, const Cancel& cancel) {
+  const bool config = handle.type == FileType::kConfig;
+  if (!place_.is_rclone || error.kind() != ErrorKind::kNotFound || (config && created_)) return error;
+  const auto type = config ? FileType::kKey : handle.type;
+  const auto response = list_folder(type, cancel);
+  if (!response) return response.error();
+  const auto listing = read_listing(*response, fmt::format("list {}{}/", location(), folder_of(type)));
+  if (!listing) return Error(ErrorKind::kUnavailable, error.message() + ", and " + listing.error().message());
+  const auto& files = listing->files;
+  if (config && !files.empty()) return Error(ErrorKind::kUnavailable, error.message() + ", though there are keys");
+  if (config || std::ranges::find(files, handle.id, &ListedFile::id) == files.end()) return error;
+  return Error(ErrorKind::kUnavailable, error.message() + ", though it is listed");
+}
+
+Result<RestListing> RestStorage::read_listing(const net::Response& response, const std::string& what) const {
+  if (!response.succeeded()) return fail(explain(response, what));
+  auto listing = parse_rest_listing(response.body);
+  if (!listing) {
+    return fail(
+        Error(ErrorKind::kUnavailable, fmt::format("cannot {}: the answer is no listing: {}", what, head_of(response)))
+            .hint("is it a server that speaks restic's REST protocol?"));
+  }
+  if (!listing->complete) {
+    return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: a file in it has no name or size", what));
+  }
+  return *std::move(listing);
 }
 
 Result<net::Response> RestStorage::list_folder(FileType type, const Cancel& cancel) {
@@ -220,23 +261,11 @@ Status RestStorage::list(FileType type, const std::function<Status(const FileInf
   TRY_ASSIGN(const auto response, list_folder(type, cancel));
   const auto what = fmt::format("list {}{}/", location(), folder_of(type));
   if (response.status == 404 && type == FileType::kLock) return expect_repository(cancel);
-  if (!response.succeeded()) {
-    auto error = explain(response, what);
-    // Its folders are made with a repository: one that is missing is no sign that there is nothing in it.
-    if (response.status != 404) return fail(std::move(error));
-    return fail(ErrorKind::kUnavailable, error.message());
-  }
-  const auto listing = parse_rest_listing(response.body);
-  if (!listing) {
-    return fail(
-        Error(ErrorKind::kUnavailable, fmt::format("cannot {}: the answer is no listing: {}", what, head_of(response)))
-            .hint("is it a server that speaks restic's REST protocol?"));
-  }
-  if (!listing->complete) {
-    return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: a file in it has no name or size", what));
-  }
-  if (listing->files.empty()) TRY(expect_repository(cancel));
-  for (const auto& file : listing->files) {
+  // Its folders are made with a repository: one that is missing is no sign that there is nothing in it.
+  if (response.status == 404) return fail(ErrorKind::kUnavailable, explain(response, what).message());
+  TRY_ASSIGN(const auto listing, read_listing(response, what));
+  if (listing.files.empty()) TRY(expect_repository(cancel));
+  for (const auto& file : listing.files) {
     auto size = file.size;
     if (!size) {
       TRY_ASSIGN(size, stat({type, file.id}, cancel));

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "net/http.h"
+#include "storage/rest_listing.h"
 #include "storage/storage.h"
 
 namespace varve::storage {
@@ -13,7 +14,8 @@ struct RestPlace {
   std::string url;  ///< without a login, with a slash at its end
   std::string user = {}, password = {};
   std::string shown = {};  ///< how it is named to the user, if not by this URL; with a slash or a colon at its end
-  /// It replaces what is there, hashes nothing, and lists folders that are not there as empty ones.
+  /// It replaces what is there, hashes nothing, lists folders that are not there as empty ones, and says that a file is
+  /// not there whatever keeps it from looking.
   bool is_rclone = false;
 
   /// What follows "rest:". kInvalidInput if it is no http: or https: URL.
@@ -41,6 +43,9 @@ class RestStorage final : public Storage {
   std::string url_of(const Handle& handle) const;
   std::string name_of(const Handle& handle) const;
   Error explain(const net::Response& response, const std::string& what) const;
+  Result<uint64_t> look(const Handle& handle, const Cancel& cancel);
+  Error unless_listed(Error error, const Handle& handle, const Cancel& cancel);
+  Result<RestListing> read_listing(const net::Response& response, const std::string& what) const;
   Result<net::Response> list_folder(FileType type, const Cancel& cancel);
   Status expect_repository(const Cancel& cancel);
   Status store(const Handle& handle, Payload payload, const Cancel& cancel);
@@ -50,8 +55,9 @@ class RestStorage final : public Storage {
   const RestPlace place_;
   const unsigned connections_;
   net::Client client_;
-  std::atomic<bool> there_ = false;  ///< something was found in it
-  std::mutex config_;                ///< held by who stores the config by rclone
+  std::atomic<bool> there_ = false;    ///< something was found in it
+  std::atomic<bool> created_ = false;  ///< by us: a config that is not there was not put yet
+  std::mutex config_;                  ///< held by who stores the config by rclone
 };
 
 }  // namespace varve::storage

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "net/testing/server.h"
@@ -13,6 +14,10 @@ namespace {
 using net::testing::answer;
 using net::testing::Server;
 using testing::put;
+
+RestStorage by_rclone_at(const Server& server) {
+  return RestStorage({.url = server.url() + "/", .is_rclone = true}, net::ClientOptions(), 1);
+}
 
 RestStorage at(const Server& server, const std::string& login = "") {
   std::string url = server.url() + "/shop";
@@ -165,6 +170,41 @@ TEST(RestStorage, GivesNoOtherBytesThanThoseAskedFor) {
   }
   reply = answer(206, "abc", "Content-Range: bytes 10-12/13\r\n");
   EXPECT_EQ(get().error().kind(), ErrorKind::kCorrupt) << "a file that is shorter";
+}
+
+TEST(RestStorage, BelievesRcloneOnlyWhatIsNotListed) {
+  std::string listing;
+  Server server([&](const Server::Call& call) {
+    return call.line().find("/ HTTP") == std::string::npos ? answer(404) : answer(200, listing);
+  });
+  auto storage = by_rclone_at(server);
+  for (const bool there : {true, false}) {
+    listing = there ? R"([{"name":")" + kName + R"(","size":7}])" : "[]";
+    const auto kind = there ? ErrorKind::kUnavailable : ErrorKind::kNotFound;
+    for (const Handle& handle : {kPack, testing::kConfig}) {
+      EXPECT_EQ(storage.stat(handle, Cancel()).error().kind(), kind);
+      EXPECT_EQ(storage.get(handle, 0, 0, Cancel()).error().kind(), kind);
+    }
+  }
+  listing = "no listing";
+  EXPECT_EQ(storage.stat(kPack, Cancel()).error().kind(), ErrorKind::kUnavailable);
+}
+
+TEST(RestStorage, StoresByRcloneWhatIsThereInPart) {
+  std::string file = "config";
+  Server server([&](const Server::Call& call) -> std::string {
+    if (call.line().starts_with("POST")) {
+      file = call.body;
+      return answer(200);
+    }
+    return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.size());
+  });
+  auto storage = by_rclone_at(server);
+  EXPECT_TRUE(put(storage, kPack, as_bytes("some bytes")));
+  EXPECT_EQ(file, "some bytes");
+  EXPECT_EQ(put(storage, kPack, as_bytes("SOME BYTES")).error().kind(), ErrorKind::kExists);
+  EXPECT_EQ(put(storage, testing::kConfig, as_bytes("a longer one")).error().kind(), ErrorKind::kExists);
+  EXPECT_EQ(file, "some bytes");
 }
 
 }  // namespace

@@ -18,6 +18,11 @@ std::string under(const std::string& folder, std::string_view name) {
   return fmt::format("{}{}{}", folder, folder.ends_with('/') ? "" : "/", name);
 }
 
+/// Whether what failed so may have been done.
+bool is_unclear(const Error& error) {
+  return error.kind() == ErrorKind::kUnavailable || is_stop(error);
+}
+
 }  // namespace
 
 SftpStorage::SftpStorage(std::string location, net::SftpOptions options, std::string folder, unsigned connections)
@@ -60,7 +65,7 @@ Status SftpStorage::make_folders_above(SftpFiles& files) {
 
 Status SftpStorage::create(const Cancel& cancel) {
   TRY_ASSIGN(const auto talk, session(cancel));
-  SftpFiles files(talk, cancel);
+  SftpFiles files(talk, cancel, opens_folders_);
   TRY(make_folders_above(files));
   const auto config = files.stat(path_of({}));
   if (config) return fail(ErrorKind::kExists, fmt::format("there is a repository at {} already", location()));
@@ -107,38 +112,43 @@ Status SftpStorage::put_in_folder(SftpFiles& files, const Handle& handle, Payloa
 
 Status SftpStorage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
   TRY_ASSIGN(const auto talk, session(cancel));
-  SftpFiles files(talk, cancel);
+  SftpFiles files(talk, cancel, opens_folders_);
   const auto folder = posix::parent_of(path_of(handle));
   auto done = put_in_folder(files, handle, payload);
   if (done) done = files.sync_folder(folder);
-  if (!done && (done.error().kind() == ErrorKind::kUnavailable || is_stop(done.error()))) {
-    std::lock_guard lock(mutex_);
-    owed_.insert(folder);
-  }
+  if (!done && is_unclear(done.error())) owe(folder);
   return done;
 }
 
-/// Whoever finds a file after a put whose end is unclear takes it for stored: then it must be.
+void SftpStorage::owe(const std::string& folder) {
+  std::lock_guard lock(mutex_);
+  owed_[folder] = ++debts_;
+}
+
+/// Whoever finds or misses a file after a call whose end is unclear takes it for stored or removed: then it must be.
+/// One that comes meanwhile waits for a sync of its own, and a debt that comes meanwhile stays.
 Status SftpStorage::sync_if_owed(SftpFiles& files, const std::string& folder) {
+  uint64_t debt = 0;
   {
     std::lock_guard lock(mutex_);
-    if (owed_.erase(folder) == 0) return {};
+    const auto owed = owed_.find(folder);
+    if (owed == owed_.end()) return {};
+    debt = owed->second;
   }
-  auto done = files.sync_folder(folder);
-  if (done) return done;
+  TRY(files.sync_folder(folder));
   std::lock_guard lock(mutex_);
-  owed_.insert(folder);
-  return done;
+  std::erase_if(owed_, [&](const auto& owed) { return owed.first == folder && owed.second == debt; });
+  return {};
 }
 
 Result<Bytes> SftpStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {
   TRY_ASSIGN(const auto talk, session(cancel));
-  return SftpFiles(talk, cancel).read(path_of(handle), offset, length);
+  return SftpFiles(talk, cancel, opens_folders_).read(path_of(handle), offset, length);
 }
 
 Result<uint64_t> SftpStorage::stat(const Handle& handle, const Cancel& cancel) {
   TRY_ASSIGN(const auto talk, session(cancel));
-  SftpFiles files(talk, cancel);
+  SftpFiles files(talk, cancel, opens_folders_);
   const auto path = path_of(handle);
   TRY_ASSIGN(const auto attributes, files.stat(path));
   if (!attributes.size)
@@ -147,13 +157,22 @@ Result<uint64_t> SftpStorage::stat(const Handle& handle, const Cancel& cancel) {
   return *attributes.size;
 }
 
+/// What names packs must be gone before they are; a pack that comes back after a crash is only garbage.
+Status SftpStorage::remove_from_folder(SftpFiles& files, const Handle& handle, const std::string& folder) {
+  auto done = files.remove(path_of(handle));
+  if (handle.type == FileType::kPack) return done;
+  if (done) return files.sync_folder(folder);
+  if (done.error().kind() == ErrorKind::kNotFound) TRY(sync_if_owed(files, folder));
+  return done;
+}
+
 Status SftpStorage::remove(const Handle& handle, const Cancel& cancel) {
   TRY_ASSIGN(const auto talk, session(cancel));
-  SftpFiles files(talk, cancel);
-  const auto path = path_of(handle);
-  TRY(files.remove(path));
-  // What names packs must be gone before they are; a pack that comes back after a crash is only garbage.
-  return handle.type == FileType::kPack ? Status() : files.sync_folder(posix::parent_of(path));
+  SftpFiles files(talk, cancel, opens_folders_);
+  const auto folder = posix::parent_of(path_of(handle));
+  auto done = remove_from_folder(files, handle, folder);
+  if (!done && is_unclear(done.error()) && handle.type != FileType::kPack) owe(folder);
+  return done;
 }
 
 }  // namespace varve::storage

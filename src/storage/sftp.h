@@ -1,6 +1,6 @@
 #pragma once
 
-#include <set>
+#include <map>
 
 #include "net/sftp_session.h"
 #include "storage/kept.h"
@@ -36,6 +36,8 @@ class SftpStorage final : public Storage {
   Status make_folders_above(SftpFiles& files);
   Result<SftpModes> modes(SftpFiles& files);
   Status put_in_folder(SftpFiles& files, const Handle& handle, Payload payload);
+  Status remove_from_folder(SftpFiles& files, const Handle& handle, const std::string& folder);
+  void owe(const std::string& folder);
   Status sync_if_owed(SftpFiles& files, const std::string& folder);
   Status list_config(SftpFiles& files, const std::function<Status(const FileInfo&)>& visit);
 
@@ -47,7 +49,9 @@ class SftpStorage final : public Storage {
   Kept<net::SftpSession> session_;
   std::mutex mutex_;
   std::optional<SftpModes> modes_;
-  std::set<std::string> owed_;  ///< folders in which a name may have come to be that is not on disk yet
+  std::map<std::string, uint64_t> owed_;  ///< folders whose names may not be on disk yet; by which debt
+  uint64_t debts_ = 0;
+  std::atomic<bool> opens_folders_ = false;  ///< the server did once
 };
 
 }  // namespace varve::storage

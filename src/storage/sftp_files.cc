@@ -89,7 +89,14 @@ Result<net::SftpAttributes> SftpFiles::stat(const std::string& path) {
   return take_attributes("look at " + shown(path));
 }
 
+/// A server that cannot read what it has opened does not say why: if it cannot a second time, too, the bytes are lost.
 Result<Bytes> SftpFiles::read(const std::string& path, uint64_t offset, uint64_t length) {
+  auto bytes = read_once(path, offset, length);
+  const bool again = !bytes && bytes.error().kind() == ErrorKind::kCorrupt && says(bytes.error(), SftpCode::kFailure);
+  return again ? read_once(path, offset, length) : std::move(bytes);
+}
+
+Result<Bytes> SftpFiles::read_once(const std::string& path, uint64_t offset, uint64_t length) {
   const auto what = "read " + shown(path);
   TRY(calls_.send(SftpType::kOpen, SftpFields().string(path).u32(net::kSftpRead).no_attributes()));
   TRY(calls_.send(SftpType::kStat, SftpFields().string(path)));
@@ -112,7 +119,8 @@ Result<Bytes> SftpFiles::read(const std::string& path, uint64_t offset, uint64_t
     return out;
   }();
   calls_.forget();
-  (void)calls_.send(SftpType::kClose, SftpFields().string(*handle));  // nobody waits for that
+  (void)calls_.send(SftpType::kClose, SftpFields().string(*handle));
+  calls_.forget();  // nobody waits for that
   return bytes;
 }
 
@@ -141,8 +149,9 @@ Status SftpFiles::read_parts(const std::string& handle, const std::string& path,
     const auto reply = take(SftpType::kData, what);
     if (!reply && (says(reply.error(), SftpCode::kEnd) || says(reply.error(), SftpCode::kFailure))) {
       // What else keeps a server from reading what it has opened is a medium that cannot give it.
-      return fail(ErrorKind::kCorrupt,
-                  fmt::format("{} cannot be read to its end: {}", shown(path), reply.error().message()));
+      return fail(Error(ErrorKind::kCorrupt,
+                        fmt::format("{} cannot be read to its end: {}", shown(path), reply.error().message()))
+                      .with_code(reply.error().code()));
     }
     if (!reply) return fail(reply.error());
     SftpParser parser(reply->body);
@@ -173,8 +182,10 @@ Status SftpFiles::sync_folder(const std::string& path) {
   const auto what = "force to disk the folder " + shown(path);
   TRY(calls_.send(SftpType::kOpen, SftpFields().string(path).u32(net::kSftpRead).no_attributes()));
   const auto handle = take_handle(what);
-  if (!handle && handle.error().code() != 0) return {};  // it opens no folders
+  if (!handle && handle.error().code() != 0 && !opens_folders_) return {};  // it opens none
+  if (!handle && handle.error().code() != 0) return fail(ErrorKind::kUnavailable, handle.error().message());
   if (!handle) return fail(handle.error());
+  opens_folders_ = true;
   TRY(calls_.send(SftpType::kExtended, SftpFields().string(kSync).string(*handle)));
   TRY(calls_.send(SftpType::kClose, SftpFields().string(*handle)));
   const auto done = take_status(what);

@@ -61,21 +61,23 @@ Status SftpFiles::create(const std::string& path, Payload payload, const SftpMod
   TRY(calls_.send(SftpType::kStat, SftpFields().string(path)));
   TRY(calls_.send(SftpType::kOpen, SftpFields().string(temporary).u32(kNew).mode(modes.file)));
   const auto there = take_attributes(what);
-  const auto handle = take_handle(what);
-  if (!handle) {
+  auto opened = take_handle(what);
+  if (!opened) {
     if (there) return fail(ErrorKind::kExists, fmt::format("cannot {}: it is there already", what));
-    return fail(explained(handle.error(), posix::parent_of(path), size));
+    return fail(explained(opened.error(), posix::parent_of(path), size));
   }
+  std::optional handle = *std::move(opened);
   auto done = [&]() -> Status {
     if (there) return fail(ErrorKind::kExists, fmt::format("cannot {}: it is there already", what));
     if (there.error().kind() != ErrorKind::kNotFound) return fail(there.error());
     TRY(write_parts(*handle, what, payload));
-    TRY(finish(*handle, what, size, modes));
+    TRY(finish(handle, what, modes));
+    TRY(expect_size(temporary, what, size));
     return rename(temporary, path, what);
   }();
   if (done) return done;
   auto error = explained(std::move(done).error(), posix::parent_of(path), size);
-  clean_up(*handle, temporary);
+  clean_up(handle, temporary);
   return fail(std::move(error));
 }
 
@@ -94,23 +96,27 @@ Status SftpFiles::write_parts(const std::string& handle, const std::string& what
   return {};
 }
 
-/// All of it was taken: is it there, and on the disk?
-Status SftpFiles::finish(const std::string& handle, const std::string& what, uint64_t size, const SftpModes& modes) {
+/// All of it was taken: now to the disk. A handle is closed once at most, for the server may give it to another file at
+/// once.
+Status SftpFiles::finish(std::optional<std::string>& handle, const std::string& what, const SftpModes& modes) {
   const bool can_sync = calls_.server().has(kSync);
-  TRY(calls_.send(SftpType::kFileSetStat, SftpFields().string(handle).mode(modes.finished)));
-  if (can_sync) TRY(calls_.send(SftpType::kExtended, SftpFields().string(kSync).string(handle)));
-  TRY(calls_.send(SftpType::kFileStat, SftpFields().string(handle)));
-  TRY(calls_.send(SftpType::kClose, SftpFields().string(handle)));
+  TRY(calls_.send(SftpType::kFileSetStat, SftpFields().string(*handle).mode(modes.finished)));
+  if (can_sync) TRY(calls_.send(SftpType::kExtended, SftpFields().string(kSync).string(*handle)));
+  TRY(calls_.send(SftpType::kClose, SftpFields().string(*handle)));
+  handle.reset();
   TRY(calls_.receive());  // against accidents only, so a file system without modes will do
   const auto synced = can_sync ? take_status(what) : Status();
-  const auto attributes = take_attributes(what);
   const auto closed = take_status(what);
   if (!synced && synced.error().kind() != ErrorKind::kUnsupported) return synced;
-  TRY(closed);
-  if (!attributes) return fail(attributes.error());
-  if (!attributes->size || *attributes->size == size) return {};
+  return closed;
+}
+
+/// By its name, for by then it is closed.
+Status SftpFiles::expect_size(const std::string& path, const std::string& what, uint64_t size) {
+  TRY_ASSIGN(const auto attributes, stat(path));
+  if (!attributes.size || *attributes.size == size) return {};
   return fail(ErrorKind::kUnavailable,
-              fmt::format("cannot {}: it has {} bytes after all were written", what, *attributes->size));
+              fmt::format("cannot {}: it has {} bytes after all were written", what, *attributes.size));
 }
 
 /// By the protocol a rename replaces nothing, and OpenSSH makes a second link for it, so that of two who come at once
@@ -128,13 +134,14 @@ Status SftpFiles::rename(const std::string& temporary, const std::string& path, 
 }
 
 /// Also when all is to stop, for a little.
-void SftpFiles::clean_up(const std::string& handle, const std::string& temporary) {
+void SftpFiles::clean_up(const std::optional<std::string>& handle, const std::string& temporary) {
   calls_.forget();
   if (calls_.session()->broken()) return;
   const TimedStop stop(kCleanUp);
   const Cancel cancel = stop.cancel();
-  SftpFiles again(calls_.session(), cancel);
-  if (again.calls_.call(SftpType::kClose, SftpFields().string(handle))) (void)again.remove(temporary);
+  SftpFiles again(calls_.session(), cancel, opens_folders_);
+  if (handle && !again.calls_.call(SftpType::kClose, SftpFields().string(*handle))) return;
+  (void)again.remove(temporary);
 }
 
 }  // namespace varve::storage

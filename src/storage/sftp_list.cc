@@ -46,7 +46,7 @@ Status SftpStorage::list_config(SftpFiles& files, const std::function<Status(con
 
 Status SftpStorage::list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {
   TRY_ASSIGN(const auto talk, session(cancel));
-  SftpFiles files(talk, cancel);
+  SftpFiles files(talk, cancel, opens_folders_);
   if (type == FileType::kConfig) return list_config(files, visit);
   const auto folders = folders_of(type);
   std::vector<std::string> paths;

@@ -1,7 +1,11 @@
 #include "storage/sftp.h"
 
+#include <map>
+
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "storage/posix.h"
@@ -110,6 +114,15 @@ TEST(SftpStorage, TellsWhatIsNoServer) {
   }
 }
 
+TEST(SftpStorage, TakesNoAnswerWithoutNamesForAPartOfAListing) {
+  auto storage =
+      over(kHello + std::string("head -c 9 >&2; head -c 21 >&2; printf '\\0\\0\\0\\12\\146\\0\\0\\0\\1\\0\\0\\0\\1h'; "
+                                "head -c 14 >&2; printf '\\0\\0\\0\\11\\150\\0\\0\\0\\2\\0\\0\\0\\0'; sleep 9"));
+  const auto error = testing::listed(storage, FileType::kKey).error();
+  EXPECT_EQ(error.kind(), ErrorKind::kUnavailable);
+  EXPECT_NE(error.message().find("the answer is no listing"), std::string::npos) << error.message();
+}
+
 class SftpServerProgram : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -137,6 +150,69 @@ TEST_F(SftpServerProgram, LeavesNothingOfAPutThatFailed) {
   EXPECT_EQ(done.error().kind(), ErrorKind::kUnavailable);
   EXPECT_NE(done.error().message().find("the server says: Failure"), std::string::npos) << done.error().message();
   EXPECT_EQ(*posix::names_in(folder_.path() + "/index"), std::vector<std::string>());
+}
+
+Bytes bytes_of(const std::string& path) {
+  const Fd file = *posix::open_file(path, O_RDONLY);
+  Bytes out(*posix::file_size(file, path));
+  EXPECT_TRUE(posix::read_at(file, path, 0, out));
+  return out;
+}
+
+/// Calls `visit` with the type of each request in what was sent to a server, and where it ends.
+void for_requests(const Bytes& sent, const std::function<void(net::SftpType, size_t end)>& visit) {
+  for (size_t at = 0; at + 4 < sent.size();) {
+    net::SftpParser packet(ByteView(sent).subspan(at));
+    at += 4 + packet.u32();
+    visit(static_cast<net::SftpType>(packet.u8()), at);
+  }
+}
+
+std::map<net::SftpType, int> requests_in(const Bytes& sent) {
+  std::map<net::SftpType, int> out;
+  for_requests(sent, [&](net::SftpType type, size_t) { ++out[type]; });
+  return out;
+}
+
+TEST_F(SftpServerProgram, ClosesWhatItOpenedOnceThoughItCannotBeRenamed) {
+  const auto log = folder_.path() + "/log";
+  {
+    auto storage = over(fmt::format("tee {} | {} -P rename,posix-rename", log, kServer), folder_.path());
+    ASSERT_TRUE(storage.create(Cancel()));
+    const Bytes bytes = testing::content(1000);
+    EXPECT_FALSE(put(storage, testing::handle_for(FileType::kIndex, bytes), bytes));
+  }
+  auto sent = requests_in(bytes_of(log));
+  EXPECT_EQ(sent[net::SftpType::kClose], sent[net::SftpType::kOpen]);
+  EXPECT_EQ(sent[net::SftpType::kRemove], 1);
+  EXPECT_EQ(*posix::names_in(folder_.path() + "/index"), std::vector<std::string>());
+}
+
+TEST_F(SftpServerProgram, IsBelievedThatItOpensNoFoldersIfItNeverDid) {
+  const auto session = *net::SftpSession::open({.command = {kServer}, .name = "here"}, Cancel());
+  const Cancel cancel;
+  std::atomic<bool> opens_folders = false;
+  SftpFiles files(session, cancel, opens_folders);
+  EXPECT_TRUE(files.sync_folder(folder_.path() + "/missing"));
+  EXPECT_TRUE(files.sync_folder(folder_.path()));
+  EXPECT_EQ(files.sync_folder(folder_.path() + "/missing").error().kind(), ErrorKind::kUnavailable);
+}
+
+TEST_F(SftpServerProgram, ReadsOnceMoreWhatItCouldNotRead) {
+  const auto log = folder_.path() + "/log";
+  {
+    const auto command = fmt::format("tee {} | {}", log, kServer);
+    const auto session = *net::SftpSession::open({.command = {"sh", "-c", command}, .name = "here"}, Cancel());
+    const Cancel cancel;
+    std::atomic<bool> opens_folders = false;
+    SftpFiles files(session, cancel, opens_folders);
+    const auto bytes = files.read(folder_.path(), 0, 1);  // which opens but cannot be read, like a bad sector
+    ASSERT_FALSE(bytes);
+    EXPECT_EQ(bytes.error().kind(), ErrorKind::kCorrupt) << bytes.error().message();
+  }
+  auto sent = requests_in(bytes_of(log));
+  EXPECT_EQ(sent[net::SftpType::kOpen], 2);
+  EXPECT_EQ(sent[net::SftpType::kClose], 2);
 }
 
 TEST_F(SftpServerProgram, PassesOverWhatIsNoFileOfARepository) {
