@@ -58,13 +58,14 @@ void print(Output& output, const Finding& finding) {
                  {"advice", finding.advice}});
 }
 
-void print_totals(Output& output, const repo::CheckResult& result, const repo::CheckOptions& options) {
+void print_totals(Output& output, const repo::CheckResult& result, const repo::CheckOptions& options, bool with_cache) {
   output.line(fmt::format(
       "{}, {}, {}{}", plural(result.snapshots, "snapshot"), plural(result.packs, "pack"), plural(result.blobs, "blob"),
       options.read_data ? fmt::format(", {} read and verified ({})", plural(result.packs_read, "pack"),
                                       format_size(result.bytes_read))
                         : ""));
   if (!result.ok()) return output.line("the repository is damaged");
+  if (with_cache) return output.line("no damage found; index and snapshots may be those kept here (--with-cache)");
   const bool all = options.read_data && result.packs_read == result.packs;
   output.line(all && result.unindexed_packs == 0 ? "no damage: every byte was read"
               : all ? "no damage: every byte that the index names was read, but not the packs that it does not name"
@@ -106,7 +107,7 @@ Result<int> check(Context& context, const CheckArguments& arguments) {
   TRY_ASSIGN(const auto result, repo::check(*repository, options, progress, repository.cancel));
   TRY(repository.settle());
   for (const auto& finding : result.findings) print(output, finding);
-  print_totals(output, result, options);
+  print_totals(output, result, options, arguments.with_cache);
   const int code = result.ok() ? kOk : kFailed;
   output.object({{"message_type", "summary"},
                  {"result", result.ok() ? "complete" : "damaged"},
