@@ -214,9 +214,8 @@ Result<uint64_t> AzureStorage::stat(const Handle& handle, const Cancel& cancel) 
 
 Status AzureStorage::list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {
   if (type == FileType::kConfig) {
-    const auto size = stat({}, cancel);
-    if (size) return visit({Id{}, *size});
-    return size.error().kind() == ErrorKind::kNotFound ? expect_container(cancel) : fail(size.error());
+    return list_config(
+        *this, visit, [&] { return expect_container(cancel); }, cancel);
   }
   const auto what = fmt::format("list {}{}/", location(), folder_of(type));
   return list_pages(

@@ -199,9 +199,8 @@ Result<uint64_t> GoogleStorage::stat(const Handle& handle, const Cancel& cancel)
 
 Status GoogleStorage::list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {
   if (type == FileType::kConfig) {
-    const auto size = stat({}, cancel);
-    if (size) return visit({Id{}, *size});
-    return size.error().kind() == ErrorKind::kNotFound ? expect_bucket(cancel) : fail(size.error());
+    return list_config(
+        *this, visit, [&] { return expect_bucket(cancel); }, cancel);
   }
   const auto what = fmt::format("list {}{}/", location(), folder_of(type));
   return list_pages(

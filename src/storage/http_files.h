@@ -42,6 +42,10 @@ Status put_off(Storage& storage, const Handle& handle, Payload payload, const ne
 /// The length that an answer to HEAD announces.
 Result<uint64_t> announced_length(const net::Response& response, const std::string& name);
 
+/// Storage::list of the config, which is in no listing: `place` tells whether the place is there where it is not.
+Status list_config(Storage& storage, const std::function<Status(const FileInfo&)>& visit,
+                   const std::function<Status()>& place, const Cancel& cancel);
+
 /// One page of a listing.
 struct ListPage {
   struct File {

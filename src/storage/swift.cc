@@ -202,9 +202,8 @@ Result<uint64_t> SwiftStorage::stat(const Handle& handle, const Cancel& cancel) 
 
 Status SwiftStorage::list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {
   if (type == FileType::kConfig) {
-    const auto size = stat({}, cancel);
-    if (size) return visit({Id{}, *size});
-    return size.error().kind() == ErrorKind::kNotFound ? expect_container(cancel) : fail(size.error());
+    return list_config(
+        *this, visit, [&] { return expect_container(cancel); }, cancel);
   }
   // To an empty page: some servers give short ones before.
   for (std::string marker;;) {
