@@ -8,7 +8,7 @@ import pytest
 from harness.servers import PASSWORD, Mongod
 from harness.tools import Varve, mongodump
 from support.data import fill
-from support.hold import HOLDABLE, commands_held, fail_point, finish
+from support.hold import HOLDABLE, commands_held, fail_point, finish, wait_until_idle
 from support.runs import at, back_up, new_repository, restore, state_of, verify
 from support.state import differences
 from support.targets import clear
@@ -60,7 +60,9 @@ def interrupt(varve, target, command, skip, *args, by=signal.SIGKILL, resume=())
         process = varve.start("restore", "latest", "--to", at(varve, target.uri, "target"), "--yes", "--writers", "1", *args, *resume)
         point.wait()
         process.send_signal(by)
-        return finish(process, code=130 if by == signal.SIGINT else -by)[1]
+        err = finish(process, code=130 if by == signal.SIGINT else -by)[1]
+    wait_until_idle(target)
+    return err
 
 
 def check_whole(varve, wanted, target, *args):

@@ -72,6 +72,13 @@ def finish(process, code=0, seconds=120):
     return out, err
 
 
+def wait_until_idle(server):
+    """Returns when nothing that a killed varve asked for is under way any more: the server builds an index to its end all the same."""
+    under_way = {"$or": [{"appName": "varve"}, {"desc": {"$regex": "^IndexBuildsCoordinator"}, "active": True}]}
+    with server.client() as client:
+        wait_until(lambda: not list(client.admin.aggregate([{"$currentOp": {}}, {"$match": under_way}])), "what varve asked for to end")
+
+
 @contextmanager
 def backup_held_at(varve, server, ns, *args, held=None):
     """A backup that has listed the catalog and now waits in its first read of `ns`; ends it if the test does not.
