@@ -17,11 +17,6 @@ SECRET = "p@ss/w:rd %41?#é"
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module")
 def server(authority):
     """It takes TLS, with the certificate of a client, beside plain connections, and X.509."""
     args = ["--tlsMode", "preferTLS", "--tlsCertificateKeyFile", authority.issue("server"), "--tlsCAFile", authority.certificate,

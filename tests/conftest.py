@@ -8,6 +8,7 @@ import pytest
 from harness.others import FerretDB, SecantusDB
 from harness.servers import Mongod, ReplicaSet, ShardedParts
 from harness.tools import Varve
+from support.certificates import Authority
 
 SECONDS_PER_TEST = 300
 SECONDS_PER_SOAK_TEST = 4 * 3600
@@ -67,6 +68,12 @@ replica_set = pytest.fixture(_factory(ReplicaSet), name="replica_set")
 sharded_parts = pytest.fixture(_factory(ShardedParts), name="sharded_parts")
 ferretdb = pytest.fixture(_factory(FerretDB), name="ferretdb")
 secantusdb = pytest.fixture(_factory(SecantusDB), name="secantusdb")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """Certificates that nobody knows who was not told."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

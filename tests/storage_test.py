@@ -24,7 +24,7 @@ from support.certificates import Authority, openssl
 from support.mixed_folder import content, fill
 from support.repositories import snapshots
 from support.runs import at, export
-from support.stores import at_store, sound
+from support.stores import KINDS, at_store, sound
 
 pytestmark = pytest.mark.all
 
@@ -63,11 +63,6 @@ def rclone():
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def azurite(authority):
     with Azurite(authority) as store:
         yield store
@@ -77,11 +72,6 @@ def azurite(authority):
 def fake_gcs():
     with FakeGcs() as store:
         yield store
-
-
-KINDS = {"s3": lambda _: Minio(), "rest": lambda _: RestServer(), "append-only": lambda _: RestServer("--append-only"),
-         "swift": lambda _: Swift(), "azure": Azurite, "google": lambda _: FakeGcs(),
-         "sftp": lambda _: Sshd()}
 
 
 @pytest.fixture(params=["s3", "rest", "swift", "azure", "google", "sftp", "rclone"])

@@ -37,6 +37,11 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return out;
 }
 
+/// Of what comes back when others have ended.
+bool is_shortage(int error) {
+  return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
 std::string how(int status) {
   if (WIFSIGNALED(status))
     return fmt::format("was ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -106,7 +111,7 @@ Result<std::unique_ptr<Child>> Child::start(const ChildSetup& setup) {
   const int error = *self->start_error_;
   if (error == 0) return child;
   auto why = system_error("cannot run " + setup.words[0], error);
-  return fail(Error(ErrorKind::kInvalidInput, why.message()));
+  return fail(Error(is_shortage(error) ? ErrorKind::kUnavailable : ErrorKind::kInvalidInput, why.message()));
 }
 
 namespace {
@@ -207,10 +212,11 @@ void Child::wait_for_end(std::chrono::nanoseconds time) const {
   changed_.wait_for(lock, time, [&] { return status_.has_value(); });
 }
 
-/// Under the lock, so that the number is not yet another process's.
+/// Under the lock, so that the number is not yet another process's. With what it started, unless it is of our own
+/// group.
 void Child::signal(int number) {
   std::lock_guard lock(mutex_);
-  if (pid_ > 0 && !status_) ::kill(pid_, number);
+  if (pid_ > 0 && !status_) ::kill(converses_ ? pid_ : -pid_, number);
 }
 
 Child::~Child() {

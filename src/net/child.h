@@ -30,9 +30,10 @@ struct ChildSetup {
 /// without restic's variables and our own, in which passwords are. Thread-safe.
 class Child {
  public:
-  /// kInvalidInput if there is no such program.
+  /// kInvalidInput if there is no such program, kUnavailable where the machine has no room for it now.
   static Result<std::unique_ptr<Child>> start(const ChildSetup& setup);
-  /// Closes the channel and waits a little if it converses; then asks it to end, and two seconds later kills it.
+  /// Closes the channel and waits a little if it converses; then asks it to end, and two seconds later kills it: with
+  /// all that it started, if it does not converse.
   ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;

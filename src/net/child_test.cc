@@ -1,6 +1,8 @@
 #include "net/child.h"
 
 #include <cstdlib>
+#include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -68,6 +70,25 @@ TEST(Child, EndsWithUsThoughItDoesNotWant) {
     pid = (*child)->pid();
   }
   EXPECT_NE(::kill(pid, 0), 0);
+}
+
+/// Whether it is there and no zombie.
+bool runs(const std::string& pid) {
+  std::ifstream file("/proc/" + pid + "/stat");
+  std::string number, name, state;
+  return file >> number >> name >> state && state != "Z";
+}
+
+TEST(Child, EndsWithWhatItStarted) {
+  auto child = Child::start({.words = {"sh", "-c", "sleep 1000 & echo $! >&2; echo done >&2; wait"}});
+  ASSERT_TRUE(child);
+  ASSERT_TRUE((*child)->wait_for("done", 10s, Cancel()));
+  const auto words = (*child)->complaints();
+  const auto pid = words.substr(0, words.find(';'));
+  ASSERT_TRUE(runs(pid)) << words;
+  child->reset();  // asks it to end, and waits
+  for (int i = 0; i < 500 && runs(pid); ++i) std::this_thread::sleep_for(20ms);
+  EXPECT_FALSE(runs(pid));
 }
 
 }  // namespace

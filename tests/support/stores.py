@@ -1,5 +1,10 @@
 """Repositories on servers that keep them (harness.stores)."""
+from harness.stores import Azurite, FakeGcs, Minio, RestServer, Sshd, Swift
 from harness.tools import Varve
+
+# How a server of each kind is made, some of them with a certificate of the authority's.
+KINDS = {"s3": lambda _: Minio(), "rest": lambda _: RestServer(), "append-only": lambda _: RestServer("--append-only"),
+         "swift": lambda _: Swift(), "azure": Azurite, "google": lambda _: FakeGcs(), "sftp": lambda _: Sshd()}
 
 
 class AtStore(Varve):
