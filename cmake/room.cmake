@@ -1,14 +1,16 @@
-# varve_room(NAME <folder> [USES <room>...] [LIBS <target>...] [HOT])
+# varve_room(NAME <folder> [USES <room>...] [LIBS <target>...] [HOT | COLD])
 #
 # Declares the static library varve_<folder> from the *.cc files of the calling folder. By their suffix, files become:
 #   *_test.cc   the unit tests, one executable a room (varve_<folder>_test), each test known to ctest
 #   *_bench.cc  micro benchmarks, one executable a room
-#   *_fuzz.cc   one libFuzzer executable a file; in the unit tests, a test that replays tests/corpus/NAME
+#   *_fuzz.cc   one libFuzzer executable a file; in the unit tests of debug builds, which have sanitizers, a test that replays
+#               tests/corpus/NAME
 # HOT: where the processor's time goes; optimised a little in debug builds too, which take long enough to compile otherwise.
+# COLD: where it does not go; optimised a little in release builds, so that they are compiled sooner.
 # Unit tests are not part of `all`, so that whoever wants the program alone gets it alone: the target unit_tests has them.
 # A folder `testing/` holds helpers that other rooms' tests may link, as varve_<folder>_testing.
 function(varve_room)
-  cmake_parse_arguments(ROOM "HOT" "NAME" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "HOT;COLD" "NAME" "USES;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   file(GLOB benches CONFIGURE_DEPENDS *_bench.cc)
@@ -30,6 +32,9 @@ function(varve_room)
   if(ROOM_HOT)
     target_compile_options(${library} PRIVATE $<$<CONFIG:Debug>:-O1>)
   endif()
+  if(ROOM_COLD)
+    target_compile_options(${library} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   target_link_libraries(${library} PUBLIC ${used} ${ROOM_LIBS} Threads::Threads)
 
   if(VARVE_TESTS AND helpers)
@@ -37,7 +42,11 @@ function(varve_room)
     target_link_libraries(${library}_testing PUBLIC ${library} gtest)
   endif()
   if(VARVE_TESTS AND tests)
-    add_executable(${library}_test EXCLUDE_FROM_ALL ${tests} ${fuzzers})
+    set(replays)
+    if(CMAKE_BUILD_TYPE STREQUAL Debug)
+      set(replays ${fuzzers})
+    endif()
+    add_executable(${library}_test EXCLUDE_FROM_ALL ${tests} ${replays})
     add_dependencies(unit_tests ${library}_test)
     target_compile_options(${library}_test PRIVATE -O0)  # tests are compiled far more often than they run
     target_link_libraries(${library}_test PRIVATE ${library} GTest::gtest GTest::gtest_main)

@@ -420,7 +420,7 @@ def test_a_signal_asks_for_the_status(repo, word):
     assert "no errors were found" in repo.restic("check", "--read-data").stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.all) for number in (signal.SIGINT, signal.SIGTERM))])
 def test_an_interrupted_backup_harms_nothing(repo, tmp_path, number):
     """Killed: the lock is stale, nothing is damaged. Stopped: exit 130 and no lock. The next run goes on from what is there."""
     small = noise(tmp_path / "small", 2, size=1000)

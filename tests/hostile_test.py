@@ -95,7 +95,7 @@ def test_replies_that_are_none(request, varve, server, kind, after):
     nothing_is_left(varve)
 
 
-@pytest.mark.parametrize("after", [0, 2, 9])
+@pytest.mark.parametrize("after", [0, *(pytest.param(after, marks=pytest.mark.all) for after in (2, 9))])
 def test_half_a_reply(varve, alone, after):
     """The rest may come: it is waited for as for a slow network, and a stop ends it."""
     new_repository(varve)

@@ -109,6 +109,7 @@ def test_what_would_lock_everybody_out_is_refused(repository):
 NONE = {"RESTIC_PASSWORD_FILE": ""}
 
 
+@pytest.mark.all
 def test_the_key_that_is_hinted_at_is_tried_first(repository):
     """The beginning of its id, as a word or a variable; one that means nothing keeps nobody out."""
     repository("key", "add", "--new-password-file", repository.password_file)
@@ -122,6 +123,7 @@ def test_the_key_that_is_hinted_at_is_tried_first(repository):
         program("snapshots", "--no-lock", "--key-hint", "no id")
 
 
+@pytest.mark.all
 def test_a_repository_without_a_password(repository, tmp_path):
     """Only where it is said that there is none, by both programs."""
     for made_by, place in ((repository.restic, "theirs"), (repository, "ours")):
@@ -170,6 +172,7 @@ def test_a_password_that_never_comes(repository):
     process.communicate()
 
 
+@pytest.mark.all
 def test_new_passwords_from_a_pipe(repository, tmp_path):
     """Once, since nobody mistypes there; and never out of what is to be backed up."""
     repository("key", "add", env=NONE, input="correct horse\nfrom the pipe\n")

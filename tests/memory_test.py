@@ -1,15 +1,19 @@
 """Peak memory is a stated constant, whatever the size of the data, and nothing is staged on disk."""
 import random
+import subprocess
 
 import pytest
 
+from harness.proxy import Proxy
 from harness.servers import Mongod
+from harness.stores import Minio
 from harness.tools import Varve
 from support.data import insert
 from support.hold import finish
 from support.memory import Watch, measured
 from support.raw import binary, doc, int32
 from support.runs import at, new_repository
+from support.stores import at_store
 from support.windowed import dump_with_a_window
 
 pytestmark = pytest.mark.all
@@ -50,6 +54,29 @@ def test_a_gigabyte_in_bounded_memory(varve, gigabyte, record_property):
     for name, peak in peaks.items():
         record_property(name, peak)
         assert 0 < peak < LIMIT_MB, peaks
+
+
+@pytest.mark.timeout(600)
+def test_a_store_that_stands_still(tmp_path, gigabyte):
+    """What was read waits; nothing more is read than fits. When the store goes on, so does the backup."""
+    with Minio() as store, Proxy(store) as proxy:
+        varve = at_store(tmp_path, store, "shop")
+        varve("init")
+        proxy.stall_after(60_000_000, sent=True)
+        through = {name: value.replace(store.host, proxy.host) for name, value in varve.env.items()}
+        process = varve.start("backup", at(varve, gigabyte.uri), "--source", "shop", env=through)
+        (varve.folder / "tmp").mkdir()
+        watch = Watch(process, varve.folder / "tmp")
+        assert proxy.struck.wait(120)
+        with pytest.raises(subprocess.TimeoutExpired):  # on the contrary, it would be over by then
+            process.wait(15)
+        standing = watch.peak_mb
+        proxy.healed.set()
+        finish(process, seconds=280)
+        watch.join()
+        print(standing, watch.peak_mb)
+        assert 0 < standing <= watch.peak_mb < LIMIT_MB
+        varve("check")
 
 
 @pytest.mark.timeout(600)

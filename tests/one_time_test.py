@@ -65,6 +65,7 @@ def test_what_comes_after_the_time_is_not_stored(varve, server, client):
     assert sum(path.stat().st_size for path in varve.path.rglob("*") if path.is_file()) < 10_000_000
 
 
+@pytest.mark.all
 def test_more_than_fits_into_memory_may_come_after_the_time(varve, server, client, target):
     """RULES 3: what has been put by on storage meanwhile counts if something falls back, else it is no part of the backup."""
     client.shop.orders.insert_many([{"_id": i} for i in range(500)])

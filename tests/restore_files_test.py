@@ -71,7 +71,7 @@ def copy(source, target):
     return subprocess.run(["cp", "-a", source, target], check=True)
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [pytest.param(1, marks=pytest.mark.all), 2])
 @pytest.mark.parametrize("compression", ["auto", "off", pytest.param("max", marks=pytest.mark.all)])
 def test_every_kind_of_repository_is_restored(varve, source, tmp_path, version, compression):
     """Version 1 has no compression. (restic 0.14 cannot keep a link's target that is no UTF-8, so not the source is compared.)"""
@@ -155,7 +155,7 @@ class TestOverwrite:
         return target
 
     @pytest.mark.parametrize("rule", ["always", "if-changed", "if-newer", "never"])
-    @pytest.mark.parametrize("delete", [False, True])
+    @pytest.mark.parametrize("delete", [False, pytest.param(True, marks=pytest.mark.all)])
     def test_the_rule_is_kept(self, varve, files, target, tmp_path, rule, delete):
         args = ["--overwrite", rule] + (["--delete"] if delete else [])
         shutil.copytree(target, tmp_path / "theirs")

@@ -24,12 +24,11 @@ from support.certificates import Authority, openssl
 from support.mixed_folder import content, fill
 from support.repositories import snapshots
 from support.runs import at, export
-from support.stores import KINDS, at_store, sound
+from support.stores import KINDS, LOGIN, at_store, sound
 
 pytestmark = pytest.mark.all
 
 FAILED, INCOMPLETE, NO_REPOSITORY = 1, 3, 10
-LOGIN = "me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # secret
 
 
 @pytest.fixture(scope="module")

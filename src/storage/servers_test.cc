@@ -1,6 +1,8 @@
 // The back ends that need a server, on one, where the environment names it: tests/storage_room_test.py does.
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include <fmt/format.h>
@@ -28,15 +30,23 @@ std::string named(const char* variable) {
   return value == nullptr ? "" : value;
 }
 
+std::string read_text(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 /// A name that no other test has.
 std::string new_name() {
   static std::atomic<unsigned> made = 0;
   return fmt::format("varve-test-{}-{}", ::getpid(), ++made);
 }
 
+/// The login stands in its address; VARVE_TEST_CACERT is the file of who signed its certificate, if it has one.
 std::shared_ptr<Storage> make_rest() {
-  return std::make_shared<RestStorage>(*RestPlace::parse(named("VARVE_TEST_REST") + '/' + new_name()),
-                                       net::ClientOptions(), kConnections);
+  net::ClientOptions http;
+  if (const auto file = named("VARVE_TEST_CACERT"); !file.empty()) http.authorities_pem = read_text(file);
+  return std::make_shared<RestStorage>(*RestPlace::parse(named("VARVE_TEST_REST") + '/' + new_name()), http,
+                                       kConnections);
 }
 
 AwsLogin s3_login() {
@@ -50,7 +60,9 @@ std::shared_ptr<Storage> make_s3(const std::string& prefix) {
 
 std::shared_ptr<Storage> make_swift(const std::string& folder) {
   OpenstackLogin login;
-  login.version = "1";
+  login.version = named("VARVE_TEST_SWIFT_VERSION");
+  login.project = named("VARVE_TEST_SWIFT_PROJECT");
+  if (login.version == "3") login.user_domain = login.project_domain = "Default";
   login.auth_url = named("VARVE_TEST_SWIFT");
   login.user = named("VARVE_TEST_SWIFT_USER");
   login.password = named("VARVE_TEST_SWIFT_PASSWORD");

@@ -2,6 +2,7 @@
 from harness.stores import Azurite, FakeGcs, Minio, RestServer, Sshd, Swift
 from harness.tools import Varve
 
+LOGIN = "me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of a rest-server's user; the password is: secret
 # How a server of each kind is made, some of them with a certificate of the authority's.
 KINDS = {"s3": lambda _: Minio(), "rest": lambda _: RestServer(), "append-only": lambda _: RestServer("--append-only"),
          "swift": lambda _: Swift(), "azure": Azurite, "google": lambda _: FakeGcs(), "sftp": lambda _: Sshd()}
