@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "storage/layout.h"
+
 namespace varve::storage {
 
 namespace {
@@ -27,6 +29,11 @@ bool shows_life(ErrorKind kind) {
   return kind == ErrorKind::kNotFound || kind == ErrorKind::kExists || kind == ErrorKind::kCorrupt;
 }
 
+/// What ended a connection does not know what it was for.
+Error said_of(Error error, const std::string& what) {
+  return error.message().starts_with("cannot ") ? error : std::move(error).within("cannot " + what);
+}
+
 Error given_up(const Error& last, unsigned attempts, nanoseconds spent) {
   if (attempts == 1) return last;
   Error error(last.kind(), fmt::format("{} ({} attempts in {:.0f} s)", last.message(), attempts,
@@ -41,29 +48,34 @@ RetryStorage::RetryStorage(std::shared_ptr<Storage> below, RetryOptions options,
     : below_(std::move(below)), options_(std::move(options)), clock_(clock) {}
 
 template <typename R>
-R RetryStorage::again(const Cancel& cancel, const std::function<R(bool)>& attempt) {
+R RetryStorage::again(const std::string& what, const Cancel& cancel, const std::function<R(bool)>& attempt) {
   const auto began = clock_.ticks();
   std::optional<nanoseconds> first_failed;  // from when on the time counts, so that a slow call has its chance too
   for (unsigned failed = 0;; ++failed) {
     R outcome = attempt(failed > 0);
     if (outcome || shows_life(outcome.error().kind())) worked_ = true;
     if (outcome || outcome.error().kind() != ErrorKind::kUnavailable) return outcome;
+    const auto error = said_of(outcome.error(), what);
     const auto wait = random_wait(failed);
     const auto now = clock_.ticks();
     if (!first_failed) first_failed = now;
     const auto budget = worked_ ? options_.budget : std::min(options_.budget, options_.first_budget);
-    if (now - *first_failed + wait > budget) return fail(given_up(outcome.error(), failed + 1, now - began));
-    if (options_.notice) options_.notice(outcome.error(), wait);
+    if (now - *first_failed + wait > budget) return fail(given_up(error, failed + 1, now - began));
+    if (options_.notice) options_.notice(error, wait);
     if (!clock_.sleep(wait, cancel)) TRY(cancel.check());
   }
 }
 
+std::string RetryStorage::named(std::string_view verb, const Handle& handle) const {
+  return fmt::format("{} {} of {}", verb, handle.path(), location());
+}
+
 Status RetryStorage::create(const Cancel& cancel) {
-  return again<Status>(cancel, [&](bool) { return below_->create(cancel); });
+  return again<Status>("create " + location(), cancel, [&](bool) { return below_->create(cancel); });
 }
 
 Status RetryStorage::put(const Handle& handle, Payload payload, const Cancel& cancel) {
-  return again<Status>(cancel, [&](bool repeated) -> Status {
+  return again<Status>(named("store", handle), cancel, [&](bool repeated) -> Status {
     if (repeated) {  // before all of it is sent again
       TRY_ASSIGN(const bool stored, is_stored(*below_, handle, payload, cancel));
       if (stored) return {};
@@ -78,11 +90,12 @@ Status RetryStorage::put(const Handle& handle, Payload payload, const Cancel& ca
 }
 
 Result<Bytes> RetryStorage::get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {
-  return again<Result<Bytes>>(cancel, [&](bool) { return below_->get(handle, offset, length, cancel); });
+  return again<Result<Bytes>>(named("read", handle), cancel,
+                              [&](bool) { return below_->get(handle, offset, length, cancel); });
 }
 
 Result<uint64_t> RetryStorage::stat(const Handle& handle, const Cancel& cancel) {
-  return again<Result<uint64_t>>(cancel, [&](bool) { return below_->stat(handle, cancel); });
+  return again<Result<uint64_t>>(named("look at", handle), cancel, [&](bool) { return below_->stat(handle, cancel); });
 }
 
 Status RetryStorage::list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {
@@ -91,7 +104,7 @@ Status RetryStorage::list(FileType type, const std::function<Status(const FileIn
     files.push_back(file);
     return {};
   };
-  TRY(again<Status>(cancel, [&](bool) {
+  TRY(again<Status>(fmt::format("list {}/ of {}", folder_of(type), location()), cancel, [&](bool) {
     files.clear();
     return below_->list(type, collect, cancel);
   }));
@@ -100,7 +113,7 @@ Status RetryStorage::list(FileType type, const std::function<Status(const FileIn
 }
 
 Status RetryStorage::remove(const Handle& handle, const Cancel& cancel) {
-  return again<Status>(cancel, [&](bool repeated) -> Status {
+  return again<Status>(named("remove", handle), cancel, [&](bool repeated) -> Status {
     auto done = below_->remove(handle, cancel);
     if (repeated && !done && done.error().kind() == ErrorKind::kNotFound) return {};
     return done;

@@ -42,9 +42,11 @@ class RetryStorage final : public Storage {
   unsigned connections() const override { return below_->connections(); }
 
  private:
-  /// `attempt` is told whether an earlier one may have been carried out.
+  /// "store data/6a/6a3f… of s3:…"
+  std::string named(std::string_view verb, const Handle& handle) const;
+  /// `what` is for errors that do not say; `attempt` is told whether an earlier one may have been carried out.
   template <typename R>
-  R again(const Cancel& cancel, const std::function<R(bool)>& attempt);
+  R again(const std::string& what, const Cancel& cancel, const std::function<R(bool)>& attempt);
 
   const std::shared_ptr<Storage> below_;
   const RetryOptions options_;

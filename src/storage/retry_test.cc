@@ -106,7 +106,7 @@ TEST_F(Retry, TriesOnceWithoutTime) {
   auto storage = make(nanoseconds(0));
   fail_next(Operation::kStat, 1);
   const auto size = storage.stat(handle_, Cancel());
-  EXPECT_EQ(size.error().message(), "gone");
+  EXPECT_EQ(size.error().message(), "cannot look at " + handle_.path() + " of " + storage.location() + ": gone");
   EXPECT_EQ(size.error().hints().size(), 1u);
 }
 
