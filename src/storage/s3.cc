@@ -37,12 +37,12 @@ bool is_region(std::string_view text) {
 
 }  // namespace
 
-S3Storage::S3Storage(S3Place place, AwsLogin login, const net::ClientOptions& options, unsigned connections)
+S3Storage::S3Storage(S3Place place, const AwsLogin& login, const net::ClientOptions& options, unsigned connections)
     : place_(std::move(place)),
-      login_(std::move(login)),
       connections_(connections),
       client_(options),
-      terms_{.region = first_region(place_, login_)} {}
+      session_(login, options),
+      terms_{.region = first_region(place_, login)} {}
 
 S3Storage::Terms S3Storage::terms() const {
   std::lock_guard lock(mutex_);
@@ -58,10 +58,14 @@ std::string S3Storage::name_of(const Handle& handle) const {
 }
 
 Error S3Storage::explain(const net::Response& response, const std::string& what) const {
-  return s3_error(response, what, clock_ahead(response).value_or(0));
+  auto error = s3_error(response, what, clock_ahead(response).value_or(0));
+  const auto origin = session_.origin();
+  if (error.kind() == ErrorKind::kDenied && !origin.empty()) error.hint("the keys are those that " + origin);
+  return error;
 }
 
-Result<net::Response> S3Storage::ask_once(const Question& question, const Terms& terms, const Cancel& cancel) {
+Result<net::Response> S3Storage::ask_once(const Question& question, const Terms& terms, const net::AwsKeys& keys,
+                                          const Cancel& cancel) {
   net::Request request{.method = question.method,
                        .url = place_.bucket_url(terms.region) + net::percent_encoded_path(question.key),
                        .headers = question.headers,
@@ -70,16 +74,20 @@ Result<net::Response> S3Storage::ask_once(const Question& question, const Terms&
   if (!question.query.empty()) request.url += '?' + net::query_string(question.query);
   const auto hash = question.body_hash ? *question.body_hash : codec::sha256({});
   const auto time = system_clock().now() + std::chrono::seconds(terms.skew);
-  net::sign_v4(request, hash, login_.keys, {time, terms.region});
+  net::sign_v4(request, hash, keys, {time, terms.region});
   return client_.send(request, cancel);
 }
 
 Result<net::Response> S3Storage::ask(const Question& question, const Cancel& cancel) {
   const Terms asked = terms();
-  auto response = ask_once(question, asked, cancel);
+  TRY_ASSIGN(const auto keys, session_.keys(nullptr, cancel));
+  auto response = ask_once(question, asked, *keys, cancel);
   if (!response || response->succeeded() || response->status == 404) return response;
-  TRY_ASSIGN(const bool wiser, learn(question, asked, *response, cancel));
-  return wiser ? ask_once(question, terms(), cancel) : std::move(response);
+  TRY_ASSIGN(bool wiser, learn(question, asked, *response, cancel));
+  const bool over = !wiser && are_over(*response);
+  TRY_ASSIGN(const auto present, session_.keys(over ? keys : nullptr, cancel));
+  wiser = wiser || present != keys;
+  return wiser ? ask_once(question, terms(), *present, cancel) : std::move(response);
 }
 
 bool S3Storage::learn_region(const std::string& told, const Terms& asked) {

@@ -28,9 +28,16 @@ std::optional<Error> known_error(const S3Complaint& said, const std::string& wha
         .hint("AWS_ACCESS_KEY_ID holds it; keys of a session need AWS_SESSION_TOKEN as well");
   }
   if (is_any(said.code, {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})) {
-    return Error(ErrorKind::kDenied, told + "the session of AWS_SESSION_TOKEN has ended").hint("get new keys");
+    return Error(ErrorKind::kDenied, told + "the session that the keys are of has ended")
+        .hint(
+            "keys with an AWS_SESSION_TOKEN cannot be renewed from here: get new ones, and run it again. A web "
+            "identity, a container's role and a machine's are renewed by themselves");
   }
-  if (said.code == "InvalidToken") return Error(ErrorKind::kDenied, told + "AWS_SESSION_TOKEN is not valid");
+  if (is_any(said.code, {"InvalidToken", "InvalidTokenId"})) {
+    return Error(ErrorKind::kDenied,
+                 told + "the token of the session (AWS_SESSION_TOKEN) is not valid, or not any more")
+        .hint("get new keys with a token of their own, and run it again");
+  }
   if (said.code == "AccessDenied") {
     return Error(ErrorKind::kDenied, told + "the login is not allowed to")
         .hint(
@@ -66,6 +73,13 @@ S3Complaint complaint_in(const net::Response& response) {
   if (said.code.empty()) said.code = response.header("x-minio-error-code");
   if (const auto region = response.header("x-amz-bucket-region"); !region.empty()) said.region = region;
   return said;
+}
+
+bool are_over(const net::Response& response) {
+  if (response.status != 400 && response.status != 403) return false;
+  return is_any(complaint_in(response).code,
+                {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken", "InvalidTokenId",
+                 "InvalidAccessKeyId", "UnrecognizedClientException"});
 }
 
 Error s3_error(const net::Response& response, const std::string& what, int64_t skew) {

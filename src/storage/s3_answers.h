@@ -14,6 +14,9 @@ struct S3Complaint {
 };
 S3Complaint complaint_in(const net::Response& response);
 
+/// Whether it says that the keys are not good any more, as those of a session are in the end.
+bool are_over(const net::Response& response);
+
 /// The error that an answer means; `what` tells what was tried. `skew`: by how many seconds the server's clock is ahead
 /// of this machine's.
 Error s3_error(const net::Response& response, const std::string& what, int64_t skew);

@@ -16,7 +16,7 @@ using net::testing::Server;
 using testing::put;
 
 S3Storage at(const Server& server, const std::string& prefix = "shop") {
-  return S3Storage(*S3Place::parse(server.url() + "/bucket/" + prefix), {{"key", "secret", ""}, ""}, {}, 1);
+  return S3Storage(*S3Place::parse(server.url() + "/bucket/" + prefix), {.keys = {"key", "secret", ""}}, {}, 1);
 }
 
 std::string complaint(const std::string& code, const std::string& more = "") {
