@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "codec/base64.h"
+#include "codec/md5.h"
 #include "codec/sha256.h"
 #include "net/encoding.h"
 #include "net/sigv4.h"
@@ -58,7 +59,10 @@ std::string S3Storage::name_of(const Handle& handle) const {
 }
 
 Error S3Storage::explain(const net::Response& response, const std::string& what) const {
-  auto error = s3_error(response, what, clock_ahead(response).value_or(0));
+  return with_origin(s3_error(response, what, clock_ahead(response).value_or(0)));
+}
+
+Error S3Storage::with_origin(Error error) const {
   const auto origin = session_.origin();
   if (error.kind() == ErrorKind::kDenied && !origin.empty()) error.hint("the keys are those that " + origin);
   return error;
@@ -216,8 +220,58 @@ Result<ListPage> S3Storage::list_page(FileType type, const std::string& token, c
 Status S3Storage::remove(const Handle& handle, const Cancel& cancel) {
   TRY(stat(handle, cancel));  // the server says yes to what is not there, too
   TRY_ASSIGN(const auto response, ask({.method = "DELETE", .key = key_of(handle)}, cancel));
+  if (response.header("x-amz-delete-marker") == "true") keeps_removed_ = true;
   if (response.succeeded()) return {};
   return fail(explain(response, "remove " + name_of(handle)));
+}
+
+std::vector<Status> S3Storage::remove_some(std::span<const Handle> handles, const Cancel& cancel) {
+  if (handles.size() < 2 || !batches_) return Storage::remove_some(handles, cancel);
+  auto removed = remove_batch(handles, cancel);
+  if (removed) return *std::move(removed);
+  if (removed.error().kind() != ErrorKind::kUnsupported) {
+    return std::vector<Status>(handles.size(), fail(removed.error()));
+  }
+  batches_ = false;
+  return Storage::remove_some(handles, cancel);
+}
+
+Result<std::vector<Status>> S3Storage::remove_batch(std::span<const Handle> handles, const Cancel& cancel) {
+  std::vector<std::string> keys;
+  for (const Handle& handle : handles) keys.push_back(key_of(handle));
+  const auto body = s3_removal(keys);
+  const ByteView pieces[] = {as_bytes(body)};
+  const Id hash = codec::sha256(as_bytes(body));
+  Question question{.method = "POST",
+                    .query = {{"delete", ""}},
+                    .headers = {{"content-type", "application/xml"}},
+                    .body = pieces,
+                    .body_hash = hash,
+                    .response_limit = kLargestPage};
+  if (const auto md5 = codec::md5(pieces)) {  // which old servers want
+    question.headers.push_back({"content-md5", codec::base64(*md5)});
+  } else {
+    question.headers.push_back({"x-amz-checksum-sha256", codec::base64(hash.bytes)});
+  }
+  const auto what = fmt::format("remove {} files from {}", handles.size(), location());
+  TRY_ASSIGN(const auto response, ask(question, cancel));
+  if (!response.succeeded()) return fail(explain(response, what));
+  auto became = parse_s3_removal(response);
+  if (!became) return fail(std::move(became).error().within("cannot " + what));
+  if (became->kept) keeps_removed_ = true;
+  std::vector<Status> outcomes;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto found = became->files.find(keys[i]);
+    if (found == became->files.end()) {
+      outcomes.push_back(
+          fail(ErrorKind::kUnavailable, fmt::format("the server does not say what became of {}", name_of(handles[i]))));
+    } else if (found->second.code.empty() || found->second.code == "NoSuchKey") {
+      outcomes.emplace_back();
+    } else {
+      outcomes.push_back(fail(with_origin(s3_error(found->second, "remove " + name_of(handles[i])))));
+    }
+  }
+  return outcomes;
 }
 
 }  // namespace varve::storage

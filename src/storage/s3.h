@@ -27,6 +27,11 @@ class S3Storage final : public Storage {
   Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) override;
   Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
   Status remove(const Handle& handle, const Cancel& cancel) override;
+  /// A thousand by one request, where the server knows it.
+  std::vector<Status> remove_some(std::span<const Handle> handles, const Cancel& cancel) override;
+  size_t removes_at_once() const override { return batches_ ? 1000 : 1; }
+  /// A bucket with versions does.
+  bool keeps_removed() const override { return keeps_removed_; }
 
   std::string location() const override { return place_.location(); }
   unsigned connections() const override { return connections_; }
@@ -61,9 +66,11 @@ class S3Storage final : public Storage {
   Status create_bucket(const Cancel& cancel);
   Status put_new(const Handle& handle, Payload payload, const Cancel& cancel);
   Result<ListPage> list_page(FileType type, const std::string& token, const std::string& what, const Cancel& cancel);
+  Result<std::vector<Status>> remove_batch(std::span<const Handle> handles, const Cancel& cancel);
   std::string key_of(const Handle& handle) const;
   std::string name_of(const Handle& handle) const;
   Error explain(const net::Response& response, const std::string& what) const;
+  Error with_origin(Error error) const;
 
   const S3Place place_;
   const unsigned connections_;
@@ -71,7 +78,7 @@ class S3Storage final : public Storage {
   AwsSession session_;
   mutable std::mutex mutex_;
   Terms terms_;
-  std::atomic<bool> conditional_ = true;
+  std::atomic<bool> conditional_ = true, batches_ = true, keeps_removed_ = false;
 };
 
 }  // namespace varve::storage
