@@ -228,7 +228,7 @@ def test_a_server_that_does_not_come_back_ends_a_backup_with_a_sentence(tmp_path
     ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "the secret key is wrong"),
     ({"AWS_ACCESS_KEY_ID": "nobody"}, "does not know the access key"),
     ({"AWS_ACCESS_KEY_ID": ""}, "half of a login"),
-    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "there is no login for S3"),
+    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}, "there is no login for S3"),
     ({"AWS_PROFILE": "none", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, 'no profile "none"'),
 ])
 def test_a_wrong_login_of_s3_is_told(tmp_path, minio, env, sentence):

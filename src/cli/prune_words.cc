@@ -95,6 +95,13 @@ void print_text(Output& output, const PruneResult& result, bool dry_run) {
   }
 }
 
+void tell_of_versions(Output& output, repo::Repository& repository) {
+  if (!repository.storage().keeps_removed()) return;
+  output.note(
+      "the storage keeps older versions: what was removed takes up space there until a rule of its own (a lifecycle "
+      "rule, once any retention has ended) removes it for good");
+}
+
 }  // namespace
 
 void add_prune_options(Command& command, PruneWords& words) {
@@ -155,6 +162,7 @@ Result<int> prune(Context& context, const OpenRepository& repository, const Prun
   }
   for (const auto& why : result.left) output.warning("cannot remove a pack that nobody needs: " + why);
   print_text(output, result, options.dry_run);
+  tell_of_versions(output, *repository);
   const int code = repository.release(output, result.left.empty() ? kOk : kIncomplete);
   print_object(output, result, options.dry_run, code);
   return code;

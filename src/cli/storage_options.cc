@@ -63,6 +63,11 @@ std::pair<std::string, std::string> rest_login(const Variables& of) {
   return {of("REST_USERNAME"), of("REST_PASSWORD")};
 }
 
+/// Of any case, as Amazon's tools take it.
+bool is_word(std::string_view text, std::string_view lower_case) {
+  return std::ranges::equal(text, lower_case, {}, [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+}
+
 storage::AwsSettings aws_settings(const Variables& of) {
   const std::string home = environment("HOME");
   return {.keys = {.access_key = first_of({of("AWS_ACCESS_KEY_ID"), of("AWS_ACCESS_KEY")}),
@@ -71,7 +76,18 @@ storage::AwsSettings aws_settings(const Variables& of) {
           .region = first_of({of("AWS_REGION"), of("AWS_DEFAULT_REGION")}),
           .profile = of("AWS_PROFILE"),
           .credentials_file = first_of({environment("AWS_SHARED_CREDENTIALS_FILE"), home + "/.aws/credentials"}),
-          .config_file = first_of({environment("AWS_CONFIG_FILE"), home + "/.aws/config"})};
+          .config_file = first_of({environment("AWS_CONFIG_FILE"), home + "/.aws/config"}),
+          .web_identity_token_file = of("AWS_WEB_IDENTITY_TOKEN_FILE"),
+          .role_arn = of("AWS_ROLE_ARN"),
+          .role_session_name = of("AWS_ROLE_SESSION_NAME"),
+          .sts_endpoint = environment("AWS_ENDPOINT_URL_STS"),
+          .container_relative_uri = of("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+          .container_full_uri = of("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+          .container_token = of("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+          .container_token_file = of("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+          .metadata_endpoint = environment("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+          .metadata_over_ipv6 = is_word(environment("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"), "ipv6"),
+          .metadata_disabled = is_word(environment("AWS_EC2_METADATA_DISABLED"), "true")};
 }
 
 /// Where OpenStack's tools look for a file of theirs; the first that is there counts.

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/parallel.h"
 #include "files/blob_lengths.h"
 #include "files/local_node.h"
 #include "files/write_at.h"
-#include "repo/parallel.h"
 #include "repo/read_blobs.h"
 #include "repo/walk_trees.h"
 
@@ -65,7 +65,7 @@ Status FileRestorer::add(FolderPtr folder, repo::Node node, size_t number, const
 }
 
 Status FileRestorer::flush(const Cancel& cancel) {
-  TRY(repo::parallel_for(files_.size(), cores(), cancel, [&](size_t i, const Cancel& inner) -> Status {
+  TRY(parallel_for(files_.size(), cores(), cancel, [&](size_t i, const Cancel& inner) -> Status {
     auto prepared = prepare(files_[i], inner);
     return prepared ? Status() : lose(files_[i], prepared.error());
   }));
@@ -354,8 +354,7 @@ Status FileRestorer::settle(unsigned threads, const Cancel& cancel) {
     unsettled_bytes_ = 0;
   }
   if (!std::ranges::all_of(files, &File::durable)) TRY(target_.sync());
-  return repo::parallel_for(files.size(), threads, cancel,
-                            [&](size_t i, const Cancel&) { return complete(*files[i]); });
+  return parallel_for(files.size(), threads, cancel, [&](size_t i, const Cancel&) { return complete(*files[i]); });
 }
 
 /// A file that has its content but not all of its metadata is no lost one.

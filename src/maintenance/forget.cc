@@ -1,9 +1,8 @@
 #include "maintenance/forget.h"
 
 #include <algorithm>
-#include <mutex>
 
-#include "repo/parallel.h"
+#include "storage/remove_all.h"
 
 namespace varve::maintenance {
 
@@ -47,19 +46,16 @@ Result<Forgotten> remove_snapshots(repo::Repository& repository, const std::vect
   Forgotten result;
   if (snapshots.empty()) return result;
   TRY(repository.confirm_locks(cancel));
-  std::mutex mutex;
-  const auto remove_one = [&](size_t i, const Cancel& inner) -> Status {
-    auto removed = repository.storage().remove({storage::FileType::kSnapshot, snapshots[i]}, inner);
-    TRY(inner.check());
-    std::lock_guard lock(mutex);
-    if (removed || removed.error().kind() == ErrorKind::kNotFound) {
-      result.removed.push_back(snapshots[i]);
+  std::vector<storage::Handle> files;
+  for (const Id& snapshot : snapshots) files.push_back({storage::FileType::kSnapshot, snapshot});
+  const auto note = [&](const storage::Handle& file, const Status& removed) {
+    if (removed) {
+      result.removed.push_back(file.id);
     } else {
-      result.failed.emplace_back(snapshots[i], std::move(removed).error());
+      result.failed.emplace_back(file.id, removed.error());
     }
-    return {};
   };
-  TRY(repo::parallel_for(snapshots.size(), repository.storage().connections(), cancel, remove_one));
+  TRY(storage::remove_all(repository.storage(), files, note, cancel));
   std::sort(result.removed.begin(), result.removed.end());
   std::sort(result.failed.begin(), result.failed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   return result;

@@ -4,6 +4,7 @@
 
 #include "maintenance/read_back.h"
 #include "repo/pack.h"
+#include "storage/remove_all.h"
 
 namespace varve::maintenance {
 
@@ -38,11 +39,14 @@ Status IndexReplacement::finish(const Cancel& cancel) {
   TRY(writer_.finish(cancel));
   TRY(read_back_index(repository_, writer_.files(), cancel));
   if (!old_.empty()) TRY(repository_.confirm_locks(cancel));
-  for (const Id& file : old_) {
-    const auto removed = repository_.storage().remove({FileType::kIndex, file}, cancel);
-    if (!removed && removed.error().kind() != ErrorKind::kNotFound) return removed;
-  }
-  return {};
+  std::vector<storage::Handle> files;
+  for (const Id& file : old_) files.push_back({FileType::kIndex, file});
+  Status outcome;
+  const auto note = [&](const storage::Handle&, const Status& removed) {
+    if (!removed) outcome = removed;
+  };
+  TRY(storage::remove_all(repository_.storage(), files, note, cancel));
+  return outcome;
 }
 
 }  // namespace varve::maintenance

@@ -6,15 +6,16 @@
 #include <set>
 #include <unordered_set>
 
+#include "base/parallel.h"
 #include "base/parse.h"
 #include "maintenance/index_replacement.h"
 #include "maintenance/prune_plan.h"
 #include "maintenance/read_back.h"
 #include "maintenance/used_blobs.h"
 #include "repo/pack.h"
-#include "repo/parallel.h"
 #include "repo/read_blobs.h"
 #include "repo/unpacked.h"
+#include "storage/remove_all.h"
 
 namespace varve::maintenance {
 
@@ -48,18 +49,14 @@ class Pruning {
   Status remove_packs(const std::vector<Id>& packs, std::string_view doing) {
     if (packs.empty()) return {};
     TRY(repository_.confirm_locks(cancel_));
-    std::atomic<uint64_t> done = 0;
-    const auto remove_one = [&](size_t i, const Cancel& inner) -> Status {
-      const auto removed = repository_.storage().remove({FileType::kPack, packs[i]}, inner);
-      TRY(inner.check());
-      if (!removed && removed.error().kind() != ErrorKind::kNotFound) {
-        std::lock_guard lock(mutex_);
-        left_.push_back("pack " + packs[i].short_hex() + ": " + removed.error().message());
-      }
+    std::vector<storage::Handle> files;
+    for (const Id& pack : packs) files.push_back({FileType::kPack, pack});
+    uint64_t done = 0;
+    const auto tell = [&](const storage::Handle& file, const Status& removed) {
+      if (!removed) left_.push_back("pack " + file.id.short_hex() + ": " + removed.error().message());
       reporter_.progress({.action = "prune", .item = std::string(doing), .items = ++done, .items_total = packs.size()});
-      return {};
     };
-    return repo::parallel_for(packs.size(), connections(), cancel_, remove_one);
+    return storage::remove_all(repository_.storage(), files, tell, cancel_);
   }
 
   Status copy_blobs(const PrunePlan& plan) {
@@ -126,7 +123,7 @@ class Pruning {
       }
       return {};
     };
-    TRY(repo::parallel_for(files.size(), connections(), cancel_, look));
+    TRY(parallel_for(files.size(), connections(), cancel_, look));
 
     IndexReplacement replacement(repository_);
     const auto stays = [&](const repo::IndexedPack& pack) {

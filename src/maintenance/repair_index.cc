@@ -6,9 +6,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/parallel.h"
 #include "maintenance/index_replacement.h"
 #include "repo/pack.h"
-#include "repo/parallel.h"
 #include "repo/unpacked.h"
 #include "repo/walk_trees.h"
 
@@ -110,7 +110,7 @@ class IndexRepair {
   Status read_headers() {
     std::atomic<uint64_t> done = 0;
     const unsigned threads = std::max(1u, repository_.storage().connections());
-    return repo::parallel_for(to_read_.size(), threads, cancel_, [&](size_t i, const Cancel& inner) -> Status {
+    return parallel_for(to_read_.size(), threads, cancel_, [&](size_t i, const Cancel& inner) -> Status {
       auto blobs =
           repo::load_pack_header(repository_.storage(), repository_.key(), to_read_[i].id, to_read_[i].size, inner);
       if (!blobs && !repo::is_damage(blobs.error())) return fail(blobs.error());

@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "base/parallel.h"
 #include "codec/sha256.h"
 #include "repo/checker.h"
 #include "repo/pack.h"
-#include "repo/parallel.h"
 #include "repo/unpacked.h"
 
 namespace varve::repo {

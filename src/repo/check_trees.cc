@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "base/parallel.h"
 #include "repo/checker.h"
-#include "repo/parallel.h"
 
 namespace varve::repo {
 

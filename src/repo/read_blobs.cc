@@ -4,9 +4,9 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/parallel.h"
 #include "repo/blob_reader.h"
 #include "repo/pack.h"
-#include "repo/parallel.h"
 #include "repo/walk_trees.h"
 
 namespace varve::repo {

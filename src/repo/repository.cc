@@ -3,12 +3,12 @@
 #include <map>
 #include <mutex>
 
+#include "base/parallel.h"
 #include "base/timed_stop.h"
 #include "codec/sha256.h"
 #include "repo/blob_reader.h"
 #include "repo/config.h"
 #include "repo/keys.h"
-#include "repo/parallel.h"
 #include "repo/unpacked.h"
 #include "storage/gated.h"
 

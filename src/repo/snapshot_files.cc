@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "repo/parallel.h"
+#include "base/parallel.h"
 #include "repo/unpacked.h"
 #include "repo/walk_trees.h"
 

@@ -111,9 +111,18 @@ void CachedStorage::drop_gone(FileType type, const std::set<Id>& listed) {
   }
 }
 
-Status CachedStorage::remove(const Handle& handle, const Cancel& cancel) {
+void CachedStorage::drop(const Handle& handle) {
   if (folder_ && CacheFolder::keeps(handle.type)) folder_->remove(handle);
+}
+
+Status CachedStorage::remove(const Handle& handle, const Cancel& cancel) {
+  drop(handle);
   return below_->remove(handle, cancel);
+}
+
+std::vector<Status> CachedStorage::remove_some(std::span<const Handle> handles, const Cancel& cancel) {
+  for (const Handle& handle : handles) drop(handle);
+  return below_->remove_some(handles, cancel);
 }
 
 }  // namespace varve::storage

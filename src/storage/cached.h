@@ -28,12 +28,16 @@ class CachedStorage final : public Storage {
   Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) override { return below_->stat(handle, cancel); }
   Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
   Status remove(const Handle& handle, const Cancel& cancel) override;
+  std::vector<Status> remove_some(std::span<const Handle> handles, const Cancel& cancel) override;
+  size_t removes_at_once() const override { return below_->removes_at_once(); }
+  bool keeps_removed() const override { return below_->keeps_removed(); }
 
   std::string location() const override { return below_->location(); }
   unsigned connections() const override { return below_->connections(); }
 
  private:
   bool keeps(const Handle& handle) const;
+  void drop(const Handle& handle);
   Result<bool> fetch(const Handle& handle, const Cancel& cancel);
   Result<bool> fetch_once(const Handle& handle, const Cancel& cancel);
   Result<Bytes> get_and_keep(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel);

@@ -57,7 +57,7 @@ class FaultStorage final : public Storage {
   Result<Bytes> get(const Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) override;
   Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) override;
   Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
-  Status remove(const Handle& handle, const Cancel& cancel) override;
+  Status remove(const Handle& handle, const Cancel& cancel) override;  ///< remove_some is made of it
 
   std::string location() const override { return below_->location(); }
   unsigned connections() const override { return below_->connections(); }

@@ -31,6 +31,15 @@ class GatedStorage final : public Storage {
     TRY(gate_(handle, cancel));
     return below_->remove(handle, cancel);
   }
+  std::vector<Status> remove_some(std::span<const Handle> handles, const Cancel& cancel) override {
+    for (const Handle& handle : handles) {
+      const auto allowed = gate_(handle, cancel);
+      if (!allowed) return std::vector<Status>(handles.size(), allowed);
+    }
+    return below_->remove_some(handles, cancel);
+  }
+  size_t removes_at_once() const override { return below_->removes_at_once(); }
+  bool keeps_removed() const override { return below_->keeps_removed(); }
 
   std::string location() const override { return below_->location(); }
   unsigned connections() const override { return below_->connections(); }

@@ -60,15 +60,17 @@ std::string GoogleStorage::url_of(const Handle& handle, const Query& query) cons
   return with_query(listing_url({}) + '/' + net::percent_encoded(place_.prefix + handle.path()), query);
 }
 
-Result<net::Response> GoogleStorage::ask(net::Request request, const Cancel& cancel) {
-  const auto headers = request.headers;
-  for (bool again = false;; again = true) {
-    TRY_ASSIGN(const auto token, token_.get(cancel));
-    request.headers = headers;
-    if (!token.empty()) request.headers.push_back({"authorization", "Bearer " + token});
-    auto response = client_.send(request, cancel);
-    if (again || !response || response->status != 401 || !token_.renounce(token)) return response;
-  }
+Result<net::Response> GoogleStorage::ask_once(net::Request request, const std::string& token, const Cancel& cancel) {
+  if (!token.empty()) request.headers.push_back({"authorization", "Bearer " + token});
+  return client_.send(request, cancel);
+}
+
+Result<net::Response> GoogleStorage::ask(const net::Request& request, const Cancel& cancel) {
+  TRY_ASSIGN(const auto token, token_.get("", cancel));
+  auto response = ask_once(request, token, cancel);
+  if (!response || response->status != 401) return response;
+  TRY_ASSIGN(const auto other, token_.get(token, cancel));
+  return other == token ? std::move(response) : ask_once(request, other, cancel);
 }
 
 Status GoogleStorage::create(const Cancel& cancel) {

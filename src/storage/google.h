@@ -36,7 +36,8 @@ class GoogleStorage final : public Storage {
   using Query = std::vector<std::pair<std::string, std::string>>;
 
   /// With a token; once more with another one if the server does not take it any more.
-  Result<net::Response> ask(net::Request request, const Cancel& cancel);
+  Result<net::Response> ask(const net::Request& request, const Cancel& cancel);
+  Result<net::Response> ask_once(net::Request request, const std::string& token, const Cancel& cancel);
   std::string url_of(const Handle& handle, const Query& query = {}) const;
   std::string listing_url(const Query& query) const;
 

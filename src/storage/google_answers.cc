@@ -1,27 +1,15 @@
 #include "storage/google_answers.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "base/parse.h"
+#include "storage/json_answer.h"
 
 namespace varve::storage {
 
 namespace {
-
-using Json = nlohmann::json;
-
-Json json_in(const net::Response& response) {
-  return Json::parse(response.body.begin(), response.body.end(), nullptr, false);
-}
-
-std::string text_at(const Json& json, const char* name) {
-  if (!json.is_object()) return "";
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 /// What it says where it does not do what was asked; empty in answers of another form.
 struct GoogleComplaint {

@@ -3,19 +3,18 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "base/parse.h"
 #include "codec/rs256.h"
 #include "net/http.h"
+#include "storage/json_answer.h"
 
 namespace varve::storage {
 
 namespace {
 
-using Json = nlohmann::json;
 using Kind = GoogleLogin::Kind;
 
 constexpr const char* kTokenUrl = "https://oauth2.googleapis.com/token";
@@ -23,11 +22,6 @@ constexpr const char* kMetadataHost = "metadata.google.internal";
 constexpr const char* kMetadataPath = "/computeMetadata/v1/instance/service-accounts/default/token";
 constexpr const char* kRemedy =
     "GOOGLE_APPLICATION_CREDENTIALS names the file with the key of a service account, as Google gives it out";
-
-std::string text_at(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 /// A key is sent to nobody who listens in between.
 bool is_safe(const std::string& url) {

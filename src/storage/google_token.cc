@@ -1,6 +1,6 @@
 #include "storage/google_token.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -8,18 +8,17 @@
 #include "codec/rs256.h"
 #include "net/encoding.h"
 #include "storage/http_files.h"
+#include "storage/json_answer.h"
 
 namespace varve::storage {
 
 namespace {
 
-using Json = nlohmann::json;
 using Kind = GoogleLogin::Kind;
 using std::chrono::seconds;
 
 constexpr const char* kScope = "https://www.googleapis.com/auth/devstorage.read_write";
 constexpr seconds kLongest{3600};
-constexpr seconds kEarly{240};         // before its end a token is renewed
 constexpr seconds kToleratedAge{300};  // of what a service account signs
 
 /// A machine's metadata is next to it, or it has none; no proxy gets to see its tokens.
@@ -30,16 +29,6 @@ net::ClientOptions options_for(const GoogleLogin& login, net::ClientOptions http
   }
   http.upload_limit = http.download_limit = 0;
   return http;
-}
-
-std::string text_at(const Json& json, const char* name) {
-  if (!json.is_object()) return "";
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-Json json_in(const net::Response& response) {
-  return Json::parse(response.body.begin(), response.body.end(), nullptr, false);
 }
 
 Error no_login() {
@@ -71,42 +60,19 @@ Result<std::string> google_assertion(const GoogleLogin& login, Time now) {
 }
 
 GoogleToken::GoogleToken(GoogleLogin login, net::ClientOptions http, const Clock& clock)
-    : login_(std::move(login)), clock_(clock), client_(options_for(login_, std::move(http))) {}
+    : login_(std::move(login)), clock_(clock), client_(options_for(login_, std::move(http))), grant_(clock) {}
 
-Result<std::string> GoogleToken::get(const Cancel& cancel) {
+Result<std::string> GoogleToken::get(const std::string& refused, const Cancel& cancel) {
   if (login_.kind == Kind::kNone || login_.kind == Kind::kToken) return login_.token;
-  TRY(cancel.check());
-  std::unique_lock lock(mutex_);
-  while (renewing_) {
-    const unsigned before = renewals_;
-    if (!renewed_.wait(lock, cancel.token(), [&] { return renewals_ != before; })) TRY(cancel.check());
-    if (failure_ && !is_stop(*failure_)) return present();
-  }
-  if (!grant_.token.empty() && clock_.now() + kEarly < grant_.end) return grant_.token;
-  renewing_ = true;
-  lock.unlock();
-  auto asked = ask(cancel);
-  lock.lock();
-  renewing_ = false;
-  ++renewals_;
-  failure_ = asked ? std::nullopt : std::optional(asked.error());
-  if (asked) grant_ = *std::move(asked);
-  renewed_.notify_all();
-  if (failure_ && is_stop(*failure_)) return fail(*failure_);
-  return present();
-}
-
-/// The one that was, where no other is to be had, as long as it is good.
-Result<std::string> GoogleToken::present() const {
-  if (failure_ && (grant_.token.empty() || clock_.now() >= grant_.end)) return fail(*failure_);
-  return grant_.token;
-}
-
-bool GoogleToken::renounce(const std::string& token) {
-  if (login_.kind == Kind::kNone || login_.kind == Kind::kToken) return false;
-  const std::lock_guard lock(mutex_);
-  if (grant_.token == token) grant_.token.clear();
-  return true;
+  const auto judge = [&](const Grant& grant) {
+    return grant.token == refused ? Use::kOver : grant.lease.at(clock_.ticks());
+  };
+  const auto make = [&]() -> Result<std::shared_ptr<const Grant>> {
+    TRY_ASSIGN(auto grant, ask(cancel));
+    return std::make_shared<const Grant>(std::move(grant));
+  };
+  TRY_ASSIGN(const auto grant, grant_.get(cancel, judge, make));
+  return grant->token;
 }
 
 Result<net::Request> GoogleToken::request_for(std::string& form) const {
@@ -148,7 +114,7 @@ Result<GoogleToken::Grant> GoogleToken::ask(const Cancel& cancel) {
   TRY_ASSIGN(auto request, request_for(form));
   const ByteView body[] = {as_bytes(form)};
   if (!form.empty()) request.body = body;
-  const auto asked = clock_.now();
+  const auto asked = clock_.ticks();
   TRY_ASSIGN(const auto response, reach(request, cancel));
   if (!response.succeeded()) return fail(refusal(response));
   const Json json = json_in(response);
@@ -158,8 +124,8 @@ Result<GoogleToken::Grant> GoogleToken::ask(const Cancel& cancel) {
   }
   const auto lasts = json.find("expires_in");
   const bool told = lasts != json.end() && lasts->is_number_integer();
-  return Grant{
-      token, asked + (told ? std::min(seconds(std::max<int64_t>(lasts->get<int64_t>(), 0)), kLongest * 24) : kLongest)};
+  const seconds lifetime = told ? seconds(std::clamp<int64_t>(lasts->get<int64_t>(), 0, 24 * 3600)) : kLongest;
+  return Grant{token, {asked, lifetime}};
 }
 
 /// OAuth's errors: {"error": "invalid_grant", "error_description": "..."}.

@@ -10,24 +10,15 @@
 #include "storage/google.h"
 #include "storage/testing/helpers.h"
 #include "storage/testing/rsa_key.h"
+#include "storage/testing/set_clock.h"
 
 namespace varve::storage {
 namespace {
 
 using net::testing::answer;
 using net::testing::Server;
+using testing::SetClock;
 using Kind = GoogleLogin::Kind;
-
-class SetClock final : public Clock {
- public:
-  Time now() const override { return Time(std::chrono::seconds(seconds_.load())); }
-  std::chrono::nanoseconds ticks() const override { return now().time_since_epoch(); }
-  bool sleep(std::chrono::nanoseconds, const Cancel&) const override { return true; }
-  void go_on(int64_t seconds) { seconds_ += seconds; }
-
- private:
-  std::atomic<int64_t> seconds_ = 1'800'000'000;
-};
 
 std::string token(int number, int lasts = 3600) {
   return answer(200,
@@ -63,15 +54,15 @@ TEST(GoogleToken, IsGotOnceForAllThreadsAndRenewedBeforeItEnds) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
-        if (source.get(Cancel()) != "t1") ++wrong;
+        if (source.get("", Cancel()) != "t1") ++wrong;
       });
     }
   }
   EXPECT_EQ(wrong, 0);
   clock.go_on(3300);
-  EXPECT_EQ(source.get(Cancel()), "t1");
+  EXPECT_EQ(source.get("", Cancel()), "t1");
   clock.go_on(100);
-  EXPECT_EQ(source.get(Cancel()), "t2");
+  EXPECT_EQ(source.get("", Cancel()), "t2");
   EXPECT_EQ(given, 2);
   const auto call = server.calls()[0];
   EXPECT_EQ(call.line(), "POST /token HTTP/1.1");
@@ -90,7 +81,7 @@ TEST(GoogleToken, FailsOnceForAllWhoWaitAndLeavesAlone) {
   GoogleToken source(service_at(server), {});
   std::atomic<int> failed = 0;
   const auto wait_for = [&](const Cancel& cancel, ErrorKind kind) {
-    const auto got = source.get(cancel);
+    const auto got = source.get("", cancel);
     if (!got && got.error().kind() == kind) ++failed;
   };
   std::stop_source stop;
@@ -98,7 +89,6 @@ TEST(GoogleToken, FailsOnceForAllWhoWaitAndLeavesAlone) {
   while (asked == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   {
     std::jthread impatient([&] { wait_for(Cancel(stop.get_token()), ErrorKind::kCancelled); });
-    EXPECT_TRUE(source.renounce("an older one")) << "without a wait";
     stop.request_stop();
   }
   EXPECT_EQ(failed, 1) << "while the server is still to answer";
@@ -117,25 +107,23 @@ TEST(GoogleToken, LastsToItsEndWhereNoOtherIsToBeHad) {
   Server server([&](const Server::Call&) { return ++asked == 1 ? token(1) : answer(503); });
   SetClock clock;
   GoogleToken source(service_at(server), {}, clock);
-  EXPECT_EQ(source.get(Cancel()), "t1");
+  EXPECT_EQ(source.get("", Cancel()), "t1");
   clock.go_on(3500);
-  EXPECT_EQ(source.get(Cancel()), "t1");
+  EXPECT_EQ(source.get("", Cancel()), "t1");
   clock.go_on(200);
-  EXPECT_EQ(source.get(Cancel()).error().kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(source.get("", Cancel()).error().kind(), ErrorKind::kUnavailable);
   EXPECT_EQ(asked, 3);
 }
 
-TEST(GoogleToken, IsReplacedWhenItWasRenounced) {
+TEST(GoogleToken, IsReplacedWhenItWasRefused) {
   std::atomic<int> given = 0;
   Server server([&](const Server::Call&) { return token(++given); });
   GoogleToken source(service_at(server), {});
-  EXPECT_EQ(source.get(Cancel()), "t1");
-  EXPECT_TRUE(source.renounce("an older one"));
-  EXPECT_EQ(source.get(Cancel()), "t1");
-  EXPECT_TRUE(source.renounce("t1"));
-  EXPECT_EQ(source.get(Cancel()), "t2");
+  EXPECT_EQ(source.get("", Cancel()), "t1");
+  EXPECT_EQ(source.get("an older one", Cancel()), "t1");
+  EXPECT_EQ(source.get("t1", Cancel()), "t2");
   GoogleToken fixed({.kind = Kind::kToken, .token = "t"}, {});
-  EXPECT_FALSE(fixed.renounce("t"));
+  EXPECT_EQ(fixed.get("t", Cancel()), "t");
 }
 
 TEST(GoogleToken, OfAMachineComesFromItsMetadata) {
@@ -145,16 +133,16 @@ TEST(GoogleToken, OfAMachineComesFromItsMetadata) {
   setenv("http_proxy", "http://127.0.0.1:1", 1);
   setenv("no_proxy", "", 1);
   GoogleToken source({.kind = Kind::kMetadata, .token_url = server.url() + "/token"}, {});
-  EXPECT_EQ(source.get(Cancel()), "t1");
+  EXPECT_EQ(source.get("", Cancel()), "t1");
   EXPECT_EQ(server.calls()[0].line(), "GET /token HTTP/1.1");
   EXPECT_NE(server.calls()[0].head.find("metadata-flavor: Google\r\n"), std::string::npos);
   unsetenv("http_proxy");
   unsetenv("no_proxy");
   GoogleToken nowhere({.kind = Kind::kMetadata, .token_url = "http://127.0.0.1:1/token"}, {});
-  EXPECT_EQ(nowhere.get(Cancel()).error().kind(), ErrorKind::kDenied);
+  EXPECT_EQ(nowhere.get("", Cancel()).error().kind(), ErrorKind::kDenied);
   Server another([](const Server::Call&) { return token(1); });
   GoogleToken elsewhere({.kind = Kind::kMetadata, .token_url = another.url() + "/token"}, {});
-  EXPECT_EQ(elsewhere.get(Cancel()).error().kind(), ErrorKind::kDenied) << "it does not say that it is metadata";
+  EXPECT_EQ(elsewhere.get("", Cancel()).error().kind(), ErrorKind::kDenied) << "it does not say that it is metadata";
 }
 
 TEST(GoogleToken, ThatIsRefusedIsToldWithoutSecrets) {
@@ -166,13 +154,13 @@ TEST(GoogleToken, ThatIsRefusedIsToldWithoutSecrets) {
                       .refresh_token = "hidden",
                       .token_url = server.url() + "/"},
                      {});
-  const auto refused = source.get(Cancel()).error();
+  const auto refused = source.get("", Cancel()).error();
   EXPECT_EQ(refused.kind(), ErrorKind::kDenied);
   EXPECT_NE(refused.message().find("invalid_grant: Token has been revoked."), std::string::npos) << refused.message();
   EXPECT_EQ(refused.message().find("hidden"), std::string::npos);
   for (const auto& strange : {answer(200, "{}"), answer(200, "x"), answer(200, R"({"access_token":7})"), answer(500)}) {
     reply = strange;
-    EXPECT_EQ(source.get(Cancel()).error().kind(), ErrorKind::kUnavailable) << strange;
+    EXPECT_EQ(source.get("", Cancel()).error().kind(), ErrorKind::kUnavailable) << strange;
   }
 }
 
@@ -181,7 +169,7 @@ TEST(GoogleToken, SaysThatTheClockIsWrong) {
     return answer(400, R"({"error":"invalid_grant"})", "Date: Fri, 24 May 2013 00:00:00 GMT\r\n");
   });
   GoogleToken source(service_at(server), {});
-  EXPECT_NE(source.get(Cancel()).error().message().find("minutes behind this machine's"), std::string::npos);
+  EXPECT_NE(source.get("", Cancel()).error().message().find("minutes behind this machine's"), std::string::npos);
 }
 
 TEST(GoogleToken, IsReplacedWhereTheStorageTakesItNoMore) {

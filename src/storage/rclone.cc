@@ -147,7 +147,8 @@ Result<std::shared_ptr<RcloneStorage::Server>> RcloneStorage::start(const Cancel
 
 Result<std::shared_ptr<RcloneStorage::Server>> RcloneStorage::server(const Cancel& cancel) {
   return server_.get(
-      cancel, [](const Server& server) { return !server.program->end(); }, [&] { return start(cancel); });
+      cancel, [](const Server& server) { return server.program->end() ? Use::kOver : Use::kGood; },
+      [&] { return start(cancel); });
 }
 
 template <typename R>

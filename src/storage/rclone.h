@@ -1,7 +1,7 @@
 #pragma once
 
 #include "net/child.h"
-#include "storage/kept.h"
+#include "storage/renewed.h"
 #include "storage/rest.h"
 
 namespace varve::storage {
@@ -54,7 +54,7 @@ class RcloneStorage final : public Storage {
   const std::vector<std::string> command_;
   const net::ClientOptions options_;
   const unsigned connections_;
-  Kept<Server> server_;
+  Renewed<Server> server_;
   std::atomic<bool> served_ = false;
 };
 

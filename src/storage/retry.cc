@@ -1,6 +1,7 @@
 #include "storage/retry.h"
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include <fmt/format.h>
@@ -118,6 +119,29 @@ Status RetryStorage::remove(const Handle& handle, const Cancel& cancel) {
     if (repeated && !done && done.error().kind() == ErrorKind::kNotFound) return {};
     return done;
   });
+}
+
+/// Only those are asked for again of which it is not known that they are gone.
+std::vector<Status> RetryStorage::remove_some(std::span<const Handle> handles, const Cancel& cancel) {
+  std::vector<Status> outcomes(handles.size());
+  std::vector<size_t> left(handles.size());
+  std::iota(left.begin(), left.end(), 0);
+  const auto end = again<Status>(cancel, [&](bool) -> Status {
+    std::vector<Handle> asked;
+    for (const size_t i : left) asked.push_back(handles[i]);
+    auto became = below_->remove_some(asked, cancel);
+    std::vector<size_t> failed;
+    for (size_t k = 0; k < left.size(); ++k) {
+      if (!became[k] && became[k].error().kind() == ErrorKind::kUnavailable) failed.push_back(left[k]);
+      outcomes[left[k]] = std::move(became[k]);
+    }
+    left = std::move(failed);
+    return left.empty() ? Status() : outcomes[left.front()];
+  });
+  if (!end) {
+    for (const size_t i : left) outcomes[i] = end;
+  }
+  return outcomes;
 }
 
 }  // namespace varve::storage

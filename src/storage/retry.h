@@ -37,6 +37,9 @@ class RetryStorage final : public Storage {
   Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) override;
   Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
   Status remove(const Handle& handle, const Cancel& cancel) override;
+  std::vector<Status> remove_some(std::span<const Handle> handles, const Cancel& cancel) override;
+  size_t removes_at_once() const override { return below_->removes_at_once(); }
+  bool keeps_removed() const override { return below_->keeps_removed(); }
 
   std::string location() const override { return below_->location(); }
   unsigned connections() const override { return below_->connections(); }

@@ -68,6 +68,29 @@ TEST_F(Retry, TriesAgainAfterEverLongerWaits) {
   EXPECT_EQ(notices_, 5);
 }
 
+TEST_F(Retry, RemovesAgainWhatIsLeftOfSeveral) {
+  auto storage = make();
+  std::vector<Handle> handles;
+  for (const char* text : {"a", "b", "c"}) {
+    handles.push_back(testing::handle_for(FileType::kPack, as_bytes(text)));
+    ASSERT_TRUE(put(storage, handles.back(), as_bytes(text)));
+  }
+  faults_->forget_calls();
+  faults_->fail_call(Operation::kRemove, 2, gone());
+  faults_->fail_call(Operation::kRemove, 4, Error(ErrorKind::kDenied, "no"));
+  const auto outcomes = storage.remove_some(handles, Cancel());
+  ASSERT_EQ(outcomes.size(), 3u);
+  EXPECT_TRUE(outcomes[0]);
+  ASSERT_FALSE(outcomes[1]);
+  EXPECT_EQ(outcomes[1].error().kind(), ErrorKind::kDenied);
+  EXPECT_TRUE(outcomes[2]);
+  EXPECT_EQ(faults_->calls().size(), 4u) << "only the second once more";
+  fail_next(Operation::kRemove, 100);
+  const auto given_up = storage.remove_some({&handles[1], 1}, Cancel());
+  EXPECT_EQ(given_up[0].error().kind(), ErrorKind::kUnavailable);
+  EXPECT_NE(given_up[0].error().message().find("attempts"), std::string::npos);
+}
+
 TEST_F(Retry, ReadsAgain) {
   auto storage = make();
   ASSERT_TRUE(put(storage, handle_, bytes_));

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "codec/base64.h"
+#include "codec/md5.h"
 #include "codec/sha256.h"
 #include "net/encoding.h"
 #include "net/sigv4.h"
@@ -37,12 +38,12 @@ bool is_region(std::string_view text) {
 
 }  // namespace
 
-S3Storage::S3Storage(S3Place place, AwsLogin login, const net::ClientOptions& options, unsigned connections)
+S3Storage::S3Storage(S3Place place, const AwsLogin& login, const net::ClientOptions& options, unsigned connections)
     : place_(std::move(place)),
-      login_(std::move(login)),
       connections_(connections),
       client_(options),
-      terms_{.region = first_region(place_, login_)} {}
+      session_(login, options),
+      terms_{.region = first_region(place_, login)} {}
 
 S3Storage::Terms S3Storage::terms() const {
   std::lock_guard lock(mutex_);
@@ -58,10 +59,17 @@ std::string S3Storage::name_of(const Handle& handle) const {
 }
 
 Error S3Storage::explain(const net::Response& response, const std::string& what) const {
-  return s3_error(response, what, clock_ahead(response).value_or(0));
+  return with_origin(s3_error(response, what, clock_ahead(response).value_or(0)));
 }
 
-Result<net::Response> S3Storage::ask_once(const Question& question, const Terms& terms, const Cancel& cancel) {
+Error S3Storage::with_origin(Error error) const {
+  const auto origin = session_.origin();
+  if (error.kind() == ErrorKind::kDenied && !origin.empty()) error.hint("the keys are those that " + origin);
+  return error;
+}
+
+Result<net::Response> S3Storage::ask_once(const Question& question, const Terms& terms, const net::AwsKeys& keys,
+                                          const Cancel& cancel) {
   net::Request request{.method = question.method,
                        .url = place_.bucket_url(terms.region) + net::percent_encoded_path(question.key),
                        .headers = question.headers,
@@ -70,16 +78,20 @@ Result<net::Response> S3Storage::ask_once(const Question& question, const Terms&
   if (!question.query.empty()) request.url += '?' + net::query_string(question.query);
   const auto hash = question.body_hash ? *question.body_hash : codec::sha256({});
   const auto time = system_clock().now() + std::chrono::seconds(terms.skew);
-  net::sign_v4(request, hash, login_.keys, {time, terms.region});
+  net::sign_v4(request, hash, keys, {time, terms.region});
   return client_.send(request, cancel);
 }
 
 Result<net::Response> S3Storage::ask(const Question& question, const Cancel& cancel) {
   const Terms asked = terms();
-  auto response = ask_once(question, asked, cancel);
+  TRY_ASSIGN(const auto keys, session_.keys(nullptr, cancel));
+  auto response = ask_once(question, asked, *keys, cancel);
   if (!response || response->succeeded() || response->status == 404) return response;
-  TRY_ASSIGN(const bool wiser, learn(question, asked, *response, cancel));
-  return wiser ? ask_once(question, terms(), cancel) : std::move(response);
+  TRY_ASSIGN(bool wiser, learn(question, asked, *response, cancel));
+  const bool over = !wiser && are_over(*response);
+  TRY_ASSIGN(const auto present, session_.keys(over ? keys : nullptr, cancel));
+  wiser = wiser || present != keys;
+  return wiser ? ask_once(question, terms(), *present, cancel) : std::move(response);
 }
 
 bool S3Storage::learn_region(const std::string& told, const Terms& asked) {
@@ -208,8 +220,58 @@ Result<ListPage> S3Storage::list_page(FileType type, const std::string& token, c
 Status S3Storage::remove(const Handle& handle, const Cancel& cancel) {
   TRY(stat(handle, cancel));  // the server says yes to what is not there, too
   TRY_ASSIGN(const auto response, ask({.method = "DELETE", .key = key_of(handle)}, cancel));
+  if (response.header("x-amz-delete-marker") == "true") keeps_removed_ = true;
   if (response.succeeded()) return {};
   return fail(explain(response, "remove " + name_of(handle)));
+}
+
+std::vector<Status> S3Storage::remove_some(std::span<const Handle> handles, const Cancel& cancel) {
+  if (handles.size() < 2 || !batches_) return Storage::remove_some(handles, cancel);
+  auto removed = remove_batch(handles, cancel);
+  if (removed) return *std::move(removed);
+  if (removed.error().kind() != ErrorKind::kUnsupported) {
+    return std::vector<Status>(handles.size(), fail(removed.error()));
+  }
+  batches_ = false;
+  return Storage::remove_some(handles, cancel);
+}
+
+Result<std::vector<Status>> S3Storage::remove_batch(std::span<const Handle> handles, const Cancel& cancel) {
+  std::vector<std::string> keys;
+  for (const Handle& handle : handles) keys.push_back(key_of(handle));
+  const auto body = s3_removal(keys);
+  const ByteView pieces[] = {as_bytes(body)};
+  const Id hash = codec::sha256(as_bytes(body));
+  Question question{.method = "POST",
+                    .query = {{"delete", ""}},
+                    .headers = {{"content-type", "application/xml"}},
+                    .body = pieces,
+                    .body_hash = hash,
+                    .response_limit = kLargestPage};
+  if (const auto md5 = codec::md5(pieces)) {  // which old servers want
+    question.headers.push_back({"content-md5", codec::base64(*md5)});
+  } else {
+    question.headers.push_back({"x-amz-checksum-sha256", codec::base64(hash.bytes)});
+  }
+  const auto what = fmt::format("remove {} files from {}", handles.size(), location());
+  TRY_ASSIGN(const auto response, ask(question, cancel));
+  if (!response.succeeded()) return fail(explain(response, what));
+  auto became = parse_s3_removal(response);
+  if (!became) return fail(std::move(became).error().within("cannot " + what));
+  if (became->kept) keeps_removed_ = true;
+  std::vector<Status> outcomes;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto found = became->files.find(keys[i]);
+    if (found == became->files.end()) {
+      outcomes.push_back(
+          fail(ErrorKind::kUnavailable, fmt::format("the server does not say what became of {}", name_of(handles[i]))));
+    } else if (found->second.code.empty() || found->second.code == "NoSuchKey") {
+      outcomes.emplace_back();
+    } else {
+      outcomes.push_back(fail(with_origin(s3_error(found->second, "remove " + name_of(handles[i])))));
+    }
+  }
+  return outcomes;
 }
 
 }  // namespace varve::storage

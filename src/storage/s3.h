@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "net/http.h"
-#include "storage/aws_credentials.h"
+#include "storage/aws_session.h"
 #include "storage/http_files.h"
 #include "storage/s3_place.h"
 #include "storage/storage.h"
@@ -14,10 +14,11 @@ namespace varve::storage {
 
 /// A repository in a bucket of Amazon's S3, or of what speaks its protocol. The server proves what it gets by its hash,
 /// and keeps a file that is there where it knows `If-None-Match`; of others that is asked first. The region is found
-/// out, and a clock that is wrong is made up for, from what the server says. Thread-safe.
+/// out, a clock that is wrong is made up for, and keys that have ended are renewed, from what the server says.
+/// Thread-safe.
 class S3Storage final : public Storage {
  public:
-  S3Storage(S3Place place, AwsLogin login, const net::ClientOptions& options, unsigned connections);
+  S3Storage(S3Place place, const AwsLogin& login, const net::ClientOptions& options, unsigned connections);
 
   /// Makes the bucket, too, if it is not there.
   Status create(const Cancel& cancel) override;
@@ -26,6 +27,11 @@ class S3Storage final : public Storage {
   Result<uint64_t> stat(const Handle& handle, const Cancel& cancel) override;
   Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) override;
   Status remove(const Handle& handle, const Cancel& cancel) override;
+  /// A thousand by one request, where the server knows it.
+  std::vector<Status> remove_some(std::span<const Handle> handles, const Cancel& cancel) override;
+  size_t removes_at_once() const override { return batches_ ? 1000 : 1; }
+  /// A bucket with versions does.
+  bool keeps_removed() const override { return keeps_removed_; }
 
   std::string location() const override { return place_.location(); }
   unsigned connections() const override { return connections_; }
@@ -47,9 +53,10 @@ class S3Storage final : public Storage {
     int64_t skew = 0;  ///< seconds that the server's clock is ahead
   };
 
-  /// Asks once more if the answer told what was wrong with the question: the region or the clock.
+  /// Asks once more if the answer told what was wrong with the question: the region, the clock or the keys.
   Result<net::Response> ask(const Question& question, const Cancel& cancel);
-  Result<net::Response> ask_once(const Question& question, const Terms& terms, const Cancel& cancel);
+  Result<net::Response> ask_once(const Question& question, const Terms& terms, const net::AwsKeys& keys,
+                                 const Cancel& cancel);
   /// Whether to ask again: other terms are known now than those of this question, perhaps from another's answer.
   Result<bool> learn(const Question& question, const Terms& asked, const net::Response& response, const Cancel& cancel);
   bool learn_region(const std::string& told, const Terms& asked);
@@ -59,17 +66,19 @@ class S3Storage final : public Storage {
   Status create_bucket(const Cancel& cancel);
   Status put_new(const Handle& handle, Payload payload, const Cancel& cancel);
   Result<ListPage> list_page(FileType type, const std::string& token, const std::string& what, const Cancel& cancel);
+  Result<std::vector<Status>> remove_batch(std::span<const Handle> handles, const Cancel& cancel);
   std::string key_of(const Handle& handle) const;
   std::string name_of(const Handle& handle) const;
   Error explain(const net::Response& response, const std::string& what) const;
+  Error with_origin(Error error) const;
 
   const S3Place place_;
-  const AwsLogin login_;
   const unsigned connections_;
   net::Client client_;
+  AwsSession session_;
   mutable std::mutex mutex_;
   Terms terms_;
-  std::atomic<bool> conditional_ = true;
+  std::atomic<bool> conditional_ = true, batches_ = true, keeps_removed_ = false;
 };
 
 }  // namespace varve::storage

@@ -1,6 +1,7 @@
 #include "storage/s3_answers.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -28,9 +29,22 @@ std::optional<Error> known_error(const S3Complaint& said, const std::string& wha
         .hint("AWS_ACCESS_KEY_ID holds it; keys of a session need AWS_SESSION_TOKEN as well");
   }
   if (is_any(said.code, {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})) {
-    return Error(ErrorKind::kDenied, told + "the session of AWS_SESSION_TOKEN has ended").hint("get new keys");
+    return Error(ErrorKind::kDenied, told + "the session that the keys are of has ended")
+        .hint(
+            "keys with an AWS_SESSION_TOKEN cannot be renewed from here: get new ones, and run it again. A web "
+            "identity, a container's role and a machine's are renewed by themselves");
   }
-  if (said.code == "InvalidToken") return Error(ErrorKind::kDenied, told + "AWS_SESSION_TOKEN is not valid");
+  if (is_any(said.code, {"InvalidToken", "InvalidTokenId"})) {
+    return Error(ErrorKind::kDenied,
+                 told + "the token of the session (AWS_SESSION_TOKEN) is not valid, or not any more")
+        .hint("get new keys with a token of their own, and run it again");
+  }
+  if (said.code == "AccessDenied" && what.starts_with("remove ")) {
+    return Error(ErrorKind::kDenied, told + "the login is not allowed to")
+        .hint(
+            "without s3:DeleteObject on what a bucket holds a login is append-only: `forget` and `prune` need one that "
+            "has it");
+  }
   if (said.code == "AccessDenied") {
     return Error(ErrorKind::kDenied, told + "the login is not allowed to")
         .hint(
@@ -68,6 +82,13 @@ S3Complaint complaint_in(const net::Response& response) {
   return said;
 }
 
+bool are_over(const net::Response& response) {
+  if (response.status != 400 && response.status != 403) return false;
+  return is_any(complaint_in(response).code,
+                {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken", "InvalidTokenId",
+                 "InvalidAccessKeyId", "UnrecognizedClientException"});
+}
+
 Error s3_error(const net::Response& response, const std::string& what, int64_t skew) {
   const auto said = complaint_in(response);
   if (auto known = known_error(said, what, skew)) return *std::move(known);
@@ -78,6 +99,40 @@ Error s3_error(const net::Response& response, const std::string& what, int64_t s
   Error error(plain.kind(), fmt::format("{} ({}: {})", plain.message(), said.code, said.message));
   for (const auto& hint : plain.hints()) error.hint(hint);
   return error;
+}
+
+Error s3_error(const S3Complaint& said, const std::string& what) {
+  if (auto known = known_error(said, what, 0)) return *std::move(known);
+  const bool later = is_any(said.code, {"InternalError", "SlowDown", "ServiceUnavailable", "OperationAborted"});
+  return Error(later ? ErrorKind::kUnavailable : ErrorKind::kUnsupported,
+               fmt::format("cannot {}: the server refuses ({}: {})", what, said.code, said.message));
+}
+
+std::string s3_removal(const std::vector<std::string>& keys) {
+  pugi::xml_document document;
+  auto root = document.append_child("Delete");
+  root.append_attribute("xmlns") = "http://s3.amazonaws.com/doc/2006-03-01/";
+  for (const auto& key : keys) root.append_child("Object").append_child("Key").text() = key.c_str();
+  std::ostringstream out;
+  document.save(out, "", pugi::format_raw | pugi::format_no_declaration);
+  return std::move(out).str();
+}
+
+Result<S3Removal> parse_s3_removal(const net::Response& response) {
+  const auto document = xml_in(response);
+  const auto result = document.child("DeleteResult");
+  if (!result) return fail(ErrorKind::kUnavailable, "the answer does not say what was removed");
+  S3Removal removal;
+  for (const auto gone : result.children("Deleted")) {
+    removal.files[gone.child_value("Key")] = {};
+    if (std::string_view(gone.child_value("DeleteMarker")) == "true") removal.kept = true;
+  }
+  for (const auto error : result.children("Error")) {
+    S3Complaint said{error.child_value("Code"), error.child_value("Message"), ""};
+    if (said.code.empty()) said.code = "an error without a name";
+    removal.files[error.child_value("Key")] = std::move(said);
+  }
+  return removal;
 }
 
 Result<ListPage> parse_s3_page(const net::Response& response) {

@@ -16,7 +16,7 @@ using net::testing::Server;
 using testing::put;
 
 S3Storage at(const Server& server, const std::string& prefix = "shop") {
-  return S3Storage(*S3Place::parse(server.url() + "/bucket/" + prefix), {{"key", "secret", ""}, ""}, {}, 1);
+  return S3Storage(*S3Place::parse(server.url() + "/bucket/" + prefix), {.keys = {"key", "secret", ""}}, {}, 1);
 }
 
 std::string complaint(const std::string& code, const std::string& more = "") {
@@ -176,6 +176,95 @@ TEST(S3Storage, BelievesNoListingThatIsNone) {
     const auto found = testing::listed(storage, FileType::kPack);
     ASSERT_FALSE(found) << text;
     EXPECT_EQ(found.error().kind(), ErrorKind::kUnavailable) << text;
+  }
+}
+
+std::vector<Handle> packs(std::initializer_list<char> names) {
+  std::vector<Handle> out;
+  for (const char name : names) out.push_back({FileType::kPack, *Id::parse(std::string(64, name))});
+  return out;
+}
+std::string key(char name) {
+  return "shop &amp; co/data/" + std::string(2, name) + '/' + std::string(64, name);
+}
+
+TEST(S3Storage, RemovesSeveralByOneRequest) {
+  Server server([](const Server::Call&) {
+    return answer(200, "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Deleted><Key>" + key('a') +
+                           "</Key></Deleted><Error><Key>" + key('b') +
+                           "</Key><Code>AccessDenied</Code><Message>no</Message></Error><Error><Key>" + key('c') +
+                           "</Key><Code>NoSuchKey</Code></Error><Error><Key>" + key('d') +
+                           "</Key><Code>SlowDown</Code></Error></DeleteResult>");
+  });
+  auto storage = at(server, "shop & co");
+  EXPECT_EQ(storage.removes_at_once(), 1000u);
+  const auto outcomes = storage.remove_some(packs({'a', 'b', 'c', 'd', 'e'}), Cancel());
+  ASSERT_EQ(outcomes.size(), 5u);
+  EXPECT_TRUE(outcomes[0]);
+  EXPECT_EQ(outcomes[1].error().kind(), ErrorKind::kDenied);
+  EXPECT_NE(outcomes[1].error().message().find("data/bb/"), std::string::npos);
+  EXPECT_NE(outcomes[1].error().hints().at(0).find("append-only"), std::string::npos);
+  EXPECT_TRUE(outcomes[2]) << "it was not there";
+  EXPECT_EQ(outcomes[3].error().kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(outcomes[4].error().kind(), ErrorKind::kUnavailable) << "of which nothing is said";
+  EXPECT_FALSE(storage.keeps_removed());
+  const auto call = server.calls()[0];
+  EXPECT_EQ(server.calls().size(), 1u);
+  EXPECT_EQ(call.line(), "POST /bucket/?delete= HTTP/1.1");
+  EXPECT_NE(call.head.find("content-md5: "), std::string::npos);
+  EXPECT_TRUE(call.body.starts_with("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Object><Key>" +
+                                    key('a') + "</Key></Object><Object>"))
+      << call.body;
+}
+
+TEST(S3Storage, TellsThatABucketKeepsVersions) {
+  bool marked = false;
+  Server server([&](const Server::Call& call) {
+    const std::string headers = marked ? "x-amz-delete-marker: true\r\n" : "";
+    if (!call.line().starts_with("POST")) return call.line().starts_with("HEAD") ? kFound : answer(200, "", headers);
+    return answer(200, "<DeleteResult><Deleted><Key>" + key('a') + "</Key><DeleteMarker>true</DeleteMarker></Deleted>" +
+                           "<Deleted><Key>" + key('b') + "</Key></Deleted></DeleteResult>");
+  });
+  {
+    auto storage = at(server, "shop & co");
+    ASSERT_TRUE(storage.remove(kPack, Cancel()));
+    EXPECT_FALSE(storage.keeps_removed());
+    marked = true;
+    ASSERT_TRUE(storage.remove(kPack, Cancel()));
+    EXPECT_TRUE(storage.keeps_removed());
+  }
+  auto other = at(server, "shop & co");
+  for (const auto& outcome : other.remove_some(packs({'a', 'b'}), Cancel())) EXPECT_TRUE(outcome);
+  EXPECT_TRUE(other.keeps_removed());
+}
+
+TEST(S3Storage, RemovesOneByOneWhereTheServerKnowsNoOtherWay) {
+  for (const int status : {405, 501}) {
+    Server server([&](const Server::Call& call) {
+      if (call.line().starts_with("POST")) return answer(status, complaint("MethodNotAllowed"));
+      return call.line().starts_with("HEAD") ? kFound : answer(204);
+    });
+    auto storage = at(server);
+    for (const auto& outcome : storage.remove_some(packs({'a', 'b'}), Cancel())) EXPECT_TRUE(outcome) << status;
+    EXPECT_EQ(storage.removes_at_once(), 1u);
+    EXPECT_EQ(server.calls().size(), 5u);
+  }
+}
+
+TEST(S3Storage, BelievesNoRemovalThatIsNone) {
+  std::string reply;
+  Server server([&](const Server::Call&) { return reply; });
+  auto storage = at(server);
+  for (const auto& text : {answer(200), answer(200, "<html/>"), answer(200, complaint("InternalError")), answer(503)}) {
+    reply = text;
+    for (const auto& outcome : storage.remove_some(packs({'a', 'b'}), Cancel())) {
+      ASSERT_FALSE(outcome) << text;
+      EXPECT_EQ(outcome.error().kind(), ErrorKind::kUnavailable) << text;
+    }
+  }
+  reply = answer(403, complaint("AccessDenied"));
+  for (const auto& outcome : storage.remove_some(packs({'a', 'b'}), Cancel())) {
+    EXPECT_EQ(outcome.error().kind(), ErrorKind::kDenied);
   }
 }
 

@@ -50,7 +50,7 @@ std::shared_ptr<Storage> make_rest() {
 }
 
 AwsLogin s3_login() {
-  return {{named("VARVE_TEST_S3_KEY"), named("VARVE_TEST_S3_SECRET"), ""}, ""};
+  return {.keys = {named("VARVE_TEST_S3_KEY"), named("VARVE_TEST_S3_SECRET"), ""}};
 }
 
 std::shared_ptr<Storage> make_s3(const std::string& prefix) {

@@ -33,7 +33,7 @@ SftpStorage::SftpStorage(std::string location, net::SftpOptions options, std::st
 
 Result<std::shared_ptr<net::SftpSession>> SftpStorage::session(const Cancel& cancel) {
   return session_.get(
-      cancel, [](const net::SftpSession& session) { return !session.broken(); },
+      cancel, [](const net::SftpSession& session) { return session.broken() ? Use::kOver : Use::kGood; },
       [&] { return net::SftpSession::open(options_, cancel); });
 }
 

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "net/sftp_session.h"
-#include "storage/kept.h"
+#include "storage/renewed.h"
 #include "storage/sftp_files.h"
 #include "storage/sftp_place.h"
 
@@ -46,7 +46,7 @@ class SftpStorage final : public Storage {
   const std::string folder_;
   const unsigned connections_;
 
-  Kept<net::SftpSession> session_;
+  Renewed<net::SftpSession> session_;
   std::mutex mutex_;
   std::optional<SftpModes> modes_;
   std::map<std::string, uint64_t> owed_;  ///< folders whose names may not be on disk yet; by which debt

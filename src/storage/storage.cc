@@ -22,6 +22,16 @@ std::string Handle::path() const {
   return relative_path(*this);
 }
 
+std::vector<Status> Storage::remove_some(std::span<const Handle> handles, const Cancel& cancel) {
+  std::vector<Status> outcomes;
+  for (const Handle& handle : handles) {
+    auto removed = remove(handle, cancel);
+    if (!removed && removed.error().kind() == ErrorKind::kNotFound) removed = {};
+    outcomes.push_back(std::move(removed));
+  }
+  return outcomes;
+}
+
 uint64_t payload_size(Payload payload) {
   uint64_t size = 0;
   for (ByteView piece : payload) size += piece.size();

@@ -64,6 +64,12 @@ class Storage {
   virtual Status list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) = 0;
   /// kNotFound if it is not there.
   virtual Status remove(const Handle& handle, const Cancel& cancel) = 0;
+  /// Removes several; what is not there counts as removed. What became of each, in their order.
+  virtual std::vector<Status> remove_some(std::span<const Handle> handles, const Cancel& cancel);
+  /// How many of them make sense; more than one only where the store has a request for that. See remove_all.h.
+  virtual size_t removes_at_once() const { return 1; }
+  /// Whether the store has kept something that it was to remove, as an older version that takes up space.
+  virtual bool keeps_removed() const { return false; }
 
   /// Whether `list` gives a file that `stat` finds: always, but in a store that keeps its listings apart from its files
   /// and ended between the two. Putting it again lists it then.

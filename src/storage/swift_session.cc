@@ -1,55 +1,40 @@
 #include "storage/swift_session.h"
 
-#include <algorithm>
-
-#include "base/clock.h"
-
 namespace varve::storage {
 
 namespace {
 
-using std::chrono::nanoseconds;
-
-/// A request that begins with a token should end with it, too.
-constexpr nanoseconds kLastMinute = std::chrono::seconds(60);
 constexpr uint64_t kLargestCatalogue = 8u << 20;
 
-/// Nothing where nobody knows: the server will refuse the token when it is over.
-std::optional<nanoseconds> end_of(const SwiftAccess& access, nanoseconds now) {
-  if (!access.lifetime || access.lifetime->count() <= 0) return std::nullopt;
-  return now + *access.lifetime - std::min(kLastMinute, *access.lifetime / 2);
+/// Without an end where nobody knows it: the server will refuse the token when it is over.
+Lease lease_of(const SwiftAccess& access, std::chrono::nanoseconds asked) {
+  return access.lifetime && access.lifetime->count() > 0 ? Lease(asked, *access.lifetime) : Lease();
 }
 
 }  // namespace
 
-SwiftSession::SwiftSession(OpenstackLogin login, net::Client& client) : login_(std::move(login)), client_(client) {
-  if (!login_.token.empty())
-    current_ = std::make_shared<SwiftAccess>(SwiftAccess{login_.storage_url, login_.token, {}});
+SwiftSession::SwiftSession(OpenstackLogin login, net::Client& client)
+    : login_(std::move(login)),
+      client_(client),
+      current_(system_clock(),
+               login_.token.empty()
+                   ? nullptr
+                   : std::make_shared<const Login>(Login{
+                         std::make_shared<const SwiftAccess>(SwiftAccess{login_.storage_url, login_.token, {}}), {}})) {
 }
 
 Result<SwiftSession::Access> SwiftSession::access(const Access& refused, const Cancel& cancel) {
-  std::unique_lock lock(mutex_);
-  while (logging_in_) {
-    const unsigned before = logins_;
-    if (!changed_.wait(lock, cancel.token(), [&] { return logins_ != before; })) TRY(cancel.check());
-    if (failure_ && !is_stop(*failure_)) return fail(*failure_);
-  }
-  const auto now = system_clock().ticks();
-  if (current_ && current_ != refused && (!over_ || now < *over_)) return current_;
-  logging_in_ = true;
-  lock.unlock();
-  auto made = log_in(cancel);
-  lock.lock();
-  logging_in_ = false;
-  ++logins_;
-  failure_ = made ? std::nullopt : std::optional(made.error());
-  if (made) {
-    current_ = std::make_shared<SwiftAccess>(*std::move(made));
-    over_ = end_of(*current_, now);
-  }
-  changed_.notify_all();
-  if (failure_) return fail(*failure_);
-  return current_;
+  const auto judge = [&](const Login& login) {
+    return login.access == refused ? Use::kOver : login.lease.at(system_clock().ticks());
+  };
+  const auto make = [&]() -> Result<std::shared_ptr<const Login>> {
+    const auto asked = system_clock().ticks();
+    TRY_ASSIGN(auto access, log_in(cancel));
+    const auto lease = lease_of(access, asked);
+    return std::make_shared<const Login>(Login{std::make_shared<const SwiftAccess>(std::move(access)), lease});
+  };
+  TRY_ASSIGN(const auto login, current_.get(cancel, judge, make));
+  return login->access;
 }
 
 Result<SwiftAccess> SwiftSession::log_in(const Cancel& cancel) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "storage/remove_all.h"
 #include "storage/testing/helpers.h"
 
 namespace varve::storage::testing {
@@ -165,6 +166,46 @@ TEST_P(Conformance, RemovesAndTakesAgain) {
     EXPECT_TRUE(listed(*storage_, type)->empty());
     ASSERT_OK(put(*storage_, handle, as_bytes("x")));
   }
+}
+
+TEST_P(Conformance, RemovesSeveralAndMissesNone) {
+  ASSERT_OK(storage_->create(kNever));
+  std::vector<Handle> handles;
+  for (const char* text : {"a", "b", "c", "never put"}) {
+    handles.push_back(handle_for(FileType::kPack, as_bytes(text)));
+    if (handles.size() < 4) ASSERT_OK(put(*storage_, handles.back(), as_bytes(text)));
+  }
+  const std::vector<Handle> some = {handles[0], handles[3], handles[2]};  // of which the second was never there
+  const auto outcomes = storage_->remove_some(some, kNever);
+  ASSERT_EQ(outcomes.size(), 3u);
+  for (const auto& outcome : outcomes) EXPECT_TRUE(outcome) << outcome.error().message();
+  EXPECT_EQ(listed(*storage_, FileType::kPack), (std::map<Id, uint64_t>{{handles[1].id, 1}}));
+  std::stop_source source;
+  source.request_stop();
+  const auto stopped = storage_->remove_some({&handles[1], 1}, Cancel(source.get_token()));
+  ASSERT_EQ(stopped.size(), 1u);
+  EXPECT_KIND(stopped[0], ErrorKind::kCancelled);
+  EXPECT_TRUE(storage_->remove_some({}, kNever).empty());
+}
+
+TEST_P(Conformance, RemovesMany) {
+  ASSERT_OK(storage_->create(kNever));
+  std::vector<Handle> handles;
+  for (uint64_t i = 0; i < 120; ++i) {
+    const Bytes bytes = content(10, i);
+    handles.push_back(handle_for(FileType::kPack, bytes));
+    ASSERT_OK(put(*storage_, handles.back(), bytes));
+  }
+  std::map<Id, int> told;
+  ASSERT_OK(remove_all(
+      *storage_, handles,
+      [&](const Handle& handle, const Status& removed) {
+        EXPECT_TRUE(removed) << removed.error().message();
+        ++told[handle.id];
+      },
+      kNever));
+  EXPECT_EQ(told.size(), 120u);
+  EXPECT_TRUE(listed(*storage_, FileType::kPack)->empty());
 }
 
 TEST_P(Conformance, ListsManyFilesEachOnce) {

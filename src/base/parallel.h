@@ -5,7 +5,7 @@
 
 #include "base/task_group.h"
 
-namespace varve::repo {
+namespace varve {
 
 /// Calls `work(i)` for every i below `count` on up to `threads` threads; the first error stops the rest.
 inline Status parallel_for(size_t count, unsigned threads, const Cancel& cancel,
@@ -24,4 +24,4 @@ inline Status parallel_for(size_t count, unsigned threads, const Cancel& cancel,
   return group.wait();
 }
 
-}  // namespace varve::repo
+}  // namespace varve

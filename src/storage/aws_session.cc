@@ -1,0 +1,53 @@
+#include "storage/aws_session.h"
+
+namespace varve::storage {
+
+namespace {
+
+using Kind = AwsLogin::Kind;
+
+/// What is next to this machine answers at once, and no proxy gets to see its keys.
+net::ClientOptions options_for(const AwsLogin& login, net::ClientOptions http) {
+  if (login.kind == Kind::kContainer || login.kind == Kind::kMetadata) {
+    http.connect_timeout = std::chrono::seconds(2);
+    http.stall_timeout = std::chrono::seconds(5);
+    http.direct = true;
+  }
+  http.upload_limit = http.download_limit = 0;
+  return http;
+}
+
+}  // namespace
+
+AwsSession::AwsSession(AwsLogin login, net::ClientOptions http, const Clock& clock)
+    : login_(std::move(login)),
+      clock_(clock),
+      given_(std::make_shared<const net::AwsKeys>(login_.keys)),
+      client_(options_for(login_, std::move(http))),
+      lent_(clock) {}
+
+Result<AwsSession::Keys> AwsSession::keys(const Keys& refused, const Cancel& cancel) {
+  if (login_.kind == Kind::kKeys) return given_;
+  const auto judge = [&](const Lent& lent) {
+    return lent.keys == refused ? Use::kOver : lent.lease.at(clock_.ticks());
+  };
+  TRY_ASSIGN(const auto lent, lent_.get(cancel, judge, [&] { return ask(cancel); }));
+  return lent->keys;
+}
+
+Result<std::shared_ptr<const AwsSession::Lent>> AwsSession::ask(const Cancel& cancel) {
+  const auto asked = clock_.ticks();
+  auto lent = lend_keys(login_, client_, clock_.now(), cancel);
+  if (lent) {
+    found_metadata_ = true;
+    const auto lease = lent->lifetime ? Lease(asked, *lent->lifetime) : Lease();
+    return std::make_shared<const Lent>(Lent{std::make_shared<const net::AwsKeys>(std::move(lent->keys)), lease});
+  }
+  // A machine whose metadata were never there has none.
+  if (login_.kind != Kind::kMetadata || found_metadata_ || lent.error().kind() != ErrorKind::kUnavailable) {
+    return fail(std::move(lent).error());
+  }
+  return fail(no_metadata());
+}
+
+}  // namespace varve::storage
