@@ -18,7 +18,7 @@ from support.windowed import dump_with_a_window
 
 pytestmark = pytest.mark.all
 
-LIMIT_MB = 300
+LIMIT_MB, ALSO_MB = 300, 130
 DOCUMENT, DOCUMENTS = 10_000, 100_000
 WINDOW_DOCUMENTS, WINDOW_MB = 200_000, 32
 
@@ -113,5 +113,10 @@ def test_half_a_gigabyte_of_files_in_bounded_memory(varve):
     peaks = {"backup": measured(varve, *saving), "forced": measured(varve, *saving, "--force"),
              "copy": measured(copy, "copy", "--from-repo", varve.path, "--from-password-file", varve.password_file),
              "restore": measured(varve, "restore", "latest", "--target", varve.folder / "there")}
-    print(peaks)
+    (varve.folder / "other").mkdir()
+    other = Varve(varve.folder / "other")
+    other("init")
+    both = measured(varve, *saving, "--force", "--also", other.path, "--also-password-file", other.password_file)
+    print(peaks, both)
     assert 0 < max(peaks.values()) < LIMIT_MB, peaks
+    assert 0 < both < LIMIT_MB + ALSO_MB, "each further repository has packs of its own"

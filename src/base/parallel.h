@@ -7,6 +7,15 @@
 
 namespace varve {
 
+/// What `act` gives; an exception that nobody expected is an error as well.
+inline Status without_exceptions(const std::function<Status()>& act) {
+  try {
+    return act();
+  } catch (const std::exception& e) {
+    return fail(exception_error(e));
+  }
+}
+
 /// Calls `work(i)` for every i below `count` on up to `threads` threads; the first error stops the rest.
 inline Status parallel_for(size_t count, unsigned threads, const Cancel& cancel,
                            const std::function<Status(size_t, const Cancel&)>& work) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/backup_places.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
@@ -89,7 +90,7 @@ Status refuse_options_before(const Command& command) {
   return {};
 }
 
-int print_backup(Output& output, const OpenRepository& repository, const files::BackupResult& result, bool dry_run) {
+int print_backup(Output& output, const BackupPlaces& places, const files::BackupResult& result, bool dry_run) {
   const auto& s = result.summary;
   output.line(first_line_of(result, dry_run));
   output.line(changes("files", s.files_new, s.files_changed, s.files_unmodified));
@@ -97,9 +98,12 @@ int print_backup(Output& output, const OpenRepository& repository, const files::
   output.line(fmt::format("  {} in all, {} new, {} stored, {}", format_size(s.total_bytes_processed),
                           format_size(s.data_added), format_size(s.data_added_packed),
                           format_duration(s.backup_end - s.backup_start)));
+  places.print(output, result.repositories);
   print_problems(output, result.problems, result.problem_count);
-  const int code = repository.release(output, result.problem_count == 0 ? kOk : kIncomplete);
-  output.object(summary_json(result, dry_run, code));
+  const int code = places.release(output, result.problem_count == 0 ? kOk : kIncomplete, result.repositories);
+  auto summary = summary_json(result, dry_run, code);
+  places.add_to(summary, result.repositories);
+  output.object(summary);
   return code;
 }
 

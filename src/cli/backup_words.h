@@ -11,7 +11,7 @@
 namespace varve::cli {
 
 class Context;
-struct OpenRepository;
+class BackupPlaces;
 
 // What the kinds of backup share.
 
@@ -28,8 +28,8 @@ void add_snapshot_words(Command& command, SnapshotWords& words);
 /// without a word.
 Status refuse_options_before(const Command& command);
 
-/// The result of a backup of files or of a stream, as text or JSON; lets go of the lock and gives the exit code.
-int print_backup(Output& output, const OpenRepository& repository, const files::BackupResult& result, bool dry_run);
+/// The result of a backup of files or of a stream, as text or JSON; lets go of the locks and gives the exit code.
+int print_backup(Output& output, const BackupPlaces& places, const files::BackupResult& result, bool dry_run);
 /// Adds what became of the repository to an error that says that the user stopped it.
 Error explain_stop(Error error);
 

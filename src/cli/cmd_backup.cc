@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/backup_places.h"
 #include "cli/backup_result.h"
 #include "cli/backup_words.h"
 #include "cli/command.h"
@@ -27,6 +28,7 @@ struct BackupWords {
   std::string read_at = "auto", order = "auto", member = "auto";
   std::string limit_read, chunk_size;
   WriterWords store;
+  AlsoWords also;
   unsigned readers = 0;
   std::string max_lag = "60s";
   bool new_incarnation = false, accept_inconsistent = false, lock = false;
@@ -152,13 +154,17 @@ nlohmann::ordered_json summary(const job::BackupResult& result, uint64_t limit_r
 
 Result<int> run_backup(Context& context, const BackupWords& words) {
   TRY_ASSIGN(const auto options, options_from(words));
-  TRY_ASSIGN(auto repository, context.open(Access::kAppend));
-  const auto saved = job::backup(*repository, options, context.output(), repository.cancel);
+  auto& output = context.output();
+  TRY_ASSIGN(const auto places, BackupPlaces::open(context, words.also, Access::kAppend));
+  const auto saved = job::backup(places.destinations(), options, output);
   if (!saved) return fail(explain_stop(saved.error()));
   const auto& result = *saved;
-  print(context.output(), result, options.limit_read);
-  const int code = repository.release(context.output(), result.shortfalls.empty() ? kOk : kIncomplete);
-  context.output().object(summary(result, options.limit_read, code));
+  print(output, result, options.limit_read);
+  places.print(output, result.repositories);
+  const int code = places.release(output, result.shortfalls.empty() ? kOk : kIncomplete, result.repositories);
+  auto object = summary(result, options.limit_read, code);
+  places.add_to(object, result.repositories);
+  output.object(object);
   return code;
 }
 
@@ -168,6 +174,7 @@ std::shared_ptr<BackupWords> add_words(Command& command) {
       "Examples:\n"
       "  varve backup mongodb://db1,db2,db3/?replicaSet=rs0 --source shop\n"
       "  varve backup @/etc/varve/shop.uri --source shop --ns-exclude 'shop.sessions'\n"
+      "  varve backup @/etc/varve/shop.uri --source shop --also /mnt/offsite --also-password-file FILE\n"
       "  varve backup @/etc/varve/standalone.uri --lock");
   auto words = std::make_shared<BackupWords>();
   command.add_option("server", words->words, "URI of the server, or @FILE")->type_name("URI");
@@ -177,6 +184,7 @@ std::shared_ptr<BackupWords> add_words(Command& command) {
   add_filter_options(command, words->filter);
   command.add_option("--tag", words->tags, "put a tag on the snapshot")->type_name("TAG");
   add_writer_options(command, words->store);
+  add_also_options(command, words->also);
   command
       .add_option("--limit-read", words->limit_read,
                   "read so many bytes a second from the server at most, such as 20M (units of 1024)")

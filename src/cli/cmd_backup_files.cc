@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "base/parse.h"
+#include "cli/backup_places.h"
 #include "cli/backup_words.h"
 #include "cli/command.h"
 #include "cli/context.h"
@@ -21,6 +22,7 @@ struct FilesWords {
   std::vector<std::string> folder_tags;
   std::string larger_than, parent;
   WriterWords store;
+  AlsoWords also;
   SnapshotWords snapshot;
   unsigned readers = 0;
   bool caches = false, one_file_system = false, force = false, with_atime = false, ignore_inode = false,
@@ -129,11 +131,12 @@ Result<int> run_backup_files(Context& context, const FilesWords& words) {
   const auto reads_stdin = [](const auto& lists) { return std::ranges::find(lists, "-") != lists.end(); };
   context.stdin_is_data = reads_stdin(words.lists) || reads_stdin(words.verbatim_lists) || reads_stdin(words.raw_lists);
   TRY_ASSIGN(const auto options, options_from(words, context));
-  TRY_ASSIGN(auto repository, context.open_early(words.dry_run ? Access::kNoLock : Access::kAppend));
-  const auto saved = files::back_up(*repository, options, context.output(), repository.cancel);
+  const auto access = words.dry_run ? Access::kNoLock : Access::kAppend;
+  TRY_ASSIGN(const auto places, BackupPlaces::open(context, words.also, access, BackupPlaces::Main::kEarly));
+  const auto saved = files::back_up(places.destinations(), options, context.output());
   if (!saved) return fail(explain_stop(saved.error()));
-  TRY(repository.settle());
-  return print_backup(context.output(), repository, *saved, words.dry_run);
+  TRY(places.settle());
+  return print_backup(context.output(), places, *saved, words.dry_run);
 }
 
 void add_which(Command& command, FilesWords& words) {
@@ -176,12 +179,14 @@ void add_backup_files(Command& backup, Context& context) {
   command->footer(
       "Examples:\n"
       "  varve backup files /etc /home --exclude '*.tmp' --exclude-caches\n"
-      "  varve backup files /srv --one-file-system --tag nightly");
+      "  varve backup files /srv --one-file-system --tag nightly\n"
+      "  varve backup files /srv --also /mnt/offsite --also-password-file FILE");
   auto words = std::make_shared<FilesWords>();
   add_which(*command, *words);
   add_snapshot_words(*command, words->snapshot);
   add_how(*command, *words);
   add_writer_options(*command, words->store);
+  add_also_options(*command, words->also);
   command->callback([&context, words, command] {
     context.run = [&context, words, command]() -> Result<int> {
       TRY(refuse_options_before(*command));

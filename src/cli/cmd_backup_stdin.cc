@@ -1,6 +1,7 @@
 
 #include <unistd.h>
 
+#include "cli/backup_places.h"
 #include "cli/backup_words.h"
 #include "cli/command.h"
 #include "cli/context.h"
@@ -16,6 +17,7 @@ struct StdinWords {
   std::vector<std::string> rest;  // the command
   bool command = false, dry_run = false;
   WriterWords store;
+  AlsoWords also;
   SnapshotWords snapshot;
 };
 
@@ -38,10 +40,11 @@ Result<int> run_backup_stdin(Context& context, const StdinWords& words) {
   TRY_ASSIGN(options.writer, writer_options(words.store));
   options.writer.dry_run = words.dry_run;
   TRY_ASSIGN(options.details, words.snapshot.details());
-  TRY_ASSIGN(auto repository, context.open(words.dry_run ? Access::kNoLock : Access::kAppend));
-  const auto saved = files::back_up_stream(*repository, options, context.output(), repository.cancel);
+  const auto access = words.dry_run ? Access::kNoLock : Access::kAppend;
+  TRY_ASSIGN(const auto places, BackupPlaces::open(context, words.also, access));
+  const auto saved = files::back_up_stream(places.destinations(), options, context.output());
   if (!saved) return fail(explain_stop(saved.error()));
-  return print_backup(context.output(), repository, *saved, words.dry_run);
+  return print_backup(context.output(), places, *saved, words.dry_run);
 }
 
 }  // namespace
@@ -60,6 +63,7 @@ void add_backup_stdin(Command& backup, Context& context) {
                     "run what follows and back its output up; if it fails, there is no snapshot");
   add_snapshot_words(*command, words->snapshot);
   add_writer_options(*command, words->store);
+  add_also_options(*command, words->also);
   command->add_flag("-n,--dry-run", words->dry_run, "do everything but store nothing");
   command->callback([&context, words, command] {
     context.run = [&context, words, command]() -> Result<int> {

@@ -76,7 +76,7 @@ class Context {
   const Cancel& cancel() const { return cancel_; }
 
   Result<std::string> repository_location() const;
-  /// The repository's place or, `prefix` being "FROM_", the other one's, as yet unasked.
+  /// The repository's place or, `prefix` being "FROM_" or "ALSO_", another one's, as yet unasked.
   Result<std::shared_ptr<storage::Storage>> storage_at(const std::string& location, const std::string& prefix = "");
   Result<std::string> new_password(const std::string& prompt) const;
   /// Opens and locks. The index is loaded by whoever needs it, and not before the snapshots were listed: what a backup

@@ -175,6 +175,14 @@ Result<std::string> not_empty(Result<std::string> password) {
                   .hint("--insecure-no-password is for a repository that has none and that everybody may read"));
 }
 
+/// The words and variables of a repository go by its prefix.
+std::string where_it_can_be(const std::string& prefix) {
+  std::string word = prefix;
+  for (auto& c : word) c = c == '_' ? '-' : static_cast<char>(c - 'A' + 'a');
+  return "--" + word + "password-file, RESTIC_" + prefix + "PASSWORD_FILE or RESTIC_" + prefix +
+         "PASSWORD_COMMAND name where it is";
+}
+
 }  // namespace
 
 Result<std::string> repository_password(const PasswordOptions& options, const std::string& prompt) {
@@ -188,8 +196,7 @@ Result<std::string> repository_password(const PasswordOptions& options, const st
   auto asked = data ? Result<std::string>(fail(no_password())) : options.is_new ? ask_for_new(prompt) : ask(prompt);
   if (asked) return not_empty(std::move(asked));
   if (asked.error().kind() == ErrorKind::kInvalidInput) {
-    return fail(std::move(asked).error().hint(
-        "--password-file, RESTIC_PASSWORD_FILE or RESTIC_PASSWORD_COMMAND name where it is"));
+    return fail(std::move(asked).error().hint(where_it_can_be(options.prefix)));
   }
   return asked;
 }

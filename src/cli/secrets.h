@@ -24,7 +24,8 @@ Result<std::string> ask(const std::string& prompt);
 /// The same for a new one, on a terminal twice.
 Result<std::string> ask_for_new(const std::string& prompt);
 
-/// Where a repository's password comes from, in this order; the names of variables have `prefix` put in: "" or "FROM_".
+/// Where a repository's password comes from, in this order; the names of variables have `prefix` put in: "", "FROM_" or
+/// "ALSO_".
 struct PasswordOptions {
   std::string file, command;
   std::string prefix;

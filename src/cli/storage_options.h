@@ -24,8 +24,8 @@ struct StorageWords {
   bool no_cache = false, clean_cache = false;
 };
 
-/// With what the environment adds. Logins are looked for under RESTIC_`prefix`... first ("" or "FROM_"), so that two
-/// repositories in one command can have one each.
+/// With what the environment adds. Logins are looked for under RESTIC_`prefix`... first ("", "FROM_" or "ALSO_"), so
+/// that two repositories in one command can have one each.
 Result<storage::OpenOptions> storage_options(const StorageWords& words, const std::string& prefix, Output& output);
 
 }  // namespace varve::cli

@@ -35,8 +35,8 @@ Status store_all(FileSaver& files, TreeSaver& trees, repo::Writer& writer, unsig
 
 }  // namespace
 
-Result<Id> archive(repo::Repository& repository, repo::Writer& writer, const std::vector<std::string>& paths,
-                   const std::optional<Id>& parent_tree, const ArchiveOptions& options, Ledger& ledger,
+Result<Id> archive(repo::Destinations& to, repo::Writer& writer, const std::vector<std::string>& paths,
+                   const std::optional<repo::ParentTree>& parent, const ArchiveOptions& options, Ledger& ledger,
                    Reporter& reporter, const Cancel& cancel) {
   TRY_ASSIGN(const auto root, arrange_sources(paths));
   TRY_ASSIGN(const auto working_folder, working_folder_path());
@@ -47,9 +47,9 @@ Result<Id> archive(repo::Repository& repository, repo::Writer& writer, const std
   Owners owners;
   const Describe describe{owners, options.with_atime};
   TreeSaver trees(writer, ledger);
-  FileSaver files(repository, writer, describe, trees, ledger);
-  Walker walker({repository, describe, files, trees, ledger}, options, Selection(options.selection, absolute, reporter),
-                working_folder);
+  FileSaver files(to.polynomial(), writer, describe, trees, ledger);
+  Walker walker({to, parent ? parent->of : 0, describe, files, trees, ledger}, options,
+                Selection(options.selection, absolute, reporter), working_folder);
 
   TaskGroup scanning(cancel);
   if (options.scan) {
@@ -58,6 +58,7 @@ Result<Id> archive(repo::Repository& repository, repo::Writer& writer, const std
       return {};
     });
   }
+  const auto parent_tree = parent ? std::optional(parent->tree) : std::nullopt;
   const auto walk = [&](const Cancel& stop) { return walker.walk(root, parent_tree, stop); };
   const auto stored = store_all(files, trees, writer, options.readers != 0 ? options.readers : kReaders, walk, cancel);
   if (!stored) {

@@ -7,7 +7,7 @@
 #include "files/ledger.h"
 #include "files/selection.h"
 #include "files/sources.h"
-#include "repo/repository.h"
+#include "repo/destinations.h"
 #include "repo/writer.h"
 
 namespace varve::files {
@@ -21,11 +21,11 @@ struct ArchiveOptions {
 };
 
 /// Stores files and folders and gives the root tree's id, with trees as restic writes them. What the parent snapshot
-/// has, and what has not changed since, is not read. What cannot be read becomes a problem and is left out. Memory:
-/// the entries of the folders that are being read, those of one branch from the root down. kNotFound if nothing is left
-/// to be stored.
-Result<Id> archive(repo::Repository& repository, repo::Writer& writer, const std::vector<std::string>& paths,
-                   const std::optional<Id>& parent_tree, const ArchiveOptions& options, Ledger& ledger,
+/// has, what has not changed since, and what all destinations hold is not read. What cannot be read becomes a problem
+/// and is left out. Memory: the entries of the folders that are being read, those of one branch from the root down.
+/// kNotFound if nothing is left to be stored.
+Result<Id> archive(repo::Destinations& to, repo::Writer& writer, const std::vector<std::string>& paths,
+                   const std::optional<repo::ParentTree>& parent, const ArchiveOptions& options, Ledger& ledger,
                    Reporter& reporter, const Cancel& cancel);
 
 }  // namespace varve::files

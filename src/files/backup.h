@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "files/archiver.h"
+#include "repo/saved_snapshots.h"
 
 namespace varve::files {
 
@@ -29,18 +30,26 @@ struct BackupOptions {
 };
 
 struct BackupResult {
-  std::optional<Id> snapshot;  ///< none of a dry run, or if it was skipped as unchanged
-  std::optional<Id> parent;
+  std::vector<repo::SavedSnapshot> repositories;  ///< of each destination
+  /// In the first that has not failed; none of a dry run, or if it was skipped as unchanged.
+  std::optional<Id> snapshot;
+  std::optional<Id> parent;  ///< in the same one; so is what was stored
   repo::SnapshotSummary summary;
   repo::WriterStats stored;
   uint64_t problem_count = 0;
   std::vector<Problem> problems;  ///< the first thousand; none for exit 0
 };
 
-/// Backs files and folders up into a snapshot of the repository (under a lock that `cancel` follows), as restic's
-/// backup does. Loads the index, once the parent is chosen. Nothing is visible in the repository before everything is
-/// durable. A path that does not exist is a problem; an error if there is none left.
-Result<BackupResult> back_up(repo::Repository& repository, const BackupOptions& options, Reporter& reporter,
-                             const Cancel& cancel, const Clock& clock = system_clock());
+/// Backs files and folders up into a snapshot of each repository (under locks that their Cancels follow), as restic's
+/// backup does. Loads their indexes, once the parents are chosen. Nothing is visible in a repository before everything
+/// is durable there. A path that does not exist is a problem; an error if there is none left.
+Result<BackupResult> back_up(repo::Destinations& to, const BackupOptions& options, Reporter& reporter,
+                             const Clock& clock = system_clock());
+/// Into one repository.
+inline Result<BackupResult> back_up(repo::Repository& repository, const BackupOptions& options, Reporter& reporter,
+                                    const Cancel& cancel) {
+  repo::Destinations to(repository, cancel);
+  return back_up(to, options, reporter);
+}
 
 }  // namespace varve::files

@@ -325,6 +325,113 @@ TEST_F(BackUp, AParentThatSomebodyElseSavedSinceIsReadWhole) {
   EXPECT_EQ(second.summary.files_unmodified, 1u);
 }
 
+/// A second repository beside the fixture's, on a storage that can fail.
+class BackUpInTwo : public BackUp {
+ protected:
+  BackUpInTwo() { EXPECT_TRUE(other_->load_index({})); }
+
+  /// In the fixture's and the other one, or the other way round.
+  Result<BackupResult> in_both(const BackupOptions& options, bool other_first = false) {
+    auto& first = other_first ? *other_ : *repository_;
+    auto& second = other_first ? *repository_ : *other_;
+    repo::Destinations to({{first, {}}, {second, {}}}, Cancel(), listener_);
+    return files::back_up(to, options, listener_);
+  }
+
+  std::shared_ptr<MemoryStorage> memory_ = std::make_shared<MemoryStorage>();
+  std::shared_ptr<FaultStorage> faulty_ = std::make_shared<FaultStorage>(memory_);
+  std::unique_ptr<repo::Repository> other_ = make_repository(faulty_);
+};
+
+TEST_F(BackUpInTwo, EachFollowsItsOwnParent) {
+  write("a", "one");
+  write("b/c", sample_noise(3'000'000, 1));
+  const auto alone = back_up();
+  const auto first = *in_both(options());
+  const auto second = *in_both(options());
+  EXPECT_EQ(first.repositories[0].parent, alone.snapshot);
+  EXPECT_FALSE(first.repositories[1].parent);
+  for (size_t i : {0u, 1u}) {
+    auto& repository = i == 0 ? *repository_ : *other_;
+    EXPECT_EQ(second.repositories[i].parent, first.repositories[i].snapshot);
+    EXPECT_EQ(below_source(repository, *second.repositories[i].snapshot),
+              (Files{{"a", "one"}, {"b/c", sample_noise(3'000'000, 1)}}));
+  }
+  const auto saved = other_->find_snapshot(second.repositories[1].snapshot->hex(), {}, {});
+  EXPECT_EQ(saved->original, second.repositories[0].snapshot);
+  EXPECT_EQ(second.problem_count, 0u);
+  EXPECT_EQ(second.summary.files_unmodified, 2u);
+  EXPECT_TRUE(listener_.warnings.empty());
+}
+
+/// What would not be looked at is, since the other repository lacks it; that is no problem.
+TEST_F(BackUpInTwo, WhatOneOfThemLacksIsReadAgain) {
+  write("a", "one");
+  write("b", "same");
+  back_up();
+  const auto time = fs::last_write_time(path("a"));
+  write("a", "two");
+  fs::last_write_time(path("a"), time);
+  auto blind = options();
+  blind.archive.ignore_ctime = true;
+  ASSERT_EQ(stored(back_up(blind)), (Files{{"a", "one"}, {"b", "same"}})) << "it looks unchanged";
+  const auto result = in_both(blind);
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(result->problem_count, 0u);
+  EXPECT_EQ(stored(*result), (Files{{"a", "two"}, {"b", "same"}}));
+  EXPECT_EQ(below_source(*other_, *result->repositories[1].snapshot), stored(*result));
+
+  write("a", "six");
+  fs::last_write_time(path("a"), time);
+  EXPECT_EQ(stored(*in_both(blind)), (Files{{"a", "two"}, {"b", "same"}})) << "now both have all of it";
+}
+
+TEST_F(BackUpInTwo, OneThatFailsAtAnyWriteLeavesTheOtherComplete) {
+  Files files;
+  for (uint32_t i = 0; i < 12; ++i)
+    write("f" + std::to_string(i), files["f" + std::to_string(i)] = sample_noise(1'000'000, i));
+  auto small = options();
+  small.writer.pack_size = 4u << 20;
+  for (const bool other_first : {false, true}) {
+    bool failed = true;
+    for (unsigned nth = 1; failed; ++nth) {
+      ASSERT_LT(nth, 30u) << "it never succeeds";
+      repository_ = make_repository(std::make_shared<MemoryStorage>());
+      memory_ = std::make_shared<MemoryStorage>();
+      faulty_ = std::make_shared<FaultStorage>(memory_);
+      other_ = make_repository(faulty_);
+      faulty_->cut_power(nth, FaultStorage::Side::kBefore);
+      const auto result = in_both(small, other_first);
+      ASSERT_TRUE(result) << result.error().message();
+      const auto& good = result->repositories[other_first ? 1 : 0];
+      const auto& bad = result->repositories[other_first ? 0 : 1];
+      ASSERT_TRUE(good.snapshot);
+      EXPECT_EQ(result->problem_count, 0u);
+      EXPECT_EQ(below_source(*repository_, *good.snapshot), files);
+      failed = bad.failure.has_value();
+      if (failed) EXPECT_EQ(result->snapshot, good.snapshot);
+      EXPECT_EQ(failed, !bad.snapshot);
+      faulty_->restore_power();
+      EXPECT_EQ((*open_repository(memory_))->snapshots({})->size(), failed ? 0u : 1u);
+      const auto again = in_both(small);
+      ASSERT_TRUE(again && repo::all_saved(again->repositories)) << "the next run finds nothing in its way";
+      EXPECT_EQ(below_source(**open_repository(memory_), *again->repositories[1].snapshot), files);
+    }
+  }
+}
+
+TEST_F(BackUpInTwo, ANamedParentIsInOneOfThemAtLeast) {
+  write("a", "one");
+  auto named = options();
+  named.parent = back_up().snapshot->hex();
+  const auto result = in_both(named);
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(result->repositories[0].parent->hex(), named.parent);
+  EXPECT_FALSE(result->repositories[1].parent);
+  named.parent = std::string(64, '0');
+  EXPECT_EQ(in_both(named).error().kind(), ErrorKind::kNotFound);
+}
+
 TEST_F(BackUp, SurvivesPowerCutsAtEveryWrite) {
   Files files = {{"same", sample_noise(900'000, 7)}, {"changed", "one"}, {"b/c/d", sample_text(700'000, 8)}};
   for (const auto& [name, content] : files) write(name, content);

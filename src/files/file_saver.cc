@@ -27,9 +27,9 @@ struct FileSaver::Reading {
   std::atomic<bool> failed = false;
 };
 
-FileSaver::FileSaver(repo::Repository& repository, repo::Writer& writer, const Describe& describe, TreeSaver& trees,
+FileSaver::FileSaver(codec::Polynomial polynomial, repo::Writer& writer, const Describe& describe, TreeSaver& trees,
                      Ledger& ledger)
-    : repository_(repository),
+    : polynomial_(polynomial),
       writer_(writer),
       describe_(describe),
       trees_(trees),
@@ -43,7 +43,7 @@ Status FileSaver::add(FileJob job, const Cancel& cancel) {
 }
 
 Status FileSaver::run(const Cancel& cancel) {
-  codec::RabinChunker chunker(repository_.config().polynomial);
+  codec::RabinChunker chunker(polynomial_);
   while (auto job = jobs_.pop(cancel)) TRY(save(std::move(*job), chunker, cancel));
   return cancel.check();
 }

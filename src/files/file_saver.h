@@ -23,7 +23,8 @@ struct FileJob {
 /// Reads files and hands their chunks to the writer. A file that cannot be read to its end is a problem and left out.
 class FileSaver {
  public:
-  FileSaver(repo::Repository& repository, repo::Writer& writer, const Describe& describe, TreeSaver& trees,
+  /// `polynomial`: how files are cut.
+  FileSaver(codec::Polynomial polynomial, repo::Writer& writer, const Describe& describe, TreeSaver& trees,
             Ledger& ledger);
 
   /// Waits while others are in the queue.
@@ -40,7 +41,7 @@ class FileSaver {
               const Cancel& cancel);
   void let_go(const std::shared_ptr<Reading>& reading);
 
-  repo::Repository& repository_;
+  const codec::Polynomial polynomial_;
   repo::Writer& writer_;
   const Describe& describe_;
   TreeSaver& trees_;

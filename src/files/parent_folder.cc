@@ -4,14 +4,14 @@
 
 namespace varve::files {
 
-Result<ParentFolder> ParentFolder::load(repo::Repository& repository, const std::optional<Id>& tree, Ledger& ledger,
-                                        const Cancel& cancel) {
+Result<ParentFolder> ParentFolder::load(repo::Destinations& to, size_t of, const std::optional<Id>& tree,
+                                        Ledger& ledger, const Cancel& cancel) {
   ParentFolder folder;
   if (!tree) return folder;
-  auto nodes = repository.load_tree(*tree, cancel);
+  auto nodes = to.load_tree(of, *tree);
   TRY(cancel.check());
   if (nodes) {
-    folder.nodes_ = std::move(*nodes);
+    if (*nodes) folder.nodes_ = std::move(**nodes);
     std::ranges::sort(folder.nodes_, {}, &repo::Node::name);  // old programs did not always
   } else {
     ledger.problem("tree " + tree->short_hex() + " of the parent snapshot", nodes.error());

@@ -34,8 +34,8 @@ Node made_up(std::string_view name, NodeType type, uint32_t mode, Time time) {
 /// Reads the stream to its end. The ids of the chunks are known once the writer has drained.
 class StreamReader {
  public:
-  StreamReader(repo::Repository& repository, repo::Writer& writer, Ledger& ledger)
-      : chunker_(repository.config().polynomial), writer_(writer), ledger_(ledger) {}
+  StreamReader(codec::Polynomial polynomial, repo::Writer& writer, Ledger& ledger)
+      : chunker_(polynomial), writer_(writer), ledger_(ledger) {}
 
   Status read(int fd, const Cancel& cancel) {
     return cut_stream(
@@ -103,8 +103,8 @@ Status read_all(StreamReader& reader, const StreamOptions& options, const Cancel
 
 }  // namespace
 
-Result<BackupResult> back_up_stream(repo::Repository& repository, const StreamOptions& options, Reporter& reporter,
-                                    const Cancel& cancel, const Clock& clock) {
+Result<BackupResult> back_up_stream(repo::Destinations& to, const StreamOptions& options, Reporter& reporter,
+                                    const Clock& clock) {
   NewSnapshot made{.started = clock.now()};
   const auto path = absolute_path(options.name, "/");
   const auto names = split_path(std::string_view(path).substr(1));
@@ -112,16 +112,16 @@ Result<BackupResult> back_up_stream(repo::Repository& repository, const StreamOp
   if (options.name.empty() || path == "/" || too_long) {
     return fail(ErrorKind::kInvalidInput, "'" + options.name + "' cannot be the name of a file");
   }
-  TRY(repository.load_index(cancel));
-  repo::Writer writer(repository, options.writer, cancel);
+  TRY(to.each([&](size_t i) { return to[i].load_index(to.cancel(i)); }));
+  repo::Writer writer(to, options.writer);
   Ledger ledger(writer, reporter);
   ledger.starts(path);
-  StreamReader reader(repository, writer, ledger);
+  StreamReader reader(to.polynomial(), writer, ledger);
   auto status = read_all(reader, options, writer.cancel());
   if (status) status = writer.drain();
   if (!status) {
     writer.stop();  // it must not tell the reader of blobs any more
-    TRY(cancel.check());
+    TRY(to.outer().check());
     return fail(status.error());
   }
   if (reader.size() == 0) {
@@ -133,8 +133,9 @@ Result<BackupResult> back_up_stream(repo::Repository& repository, const StreamOp
   file.size = reader.size();
   TRY_ASSIGN(made.tree, save_trees(writer, ledger, path, std::move(file)));
   made.paths = {path};
+  made.parents.resize(to.size());
   made.dry_run = options.writer.dry_run;
-  return save_snapshot(repository, writer, ledger, made, options.details, cancel, clock);
+  return save_snapshot(to, writer, ledger, made, options.details, clock);
 }
 
 }  // namespace varve::files

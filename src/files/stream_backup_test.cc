@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "repo/testing/small_backup.h"
+#include "storage/fault.h"
 #include "storage/memory.h"
 
 namespace varve::files {
@@ -44,6 +45,26 @@ TEST_F(BackUpStream, StoresWhatACommandWrites) {
   const auto node = repo::find_node(*repository_, snapshot->tree, "dump.sql", {});
   EXPECT_EQ(node->mode, 0644u);
   EXPECT_EQ(node->uid, getuid());
+}
+
+TEST_F(BackUpStream, GoesToSeveralRepositoriesAndIsReadOnce) {
+  const auto faulty = std::make_shared<storage::FaultStorage>(std::make_shared<storage::MemoryStorage>());
+  const auto other = repo::testing::make_repository(faulty);
+  const auto run_in_both = [&] {
+    repo::Destinations to({{*repository_, {}}, {*other, {}}}, {}, reporter_);
+    return back_up_stream(to, {.name = "x", .command = {"head", "-c", "3000000", "/dev/urandom"}}, reporter_);
+  };
+  const auto result = run_in_both();
+  ASSERT_TRUE(result) << result.error().message();
+  const auto content = repo::testing::read_back(*repository_, *result->repositories[0].snapshot);
+  EXPECT_EQ(*content, *repo::testing::read_back(*other, *result->repositories[1].snapshot));
+  EXPECT_EQ(content->at("x").size(), 3'000'000u);
+
+  faulty->cut_power(1, storage::FaultStorage::Side::kBefore);
+  const auto without = run_in_both();
+  ASSERT_TRUE(without) << without.error().message();
+  EXPECT_TRUE(without->repositories[1].failure);
+  EXPECT_EQ(repo::testing::read_back(*repository_, *without->snapshot)->at("x").size(), 3'000'000u);
 }
 
 TEST_F(BackUpStream, StoresWhatAPipeBrings) {

@@ -35,7 +35,7 @@ Status Walker::walk(const Source& root, const std::optional<Id>& parent_tree, co
 
 /// A folder of which only some things are taken, and which was not named itself.
 Status Walker::walk_below(const Source& source, const std::shared_ptr<PendingFolder>& folder, const Cancel& cancel) {
-  TRY_ASSIGN(auto parent, ParentFolder::load(parts_.repository, tree_of(folder->previous), parts_.ledger, cancel));
+  TRY_ASSIGN(auto parent, load_parent(folder->previous, cancel));
   for (const auto& [name, below] : source.below) {
     TRY(cancel.check());
     auto previous = parent.take(name);
@@ -111,10 +111,14 @@ bool Walker::is_unmodified(const LocalFile& file, const Node& previous) const {
          (options_.ignore_inode || previous.inode == stat.st_ino);
 }
 
+/// In every destination. What only another one than the parent's lacks is new there, and no problem.
 bool Walker::has_content(const LocalFile& file, const Node& previous) {
-  const auto& index = parts_.repository.index();
+  auto& to = parts_.to;
+  const auto all_have = [&](const Id& id) { return to.all_have(repo::BlobType::kData, id); };
+  if (std::ranges::all_of(previous.content, all_have)) return true;
+  const auto& index = to[parts_.parent_of].index();
   const auto is_known = [&](const Id& id) { return index.has(repo::BlobType::kData, id); };
-  if (std::ranges::all_of(previous.content, is_known)) return true;
+  if (std::ranges::all_of(previous.content, is_known)) return false;
   parts_.ledger.problem(file.path, Error(ErrorKind::kCorrupt,
                                          "parts of it are missing in the repository since the "
                                          "parent snapshot; it is stored again"));
@@ -139,13 +143,17 @@ Status Walker::save_folder(const std::string& name, const Place& place, Previous
     if (!node) return {};
     folder = open_folder(std::move(*node), std::move(previous), into);
   }
-  TRY_ASSIGN(auto parent, ParentFolder::load(parts_.repository, tree_of(folder->previous), parts_.ledger, cancel));
+  TRY_ASSIGN(auto parent, load_parent(folder->previous, cancel));
   for (const auto& child : names) {
     TRY(cancel.check());
     TRY(save(child, place.below(child), false, parent.take(child), folder, cancel));
   }
   parts_.trees.let_go(folder);
   return {};
+}
+
+Result<ParentFolder> Walker::load_parent(const Previous& previous, const Cancel& cancel) {
+  return ParentFolder::load(parts_.to, parts_.parent_of, tree_of(previous), parts_.ledger, cancel);
 }
 
 Status Walker::save_other(const std::string& name, const LocalFile& file, const std::shared_ptr<PendingFolder>& into) {

@@ -18,7 +18,8 @@ struct Place {
 class Walker {
  public:
   struct Parts {
-    repo::Repository& repository;
+    repo::Destinations& to;
+    size_t parent_of;  ///< in which of them the parent snapshot is
     const Describe& describe;
     FileSaver& files;
     TreeSaver& trees;
@@ -50,6 +51,7 @@ class Walker {
 
   bool is_unmodified(const LocalFile& file, const repo::Node& previous) const;
   bool has_content(const LocalFile& file, const repo::Node& previous);
+  Result<ParentFolder> load_parent(const Previous& previous, const Cancel& cancel);
   /// Nothing, and a problem, if it cannot be described.
   std::optional<repo::Node> describe(const LocalFile& file, const std::string& name);
   std::shared_ptr<PendingFolder> open_folder(repo::Node node, Previous previous,

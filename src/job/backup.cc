@@ -33,14 +33,14 @@ unsigned default_readers() {
 /// One run, step by step; the steps are its methods in the order in which run() calls them.
 class Backup {
  public:
-  Backup(repo::Repository& repository, const BackupOptions& options, Reporter& reporter, const Clock& clock)
-      : repository_(repository), options_(options), reporter_(reporter), clock_(clock) {}
+  Backup(repo::Destinations& to, const BackupOptions& options, Reporter& reporter, const Clock& clock)
+      : to_(to), options_(options), reporter_(reporter), clock_(clock), parents_(to.size()) {}
 
   Result<BackupResult> run(const Cancel& cancel) {
     result_.started = clock_.now();
     TRY(choose_server(cancel));
     TRY(open_window(cancel));
-    repo::Writer writer(repository_, options_.writer, cancel);
+    repo::Writer writer(to_, options_.writer);
     TRY(read_everything(writer, cancel));
     TRY(writer.drain());
     judge({*source_, catalog_, *oplog_, options_.accept_inconsistent}, read_, result_);
@@ -56,7 +56,7 @@ class Backup {
     TRY_ASSIGN(options_.uri, options_.uri.resolved());
     TRY_ASSIGN(source_, mongo::choose_source(options_.uri, options_.member, cancel));
     if (options_.source.empty()) options_.source = set_folder(source_->set_name);
-    TRY_ASSIGN(parent_, find_parent(repository_, options_, *source_, cancel));
+    TRY(find_parents());
     TRY(stay_with_member(cancel));
     tell_of_source();
     member_.emplace(*source_, options_.uri, options_.member, reporter_);
@@ -66,6 +66,17 @@ class Backup {
     TRY(undo_left_locks(cancel));
     describe_source(cancel);
     return {};
+  }
+
+  /// The first one found says how collections are read; each repository's own, what its snapshot follows.
+  Status find_parents() {
+    return to_.each([this](size_t i) -> Status {
+      TRY_ASSIGN(auto parent, find_parent(to_[i], options_, *source_, to_.cancel(i)));
+      if (!parent) return {};
+      parents_[i] = parent->snapshot;
+      if (!parent_) parent_ = std::move(parent);
+      return {};
+    });
   }
 
   /// What was read in a member's natural order is found again in that of the same one only (RULES 27).
@@ -191,7 +202,7 @@ class Backup {
 
   Status read_everything(repo::Writer& writer, const Cancel& cancel) {
     auto plan = plan_collections(catalog_, options_, parent_);
-    const auto cut_key = collection::cut_key(repository_.config().polynomial);
+    const auto cut_key = collection::cut_key(to_.polynomial());
     ReadOptions read;
     read.majority = replica_set();
     if (window_) read.since = window_->majority();
@@ -296,22 +307,19 @@ class Backup {
   }
 
   Status write_snapshot(repo::Writer& writer, const Cancel& cancel) {
-    const auto* parent = parent_ ? &parent_->snapshot : nullptr;
-    SnapshotWriter snapshot(repository_, writer, options_.source, set_folder(source_->set_name), parent, clock_.now());
+    SnapshotWriter snapshot(to_, writer, options_.source, set_folder(source_->set_name), parents_, clock_.now());
     for (const auto& read : read_) {
       const auto& info = read.plan.info;
       TRY(snapshot.add({info.ns, info.type, to_hex(info.uuid), info.options, info.indexes, read.file.get()}));
     }
     snapshot.add_oplog(oplog_->file());
-    TRY_ASSIGN(const auto saved, snapshot.save(manifest(), options_.tags, result_.started, clock_, cancel));
-    result_.snapshot = saved.snapshot;
-    result_.stored = saved.stored;
+    TRY_ASSIGN(auto saved, snapshot.save(manifest(), options_.tags, result_.started, clock_, cancel));
+    note_saved(std::move(saved.snapshots), result_);
     result_.ended = saved.ended;
-    if (parent_) result_.parent = parent_->snapshot.id;
     return {};
   }
 
-  repo::Repository& repository_;
+  repo::Destinations& to_;
   BackupOptions options_;
   Reporter& reporter_;
   const Clock& clock_;
@@ -320,9 +328,10 @@ class Backup {
   std::optional<ReadMember> member_;
   std::optional<MemberConnection> connection_;
   std::optional<Parent> parent_;
-  std::unique_ptr<OplogWindow> window_;  // replica sets only
-  mongo::WriteCounters counters_;        // standalones only
-  std::unique_ptr<ServerLock> lock_;     // standalones only
+  std::vector<std::optional<repo::Snapshot>> parents_;  // of each destination
+  std::unique_ptr<OplogWindow> window_;                 // replica sets only
+  mongo::WriteCounters counters_;                       // standalones only
+  std::unique_ptr<ServerLock> lock_;                    // standalones only
   std::optional<ReadLimit> limit_;
   mongo::Catalog catalog_;
   std::unique_ptr<KeptOplog> oplog_;
@@ -332,9 +341,17 @@ class Backup {
 
 }  // namespace
 
-Result<BackupResult> backup(repo::Repository& repository, const BackupOptions& options, Reporter& reporter,
-                            const Cancel& cancel, const Clock& clock) {
-  return Backup(repository, options, reporter, clock).run(cancel);
+Result<BackupResult> backup(repo::Destinations& to, const BackupOptions& options, Reporter& reporter,
+                            const Clock& clock) {
+  return Backup(to, options, reporter, clock).run(to.outer());
+}
+
+void note_saved(std::vector<repo::SavedSnapshot> repositories, BackupResult& result) {
+  const auto& first = repo::first_saved(repositories);
+  if (first.snapshot) result.snapshot = *first.snapshot;
+  result.parent = first.parent;
+  result.stored = first.stored;
+  result.repositories = std::move(repositories);
 }
 
 }  // namespace varve::job

@@ -10,8 +10,7 @@
 #include "collection/manifest.h"
 #include "job/server_lock.h"
 #include "mongo/topology.h"
-#include "repo/repository.h"
-#include "repo/writer.h"
+#include "repo/saved_snapshots.h"
 
 namespace varve::job {
 
@@ -39,10 +38,11 @@ struct BackupOptions {
 };
 
 struct BackupResult {
-  Id snapshot;
+  std::vector<repo::SavedSnapshot> repositories;  ///< of each destination
+  Id snapshot;                                    ///< in the first that has one; so are the next two
   std::optional<Id> parent;
-  collection::Manifest manifest;
   repo::WriterStats stored;
+  collection::Manifest manifest;
   uint64_t documents = 0, bytes = 0;
   /// Anything that makes the result less than complete and consistent, one sentence each; empty for exit 0.
   std::vector<std::string> shortfalls;
@@ -50,10 +50,13 @@ struct BackupResult {
   Time started{}, ended{};
 };
 
-/// Backs one replica set or standalone up into one snapshot of the repository, under a lock that `cancel` follows.
-/// Loads the index, once the snapshots were listed. Nothing is visible in the repository before everything is durable.
-/// Writes nothing to the server.
-Result<BackupResult> backup(repo::Repository& repository, const BackupOptions& options, Reporter& reporter,
-                            const Cancel& cancel, const Clock& clock = system_clock());
+/// Backs one replica set or standalone up into one snapshot of each repository, under locks that their Cancels follow.
+/// Loads their indexes, once the snapshots were listed. Nothing is visible in a repository before everything is durable
+/// there. Writes nothing to the server.
+Result<BackupResult> backup(repo::Destinations& to, const BackupOptions& options, Reporter& reporter,
+                            const Clock& clock = system_clock());
+
+/// Takes over what was saved.
+void note_saved(std::vector<repo::SavedSnapshot> repositories, BackupResult& result);
 
 }  // namespace varve::job

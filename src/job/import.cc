@@ -23,8 +23,9 @@ constexpr std::string_view kFolder = "imported";
 class Import {
  public:
   Import(repo::Repository& repository, dump::DumpReader& reader, const ImportOptions& options, Reporter& reporter,
-         const Clock& clock)
-      : repository_(repository),
+         const Cancel& cancel, const Clock& clock)
+      : to_(repository, cancel),
+        parents_(to_.size()),
         reader_(reader),
         options_(options),
         reporter_(reporter),
@@ -32,12 +33,14 @@ class Import {
         catalog_(options.filter),
         cut_key_(collection::cut_key(repository.config().polynomial)) {}
 
-  Result<BackupResult> run(const Cancel& cancel) {
+  Result<BackupResult> run() {
+    const auto& cancel = to_.outer();
     result_.started = clock_.now();
     TRY(catalog_.describe(reader_.contents()));
-    TRY_ASSIGN(parent_, find_parent_of_import(repository_, options_.source, cancel));
+    TRY_ASSIGN(parent_, find_parent_of_import(to_[0], options_.source, cancel));
+    if (parent_) parents_[0] = parent_->snapshot;
     describe_source();
-    repo::Writer writer(repository_, options_.writer, cancel);
+    repo::Writer writer(to_, options_.writer);
     writer_ = &writer;
     TRY(read_everything(cancel));
     TRY(catalog_.check_complete());
@@ -206,23 +209,21 @@ class Import {
   }
 
   Status write_snapshot(repo::Writer& writer, const Cancel& cancel) {
-    const auto* parent = parent_ ? &parent_->snapshot : nullptr;
-    SnapshotWriter snapshot(repository_, writer, options_.source, std::string(kFolder), parent,
+    SnapshotWriter snapshot(to_, writer, options_.source, std::string(kFolder), parents_,
                             options_.time.value_or(clock_.now()));
     for (const auto& entry : manifest().collections) {
       const auto& in = catalog_.all().at(entry.ns);
       TRY(snapshot.add({entry.ns, entry.type, entry.uuid, entry.options, entry.indexes, in.file.get()}));
     }
     snapshot.add_oplog(oplog_file_->file());
-    TRY_ASSIGN(const auto saved, snapshot.save(manifest(), options_.tags, result_.started, clock_, cancel));
-    result_.snapshot = saved.snapshot;
-    result_.stored = saved.stored;
+    TRY_ASSIGN(auto saved, snapshot.save(manifest(), options_.tags, result_.started, clock_, cancel));
+    note_saved(std::move(saved.snapshots), result_);
     result_.ended = saved.ended;
-    if (parent_) result_.parent = parent_->snapshot.id;
     return {};
   }
 
-  repo::Repository& repository_;
+  repo::Destinations to_;
+  std::vector<std::optional<repo::Snapshot>> parents_;
   dump::DumpReader& reader_;
   const ImportOptions& options_;
   Reporter& reporter_;
@@ -245,7 +246,7 @@ class Import {
 
 Result<BackupResult> import_dump(repo::Repository& repository, dump::DumpReader& reader, const ImportOptions& options,
                                  Reporter& reporter, const Cancel& cancel, const Clock& clock) {
-  return Import(repository, reader, options, reporter, clock).run(cancel);
+  return Import(repository, reader, options, reporter, cancel, clock).run();
 }
 
 }  // namespace varve::job

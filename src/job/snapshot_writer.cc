@@ -8,17 +8,13 @@ namespace varve::job {
 
 namespace {
 
-void summarise(const TreeBuilder::Summary& tree, const repo::WriterStats& stored, repo::SnapshotSummary& s) {
+void summarise(const TreeBuilder::Summary& tree, repo::SnapshotSummary& s) {
   s.files_new = tree.files_new;
   s.files_changed = tree.files_changed;
   s.files_unmodified = tree.files_unmodified;
   s.dirs_new = tree.dirs_new;
   s.dirs_changed = tree.dirs_changed;
   s.dirs_unmodified = tree.dirs_unmodified;
-  s.data_blobs = stored.data_blobs_new;
-  s.tree_blobs = stored.tree_blobs_new;
-  s.data_added = stored.plain_bytes_new;
-  s.data_added_packed = stored.packed_bytes;
   s.total_files_processed = tree.files;
   s.total_bytes_processed = tree.bytes;
 }
@@ -35,15 +31,15 @@ std::string new_backup_id() {
          hex.substr(20);
 }
 
-SnapshotWriter::SnapshotWriter(repo::Repository& repository, repo::Writer& writer, std::string source,
-                               std::string folder, const repo::Snapshot* parent, Time now)
-    : repository_(repository),
+SnapshotWriter::SnapshotWriter(repo::Destinations& to, repo::Writer& writer, std::string source, std::string folder,
+                               const std::vector<std::optional<repo::Snapshot>>& parents, Time now)
+    : to_(to),
       writer_(writer),
       source_(std::move(source)),
       root_(snapshot_path(source_).substr(1) + "/" + folder + "/"),
-      parent_(parent),
+      parents_(parents),
       now_(now),
-      tree_(repository, parent ? std::optional(parent->tree) : std::nullopt, now) {}
+      tree_(to, repo::first_tree(to, parents), now) {}
 
 Status SnapshotWriter::add(const Collection& collection) {
   if (collection.file != nullptr) {
@@ -66,7 +62,7 @@ void SnapshotWriter::add_oplog(StoredFile oplog) {
 }
 
 Status SnapshotWriter::add_bytes(std::string_view path, ByteView bytes) {
-  TRY_ASSIGN(auto file, store_bytes(repository_, writer_, bytes));
+  TRY_ASSIGN(auto file, store_bytes(to_.polynomial(), writer_, bytes));
   tree_.add(root_ + std::string(path), std::move(file));
   return {};
 }
@@ -81,16 +77,16 @@ Result<SnapshotWriter::Saved> SnapshotWriter::save(const collection::Manifest& m
   TRY_ASSIGN(const auto tree, tree_.write(writer_, cancel));
   TRY(writer_.finish());
   Saved saved;
-  saved.stored = writer_.stats();
   saved.ended = clock.now();
   auto snapshot = describe(manifest, tags);
   auto& summary = snapshot.summary.emplace();
   summary.backup_start = started;
   summary.backup_end = saved.ended;
-  summarise(tree, saved.stored, summary);
+  summarise(tree, summary);
   snapshot.tree = tree.root;
   TRY(cancel.check());
-  TRY_ASSIGN(saved.snapshot, repository_.save_snapshot(snapshot, cancel));
+  TRY_ASSIGN(saved.snapshots,
+             repo::save_snapshots(to_, writer_, {.snapshot = std::move(snapshot), .parents = parents_}));
   return saved;
 }
 
@@ -105,7 +101,6 @@ repo::Snapshot SnapshotWriter::describe(const collection::Manifest& manifest,
   snapshot.tags.push_back(std::string(kIdentityTagPrefix) + manifest.backup_id);
   if (!manifest.needs_varve.empty()) snapshot.tags.emplace_back(kNeedsVarveTag);
   snapshot.program_version = manifest.varve_version;
-  if (parent_ != nullptr) snapshot.parent = parent_->id;
   return snapshot;
 }
 

@@ -8,7 +8,7 @@
 #include "collection/manifest.h"
 #include "job/document_file.h"
 #include "job/tree_builder.h"
-#include "repo/snapshot.h"
+#include "repo/saved_snapshots.h"
 
 namespace varve::job {
 
@@ -19,10 +19,10 @@ std::string new_backup_id();
 /// then save(). Its files lie as docs/specs/snapshot-layout.md says. One thread.
 class SnapshotWriter {
  public:
-  /// `folder`: of the replica set in the snapshot. `parent`: the snapshot before of the same source. Everything must
-  /// outlive it.
-  SnapshotWriter(repo::Repository& repository, repo::Writer& writer, std::string source, std::string folder,
-                 const repo::Snapshot* parent, Time now);
+  /// `folder`: of the replica set in the snapshot. `parents`: in each destination the snapshot before of the same
+  /// source; from the first one left what did not change takes its times. Everything must outlive it.
+  SnapshotWriter(repo::Destinations& to, repo::Writer& writer, std::string source, std::string folder,
+                 const std::vector<std::optional<repo::Snapshot>>& parents, Time now);
 
   struct Collection {
     bson::Namespace ns;
@@ -36,8 +36,7 @@ class SnapshotWriter {
   void add_oplog(StoredFile oplog);
 
   struct Saved {
-    Id snapshot;
-    repo::WriterStats stored;
+    std::vector<repo::SavedSnapshot> snapshots;  ///< in each destination
     Time ended{};
   };
   /// Writes manifest and folders, waits until all is durable and makes the snapshot visible. `tags` are the user's;
@@ -49,10 +48,10 @@ class SnapshotWriter {
   Status add_bytes(std::string_view path, ByteView bytes);
   repo::Snapshot describe(const collection::Manifest& manifest, const std::vector<std::string>& tags) const;
 
-  repo::Repository& repository_;
+  repo::Destinations& to_;
   repo::Writer& writer_;
   const std::string source_, root_;
-  const repo::Snapshot* const parent_;
+  const std::vector<std::optional<repo::Snapshot>>& parents_;
   const Time now_;
   TreeBuilder tree_;
 };

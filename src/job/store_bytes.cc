@@ -5,7 +5,7 @@
 
 namespace varve::job {
 
-Result<StoredFile> store_bytes(repo::Repository& repository, repo::Writer& writer, ByteView bytes) {
+Result<StoredFile> store_bytes(codec::Polynomial polynomial, repo::Writer& writer, ByteView bytes) {
   StoredFile file;
   file.size = bytes.size();
   const auto save = [&](ByteView piece) -> Status {
@@ -13,7 +13,7 @@ Result<StoredFile> store_bytes(repo::Repository& repository, repo::Writer& write
     return writer.save(repo::BlobType::kData, to_bytes(piece), [](const Id&) {});
   };
   if (bytes.size() > codec::RabinChunker::kMin) {
-    codec::RabinChunker chunker(repository.config().polynomial);
+    codec::RabinChunker chunker(polynomial);
     bool cut = false;
     for (size_t length = chunker.feed(bytes, &cut); cut; length = chunker.feed(bytes, &cut)) {
       TRY(save(bytes.first(length)));

@@ -6,6 +6,6 @@
 namespace varve::job {
 
 /// Stores bytes that are no documents (manifest, metadata, key index): cut with restic's Rabin.
-Result<StoredFile> store_bytes(repo::Repository& repository, repo::Writer& writer, ByteView bytes);
+Result<StoredFile> store_bytes(codec::Polynomial polynomial, repo::Writer& writer, ByteView bytes);
 
 }  // namespace varve::job

@@ -17,8 +17,8 @@ void set_times(repo::Node& node, Time time) {
 
 }  // namespace
 
-TreeBuilder::TreeBuilder(repo::Repository& repository, std::optional<Id> parent_tree, Time now)
-    : repository_(repository), parent_tree_(parent_tree), now_(now) {}
+TreeBuilder::TreeBuilder(repo::Destinations& to, std::optional<repo::ParentTree> parent, Time now)
+    : to_(to), parent_(parent), now_(now) {}
 
 void TreeBuilder::add(const std::string& path, StoredFile file) {
   Folder* folder = &root_;
@@ -30,7 +30,8 @@ void TreeBuilder::add(const std::string& path, StoredFile file) {
 }
 
 Result<TreeBuilder::Summary> TreeBuilder::write(repo::Writer& writer, const Cancel& cancel) {
-  TRY_ASSIGN(const auto written, write_folder(root_, parent_tree_, writer, cancel));
+  TRY_ASSIGN(const auto written,
+             write_folder(root_, parent_ ? std::optional(parent_->tree) : std::nullopt, writer, cancel));
   summary_.root = written.id;
   return summary_;
 }
@@ -38,13 +39,11 @@ Result<TreeBuilder::Summary> TreeBuilder::write(repo::Writer& writer, const Canc
 Result<TreeBuilder::ParentNodes> TreeBuilder::parent_nodes(const std::optional<Id>& tree, const Cancel& cancel) {
   ParentNodes nodes;
   if (!tree) return nodes;
-  auto loaded = repository_.load_tree(*tree, cancel);
+  auto loaded = to_.load_tree(parent_->of, *tree);
+  TRY(cancel.check());
   // The parent only saves work: one that stock tools pruned or that is damaged is done without. check reports damage.
-  if (!loaded) {
-    if (is_stop(loaded.error())) return fail(loaded.error());
-    return nodes;
-  }
-  for (auto& node : *loaded) nodes.emplace(node.name, std::move(node));
+  if (!loaded || !*loaded) return nodes;
+  for (auto& node : **loaded) nodes.emplace(node.name, std::move(node));
   return nodes;
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "repo/repository.h"
+#include "repo/destinations.h"
 #include "repo/writer.h"
 
 namespace varve::job {
@@ -21,8 +21,8 @@ struct StoredFile {
 /// node where equal, so that unchanged folders deduplicate. One thread.
 class TreeBuilder {
  public:
-  /// `parent_tree`: the root of the snapshot before, if there was one. `now`: the time of this snapshot.
-  TreeBuilder(repo::Repository& repository, std::optional<Id> parent_tree, Time now);
+  /// `parent`: the root of the snapshot before, if there was one. `now`: the time of this snapshot.
+  TreeBuilder(repo::Destinations& to, std::optional<repo::ParentTree> parent, Time now);
 
   /// `path` from the root, without a leading slash. A path is added once.
   void add(const std::string& path, StoredFile file);
@@ -54,8 +54,8 @@ class TreeBuilder {
   Result<Written> write_folder(Folder& folder, const std::optional<Id>& parent, repo::Writer& writer,
                                const Cancel& cancel);
 
-  repo::Repository& repository_;
-  std::optional<Id> parent_tree_;
+  repo::Destinations& to_;
+  std::optional<repo::ParentTree> parent_;
   Time now_;
   Folder root_;
   Summary summary_;

@@ -20,9 +20,10 @@ class TreeBuilderTest : public testing::Test {
   }
 
   TreeBuilder::Summary snapshot(std::optional<Id> parent, Time now, const std::map<std::string, std::string>& files) {
-    repo::Writer writer(*repository_, {}, {});
-    TreeBuilder tree(*repository_, parent, now);
-    for (const auto& [path, text] : files) tree.add(path, *store_bytes(*repository_, writer, as_bytes(text)));
+    repo::Destinations to(*repository_, {});
+    repo::Writer writer(to, {});
+    TreeBuilder tree(to, parent ? std::optional(repo::ParentTree{0, *parent}) : std::nullopt, now);
+    for (const auto& [path, text] : files) tree.add(path, *store_bytes(to.polynomial(), writer, as_bytes(text)));
     const auto summary = tree.write(writer, {});
     EXPECT_TRUE(summary);
     EXPECT_TRUE(writer.finish());
@@ -52,6 +53,20 @@ TEST_F(TreeBuilderTest, WhatDidNotChangeKeepsItsTimesSoThatItsFolderDeduplicates
 TEST_F(TreeBuilderTest, AnUnchangedSnapshotHasTheSameRoot) {
   const auto first = snapshot(std::nullopt, kMonday, {{"a/b/c", "1"}, {"empty", ""}});
   EXPECT_EQ(snapshot(first.root, kTuesday, {{"a/b/c", "1"}, {"empty", ""}}).root, first.root);
+}
+
+TEST_F(TreeBuilderTest, AParentInARepositoryThatWasGivenUpIsNone) {
+  const auto first = snapshot(std::nullopt, kMonday, {{"a/b", "1"}});
+  auto other = *repo::Repository::init(std::make_shared<storage::MemoryStorage>(), "secret", std::nullopt, kCheap, {});
+  SilentReporter silent;
+  repo::Destinations to({{*other, {}}, {*repository_, {}}}, {}, silent);
+  to.give_up(1, Error(ErrorKind::kUnavailable, "it does not answer"));
+  repo::Writer writer(to, {});
+  TreeBuilder tree(to, repo::ParentTree{1, first.root}, kTuesday);
+  tree.add("a/b", *store_bytes(to.polynomial(), writer, as_bytes(std::string_view("1"))));
+  const auto root = tree.write(writer, {})->root;
+  ASSERT_TRUE(writer.finish());
+  EXPECT_EQ(repo::find_node(*other, root, "a/b", {})->mtime, kTuesday);
 }
 
 TEST_F(TreeBuilderTest, NodesHaveNoOwnersAndPrivateModes) {

@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include "codec/sha256.h"
 #include "maintenance/testing/garbage.h"
 #include "repo/check.h"
+#include "repo/saved_snapshots.h"
 #include "repo/testing/power_cuts.h"
 #include "storage/fault.h"
 
@@ -88,6 +90,33 @@ class CopyTest : public ::testing::Test {
   std::unique_ptr<Repository> from_ = make_repository(source_), to_ = make_repository(destination_);
   Id first_, second_, third_;
 };
+
+/// Whichever of them is copied from, into the other or into a third.
+TEST_F(CopyTest, WhatABackupStoredInSeveralIsThereAlready) {
+  const auto one = make_repository(std::make_shared<MemoryStorage>());
+  const auto other = make_repository(std::make_shared<MemoryStorage>());
+  SilentReporter silent;
+  repo::Destinations to({{*one, {}}, {*other, {}}, {*to_, {}}}, {}, silent);
+  repo::SnapshotToSave what;
+  what.snapshot.time = system_clock().now();
+  what.snapshot.paths = {"/x"};
+  what.parents.resize(3);
+  repo::Writer writer(to, {});
+  const std::string_view empty = "{\"nodes\":[]}\n";
+  what.snapshot.tree = codec::sha256(as_bytes(empty));
+  ASSERT_TRUE(writer.save(BlobType::kTree, to_bytes(as_bytes(empty)), [](const Id&) {}));
+  ASSERT_TRUE(writer.finish());
+  ASSERT_TRUE(repo::save_snapshots(to, writer, what));
+  for (auto* source : {one.get(), other.get(), to_.get()}) {
+    for (auto* target : {one.get(), other.get(), to_.get()}) {
+      if (source == target) continue;
+      const auto result = copy_all(*source, *target);
+      ASSERT_TRUE(result) << result.error().message();
+      EXPECT_EQ(result->count(Kind::kThere), 1u);
+      EXPECT_EQ(all_of(*target).size(), 1u);
+    }
+  }
+}
 
 TEST_F(CopyTest, CopiesEverySnapshotOnce) {
   const auto result = run();

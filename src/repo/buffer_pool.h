@@ -33,6 +33,11 @@ class BufferPool {
     buffer.clear();
     idle_.push_back(std::move(buffer));
   }
+  /// Frees what lies idle.
+  void clear() {
+    std::lock_guard lock(mutex_);
+    idle_.clear();
+  }
 
  private:
   const size_t smallest_, largest_;

@@ -45,8 +45,9 @@ Result<std::optional<PackBuilder>> Packer::add(BlobType type, const Id& id, Byte
   {
     std::unique_lock lock(mutex_);
     Slot* slot = nullptr;
-    const auto ready = [&] { return (slot = slot_to_fill(packs, coin[0] & 1)) != nullptr; };
-    if (!changed_.wait(lock, cancel.token(), ready)) return fail(cancel.check().error());
+    const auto ready = [&] { return cancel.stopped() || (slot = slot_to_fill(packs, coin[0] & 1)) != nullptr; };
+    changed_.wait(lock, cancel.token(), ready);
+    TRY(cancel.check());
     (*slot)->add(type, id, unit, plain_length);
     if ((*slot)->size() < pack_size_ && !(*slot)->is_full()) return std::nullopt;
     full = std::exchange(*slot, std::nullopt);
@@ -72,6 +73,11 @@ std::vector<PackBuilder> Packer::flush() {
     }
   }
   return left;
+}
+
+void Packer::drop() {
+  (void)flush();
+  rooms_.clear();
 }
 
 }  // namespace varve::repo

@@ -21,12 +21,15 @@ class Packer {
 
   /// A pack that became full by it, finished, is the caller's to upload. Waits while there is none to be filled and may
   /// be no more: for one to be uploaded and let go. A blob as large as a pack has one of its own, which is not counted.
+  /// An error once `cancel` has stopped.
   Result<std::optional<PackBuilder>> add(BlobType type, const Id& id, ByteView unit, uint32_t plain_length,
                                          const Cancel& cancel);
   /// What is left, finished; the packs of one type joined where they fit into one.
   std::vector<PackBuilder> flush();
   /// A pack that is stored: its room is the next one's.
   void recycle(PackBuilder pack) { rooms_.give(std::move(pack).release()); }
+  /// Drops what is left and frees its memory. For when the Cancel of those who add has stopped: nothing comes after it.
+  void drop();
 
  private:
   using Slot = std::optional<PackBuilder>;

@@ -1,15 +1,14 @@
 #include "repo/writer.h"
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <thread>
 
 #include "base/channel.h"
 #include "base/task_group.h"
 #include "codec/sha256.h"
-#include "repo/index_writer.h"
-#include "repo/packer.h"
+#include "repo/outlet.h"
+#include "base/parallel.h"
 
 namespace varve::repo {
 
@@ -17,15 +16,9 @@ namespace {
 
 using codec::Compression;
 
-constexpr uint64_t kMinPack = 4u << 20;
-constexpr uint64_t kMaxPack = 128u << 20;
-constexpr unsigned kMaxUploads = 5;
-constexpr size_t kQueuedPacks = 1;
-constexpr size_t kFilledPacks = 1;  // of a type, while as many as can be are uploaded
 // Of buffers for blobs, those that are kept: smaller ones cost little, larger ones are rare.
 constexpr size_t kSmallestRoom = 256u << 10;
 constexpr size_t kLargestRoom = 8u << 20;
-constexpr size_t kLargestUnit = 3u << 20;  // of what a worker keeps: a rare large one would stay for all the others
 
 struct Job {
   BlobType type;
@@ -38,95 +31,60 @@ unsigned worker_count(const WriterOptions& options) {
   return options.workers != 0 ? options.workers : std::max(1u, std::thread::hardware_concurrency());
 }
 
-uint64_t clamped_pack_size(const WriterOptions& options) {
-  return std::clamp(options.pack_size, kMinPack, kMaxPack);
-}
-
-unsigned upload_count(const WriterOptions& options, unsigned connections) {
-  return options.uploads != 0 ? options.uploads : std::clamp(connections, 1u, kMaxUploads);
-}
-
-/// Trees are compressed whatever the level.
-Compression level_for(Compression level) {
-  return level == Compression::kOff ? Compression::kAuto : level;
-}
-
-/// What a worker keeps for its life.
-struct Tools {
-  explicit Tools(Compression level) : compressor(level_for(level)) {}
-  codec::Compressor compressor;
-  codec::Decompressor decompressor;
-  Bytes unit;
-};
-
 }  // namespace
 
 struct Writer::State {
-  State(Repository& its_repository, const WriterOptions& its_options, const Cancel& parent)
-      : repository(its_repository),
+  State(std::unique_ptr<Destinations> own, Destinations& its_destinations, const WriterOptions& its_options)
+      : alone(std::move(own)),
+        destinations(its_destinations),
         options(its_options),
-        uploads(upload_count(options, repository.storage().connections())),
         jobs(worker_count(options)),
         buffers(kSmallestRoom, kLargestRoom),
-        packer(repository.key(), clamped_pack_size(options), kFilledPacks + uploads),
-        packs(kQueuedPacks),
-        index_writer(repository),
-        group(parent) {}
+        group(destinations.cancel()) {
+    for (size_t i = 0; i < destinations.size(); ++i) {
+      outlets.push_back(std::make_unique<Outlet>(destinations, i, options));
+    }
+  }
 
-  Repository& repository;
+  const std::unique_ptr<Destinations> alone;  // where nobody gave several
+  Destinations& destinations;
   const WriterOptions options;
-  const unsigned uploads;
   Channel<Job> jobs;
   BufferPool buffers;
-  Packer packer;
-  Channel<PackBuilder> packs;
-  IndexWriter index_writer;
+  std::vector<std::unique_ptr<Outlet>> outlets;
 
   mutable std::mutex mutex;
   std::condition_variable_any idle;
   uint64_t outstanding = 0;
   std::optional<Error> first_error;
-  WriterStats stats;
   bool finished = false;
 
-  TaskGroup group;  // last: its threads use what stands above
+  TaskGroup group;  // of workers; last: they use what stands above
 
   void start();
   Status push(Job job);
-  template <typename Run>
-  void spawn(Run run);
   Status failure() const;
   Status drain();
   Status finish();
   void abandon();
 
   Status work(const Cancel& cancel);
-  Status process(Job& job, Tools& tools, const Cancel& cancel);
-  Status store(const Job& job, const Id& id, Tools& tools, const Cancel& cancel);
-  Status put_into_pack(BlobType type, const Id& id, ByteView unit, uint32_t plain_length, const Cancel& cancel);
+  Status process(Job& job, BlobEncoder& encoder, const Cancel& cancel);
+  void store(const Job& job, const Id& id, BlobEncoder& encoder);
   void count_done();
-  Status upload(PackBuilder pack, const Cancel& cancel);
-  Status upload_all(const Cancel& cancel);
 };
 
-template <typename Run>
-void Writer::State::spawn(Run run) {
-  group.spawn([this, run](const Cancel& cancel) -> Status {
-    auto status = run(cancel);
-    if (!status) {
-      std::lock_guard lock(mutex);
-      if (!first_error) first_error = status.error();
-    }
-    return status;
-  });
-}
-
 void Writer::State::start() {
+  for (auto& outlet : outlets) outlet->start();
   for (unsigned i = 0; i < worker_count(options); ++i) {
-    spawn([this](const Cancel& cancel) { return work(cancel); });
-  }
-  for (unsigned i = 0; i < uploads; ++i) {
-    spawn([this](const Cancel& cancel) { return upload_all(cancel); });
+    group.spawn([this](const Cancel& cancel) -> Status {
+      auto status = without_exceptions([&] { return work(cancel); });
+      if (!status) {
+        std::lock_guard lock(mutex);
+        if (!first_error) first_error = status.error();
+      }
+      return status;
+    });
   }
 }
 
@@ -139,91 +97,37 @@ Status Writer::State::failure() const {
 }
 
 Status Writer::State::work(const Cancel& cancel) {
-  Tools tools(options.compression);
-  while (auto job = jobs.pop(cancel)) TRY(process(*job, tools, cancel));
+  BlobEncoder encoder(options.compression);
+  while (auto job = jobs.pop(cancel)) TRY(process(*job, encoder, cancel));
   return cancel.check();
 }
 
-Status Writer::State::process(Job& job, Tools& tools, const Cancel& cancel) {
+Status Writer::State::process(Job& job, BlobEncoder& encoder, const Cancel& cancel) {
   const Id id = codec::sha256(job.plain);
-  if (job.again || repository.index().claim(job.type, id)) {
-    TRY(store(job, id, tools, cancel));
-  } else {
-    std::lock_guard lock(mutex);
-    ++stats.blobs_known;
-    stats.plain_bytes_known += job.plain.size();
-  }
+  store(job, id, encoder);
+  TRY(cancel.check());  // it is in no pack where no repository is left
   job.done(id);
   buffers.give(std::move(job.plain));
   count_done();
   return {};
 }
 
-/// compress -> seal -> prove -> pack
-Status Writer::State::store(const Job& job, const Id& id, Tools& tools, const Cancel& cancel) {
-  const ByteView plain = job.plain;
-  const bool always = job.type == BlobType::kTree || job.again;
-  const bool wanted = repository.config().version != 1 && (always || options.compression != Compression::kOff);
-  Bytes& unit = tools.unit;
-  unit.resize(codec::kIvSize);
-  if (wanted && !plain.empty()) tools.compressor.compress(plain, unit);
-  const size_t compressed = unit.size() - codec::kIvSize;
-  uint32_t plain_length = 0;
-  if (compressed > 0 && (always || compressed < plain.size())) {
-    plain_length = static_cast<uint32_t>(plain.size());
-  } else {
-    unit.resize(codec::kIvSize);
-    unit.reserve(plain.size() + codec::kSealOverhead);
-    append(unit, plain);
+/// compress -> for each repository that lacks it: seal -> prove -> pack
+void Writer::State::store(const Job& job, const Id& id, BlobEncoder& encoder) {
+  std::vector<Outlet*> takers;
+  for (auto& outlet : outlets) {
+    const bool takes = job.again ? outlet->takes_any() : outlet->wants(job.type, id, job.plain.size());
+    if (takes) takers.push_back(outlet.get());
   }
-  const auto& key = repository.key();
-  codec::seal_in_place(key, codec::random_iv(), unit);
-  if (const auto proved = prove_blob(key, unit, plain_length, id, tools.decompressor); !proved) {
-    return fail(
-        Error(ErrorKind::kInternal, "a blob could not be read back before it was stored: " + proved.error().message())
-            .hint("this points to a fault of memory or processor"));
-  }
-  TRY(put_into_pack(job.type, id, unit, plain_length, cancel));
-  unit.clear();
-  if (unit.capacity() > kLargestUnit) Bytes().swap(unit);
-  return {};
-}
-
-Status Writer::State::put_into_pack(BlobType type, const Id& id, ByteView unit, uint32_t plain_length,
-                                    const Cancel& cancel) {
-  TRY_ASSIGN(auto full, packer.add(type, id, unit, plain_length, cancel));
-  {
-    std::lock_guard lock(mutex);
-    ++(type == BlobType::kTree ? stats.tree_blobs_new : stats.data_blobs_new);
-    stats.plain_bytes_new += plain_length != 0 ? plain_length : unit.size() - codec::kSealOverhead;
-    stats.packed_bytes += unit.size();
-  }
-  if (full && !packs.push(std::move(*full), cancel)) return cancel.check();
-  return {};
+  if (takers.empty()) return;
+  encoder.begin({job.plain, id, job.type == BlobType::kTree || job.again}, takers.size());
+  for (auto* outlet : takers) outlet->take(job.type, id, encoder.seal_for(outlet->repository()));
+  encoder.end();
 }
 
 void Writer::State::count_done() {
   std::lock_guard lock(mutex);
   if (--outstanding == 0) idle.notify_all();
-}
-
-Status Writer::State::upload_all(const Cancel& cancel) {
-  while (auto pack = packs.pop(cancel)) TRY(upload(std::move(*pack), cancel));
-  return cancel.check();
-}
-
-/// Only a pack that is durable comes into an index, in memory or stored: who finds one there relies on it.
-Status Writer::State::upload(PackBuilder pack, const Cancel& cancel) {
-  if (options.dry_run) return {};
-  const Id id = codec::sha256(pack.bytes());
-  const ByteView pieces[] = {pack.bytes()};
-  TRY(repository.storage().put(pack_handle(pack.blobs().front().type, id), pieces, cancel));
-  if (options.read_back) TRY(read_back_pack(repository.storage(), {id, pack.size()}, cancel));
-  auto blobs = pack.place_in(id);
-  if (options.tell_index)
-    repository.index().add_pack(blobs);  // taken back in abandon if the index file is never written
-  packer.recycle(std::move(pack));
-  return index_writer.add({id, std::move(blobs)}, cancel);
 }
 
 Status Writer::State::drain() {
@@ -238,26 +142,34 @@ Status Writer::State::drain() {
 Status Writer::State::finish() {
   TRY(drain());
   jobs.close();
-  for (auto& pack : packer.flush()) {
-    if (!packs.push(std::move(pack), group.cancel())) break;  // wait() tells why
-  }
-  packs.close();
-  TRY(group.wait());
-  TRY(index_writer.finish(group.cancel()));
-  finished = !options.dry_run;  // what was not stored stays unknown
+  if (!group.wait()) return failure();
+  const auto finish_one = [&](size_t i, const Cancel&) -> Status {
+    outlets[i]->finish();
+    return {};
+  };
+  TRY(parallel_for(outlets.size(), static_cast<unsigned>(outlets.size()), Cancel(), finish_one));
+  TRY(destinations.cancel().check());
+  finished = true;
+  for (auto& outlet : outlets) outlet->abandon();  // those that failed
   return {};
 }
 
-/// What is not both durable and indexed must not be deduplicated against.
 void Writer::State::abandon() {
+  for (auto& outlet : outlets) outlet->stop();
   group.stop();
   (void)group.wait();
-  repository.index().drop_claims();
-  for (const Id& pack : index_writer.unsaved()) repository.index().drop_pack(pack);
+  for (auto& outlet : outlets) outlet->abandon();
 }
 
-Writer::Writer(Repository& repository, const WriterOptions& options, const Cancel& parent)
-    : state_(std::make_unique<State>(repository, options, parent)) {
+Writer::Writer(Repository& repository, const WriterOptions& options, const Cancel& parent) {
+  auto alone = std::make_unique<Destinations>(repository, parent);
+  auto& destinations = *alone;
+  state_ = std::make_unique<State>(std::move(alone), destinations, options);
+  state_->start();
+}
+
+Writer::Writer(Destinations& destinations, const WriterOptions& options)
+    : state_(std::make_unique<State>(nullptr, destinations, options)) {
   state_->start();
 }
 
@@ -274,9 +186,10 @@ Status Writer::State::push(Job job) {
     return fail(ErrorKind::kUnsupported,
                 "a blob of " + std::to_string(job.plain.size()) + " bytes is too large to be stored");
   }
+  TRY(destinations.cancel().check());  // known a moment before the threads hear of it
   {
     std::lock_guard lock(mutex);
-    if (first_error) return fail(*first_error);  // known a moment before the threads hear of it
+    if (first_error) return fail(*first_error);
     ++outstanding;
   }
   if (jobs.push(std::move(job), group.cancel())) return {};
@@ -296,8 +209,8 @@ Status Writer::save_again(BlobType type, Bytes plain) {
 }
 
 Status Writer::save_sealed(BlobType type, const Id& id, ByteView unit, uint32_t plain_length) {
-  const auto done = state_->put_into_pack(type, id, unit, plain_length, state_->group.cancel());
-  return done ? done : state_->failure();
+  state_->outlets.front()->take(type, id, BlobEncoder::Unit{unit, plain_length});
+  return state_->group.cancel().stopped() ? state_->failure() : Status();
 }
 
 Status Writer::drain() {
@@ -313,13 +226,16 @@ Status Writer::finish() {
   return status;
 }
 
+WriterStats Writer::stats(size_t which) const {
+  return state_->outlets[which]->stats();
+}
+
 WriterStats Writer::stats() const {
-  std::lock_guard lock(state_->mutex);
-  return state_->stats;
+  return stats(state_->destinations.first());
 }
 
 std::vector<Id> Writer::index_files() const {
-  return state_->index_writer.files();
+  return state_->outlets.front()->index_files();
 }
 
 Cancel Writer::cancel() const {
@@ -344,18 +260,13 @@ uint64_t context_size(Compression level) {
 
 }  // namespace
 
-uint64_t Writer::memory_bound(const WriterOptions& options, uint64_t largest_blob) {
-  constexpr uint64_t kIndexFile = 64u << 20;  // the packs of one index file, and its JSON
+uint64_t Writer::memory_bound(const WriterOptions& options, uint64_t largest_blob, unsigned repositories) {
   const uint64_t workers = worker_count(options);
   const uint64_t blob = largest_blob + largest_blob / 128 + (64u << 10);
-  const uint64_t pack = clamped_pack_size(options) + blob + (4u << 20);
-  // Queued; and in each worker: plain, and compressed and sealed.
-  const uint64_t blobs = workers * blob + workers * 2 * blob;
-  const uint64_t uploads = upload_count(options, kMaxUploads);
-  const uint64_t packs = 2 * (kFilledPacks + uploads) * pack;  // of data and of trees
-  // Those of blobs as large as a pack: in each worker, queued, and uploaded.
-  const uint64_t single = blob < clamped_pack_size(options) ? 0 : (workers + kQueuedPacks + uploads) * blob;
-  return blobs + packs + single + workers * context_size(options.compression) + kIndexFile;
+  // Queued; and in each worker: plain, and compressed and sealed, where there are several for one of them, too.
+  const uint64_t blobs = workers * blob + workers * (repositories > 1 ? 3 : 2) * blob;
+  return blobs + workers * context_size(options.compression) +
+         repositories * Outlet::memory_bound(options, workers, blob);
 }
 
 }  // namespace varve::repo
