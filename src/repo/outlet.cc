@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "codec/sha256.h"
 #include "base/parallel.h"
+#include "codec/sha256.h"
 
 namespace varve::repo {
 

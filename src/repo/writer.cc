@@ -5,10 +5,10 @@
 #include <thread>
 
 #include "base/channel.h"
+#include "base/parallel.h"
 #include "base/task_group.h"
 #include "codec/sha256.h"
 #include "repo/outlet.h"
-#include "base/parallel.h"
 
 namespace varve::repo {
 

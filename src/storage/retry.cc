@@ -126,7 +126,9 @@ std::vector<Status> RetryStorage::remove_some(std::span<const Handle> handles, c
   std::vector<Status> outcomes(handles.size());
   std::vector<size_t> left(handles.size());
   std::iota(left.begin(), left.end(), 0);
-  const auto end = again<Status>(cancel, [&](bool) -> Status {
+  const auto what = handles.size() == 1 ? named("remove", handles.front())
+                                        : fmt::format("remove {} files of {}", handles.size(), location());
+  const auto end = again<Status>(what, cancel, [&](bool) -> Status {
     std::vector<Handle> asked;
     for (const size_t i : left) asked.push_back(handles[i]);
     auto became = below_->remove_some(asked, cancel);
