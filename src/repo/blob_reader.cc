@@ -27,8 +27,12 @@ Result<Bytes> BlobReader::open(ByteView unit, const BlobLocation& at, const Id& 
 
 Result<Bytes> BlobReader::load_at(BlobType type, const BlobLocation& at, const Id& id, const Cancel& cancel) {
   if (at.length > kMaxBlob) return fail(ErrorKind::kCorrupt, "it claims to be larger than any blob");
-  TRY_ASSIGN(const auto unit, storage_.get(pack_handle(type, at.pack), at.offset, at.length, cancel));
-  return open(unit, at, id);
+  const auto read = [&]() -> Result<Bytes> {
+    TRY_ASSIGN(const auto unit, storage_.get(pack_handle(type, at.pack), at.offset, at.length, cancel));
+    return open(unit, at, id);
+  };
+  auto plain = read();
+  return plain || plain.error().kind() != ErrorKind::kCorrupt ? plain : read();
 }
 
 Result<Bytes> BlobReader::load(const Index& index, BlobType type, const Id& id, const Cancel& cancel) {

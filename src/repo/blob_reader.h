@@ -32,7 +32,7 @@ class BlobReader {
  public:
   BlobReader(storage::Storage& storage, const codec::SealKey& key) : storage_(storage), key_(key) {}
 
-  /// From one place.
+  /// From one place. Bytes change on their way, too: what is wrong is read once more.
   Result<Bytes> load_at(BlobType type, const BlobLocation& at, const Id& id, const Cancel& cancel);
   /// From whichever of the index's places is good. kCorrupt if there is none, or, naming the packs, if all are bad.
   Result<Bytes> load(const Index& index, BlobType type, const Id& id, const Cancel& cancel);

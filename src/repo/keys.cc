@@ -7,6 +7,7 @@
 #include "repo/go_time.h"
 #include "repo/json_object.h"
 #include "repo/json_reader.h"
+#include "repo/read_named.h"
 #include "repo/unpacked.h"
 
 namespace varve::repo {
@@ -133,8 +134,7 @@ Result<Id> save_key(storage::Storage& storage, const KeyFile& key, const Cancel&
 
 Result<KeyFile> load_key(storage::Storage& storage, const Id& id, uint64_t size, const Cancel& cancel) {
   if (size > kMaxFile) return fail(ErrorKind::kCorrupt, "it is larger than any key");
-  TRY_ASSIGN(const auto bytes, storage.get({storage::FileType::kKey, id}, 0, size, cancel));
-  if (codec::sha256(bytes) != id) return fail(ErrorKind::kCorrupt, "its content does not match its name");
+  TRY_ASSIGN(const auto bytes, read_named(storage, {storage::FileType::kKey, id}, size, cancel));
   return decode_key_file(as_text(bytes));
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "codec/sha256.h"
 #include "codec/zstd.h"
+#include "repo/read_named.h"
 
 namespace varve::repo {
 
@@ -105,10 +105,9 @@ Result<Bytes> load_unpacked_bytes(Repository& repository, FileType type, const I
                                   const Cancel& cancel) {
   if (size > unpacked_limit(type)) return damaged(type, id, "it is larger than any file of its kind");
   if (size == 0) return damaged(type, id, "it is empty");
-  auto sealed = repository.storage().get({type, id}, 0, size, cancel);
+  auto sealed = read_named(repository.storage(), {type, id}, size, cancel);
   if (!sealed && sealed.error().kind() == ErrorKind::kCorrupt) return damaged(type, id, sealed.error().message());
   if (!sealed) return fail(sealed.error());
-  if (codec::sha256(*sealed) != id) return damaged(type, id, "its content does not match its name");
   auto json = open_unpacked(repository.key(), *sealed, unpacked_limit(type, sealed->size()));
   if (!json) return damaged(type, id, json.error().message());
   return json;
