@@ -22,9 +22,10 @@ class Server:
     the main thread.
     """
 
-    def __init__(self, name):
+    def __init__(self, name, within=None):
+        """`within`: the folder to make it in; by default that of all temporary files."""
         self.name = name
-        self.folder = Path(tempfile.mkdtemp(prefix=f"varve-{name}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"varve-{name}-", dir=within))
         self.process = None
         _children[id(self)] = self
 

@@ -70,8 +70,8 @@ class Mongod(Server):
     `initiate=False` leaves both to the caller. `tls`: pymongo's options for a server that wants TLS."""
 
     def __init__(self, version=None, replica_set=None, auth=False, extra_args=(), *, initiate=True, key_file=None,
-                 cache_gb=0.5, tls=None, oplog_mb=256):
-        super().__init__("mongod")
+                 cache_gb=0.5, tls=None, oplog_mb=256, within=None):
+        super().__init__("mongod", within)
         self._tls = {"tls": True, **tls} if tls else {}
         self.replica_set, self.auth = replica_set, auth
         self._binary, self._env = _program(version)
