@@ -15,6 +15,7 @@ using storage::Operation;
 class ReadNamed : public ::testing::Test {
  protected:
   void SetUp() override {
+    ASSERT_TRUE(storage_.create(Cancel()));
     const ByteView pieces[] = {content_};
     ASSERT_TRUE(storage_.put(handle_, pieces, Cancel()));
     ASSERT_TRUE(storage_.corrupt(handle_, 3));
