@@ -4,9 +4,7 @@ The server is a one-member replica set whose cache holds the data, so that the c
 goes to an empty store unless it is a repetition; every restore goes to the same server after its databases were dropped.
 """
 import argparse
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +16,7 @@ import peers
 import report
 from entries import ENTRIES, PARTS
 from measure import Failed
+from report import say
 
 MONGOD = "6.0.5"
 CACHE_GB = 4
@@ -26,10 +25,6 @@ KINDS = {"floor": peers.Floor, "mongodump": peers.Mongodump, "restic": peers.Res
          "varve": peers.Varve, "varve-options": peers.Varve, "varve-by-id": peers.Varve,
          "varve-during-updates": peers.VarveDuringUpdates}
 CHANGED_SHARE = 0.01
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class Bench:
@@ -142,7 +137,6 @@ def arguments():
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = arguments()
     subprocess.run(["tools/setup", f"mongod-{MONGOD}"], check=True)
     runs = {"backup": options.runs, "again": options.runs, "restore": options.restore_runs}
@@ -162,7 +156,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    report.run(main)
