@@ -1,14 +1,13 @@
 """varve beside what people use today, on one real server: seconds, processor time, memory, bytes stored.
 
 The server is a one-member replica set whose cache holds the data, so that the clients are what is measured. Every backup
-goes to an empty store unless it is a repetition; every restore goes to the same server after its databases were dropped. The server of the many collections has its files in memory:
-ext4 is slow for minutes to make files where many were just removed, which would be measured in place of the programs.
+goes to an empty store unless it is a repetition; every restore goes to the same server after its databases were dropped.
+The server of the many collections has its files in memory: ext4 is slow for minutes to make files where many were just
+removed, which would be measured in place of the programs.
 """
 import argparse
 import itertools
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ import peers
 import report
 from entries import ENTRIES, PARTS
 from measure import Failed
+from report import say
 
 MONGOD = "6.0.5"
 CACHE_GB = 4
@@ -29,10 +29,6 @@ KINDS = {"floor": peers.Floor, "mongodump": peers.Mongodump, "restic": peers.Res
          "varve-during-updates": peers.VarveDuringUpdates}
 CHANGED_SHARE = 0.01
 WITHIN = {"tenants": "/dev/shm"}  # where the server of a data set has its files, if not where all temporary files are
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class Bench:
@@ -146,7 +142,6 @@ def arguments():
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = arguments()
     subprocess.run(["tools/setup", f"mongod-{MONGOD}"], check=True)
     runs = {"backup": options.runs, "again": options.runs, "restore": options.restore_runs}
@@ -172,7 +167,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    report.run(main)

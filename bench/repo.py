@@ -7,8 +7,6 @@ is the best of a few runs.
 import argparse
 import os
 import shutil
-import signal
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ import files
 import measure
 import report
 from measure import Failed
+from report import say
 
 GENERATIONS = 10
 
@@ -53,10 +52,6 @@ def entries(task):
 
 
 PARTS = [Part(title, f"{task}-varve", entries(task)) for task, title in TASKS.items()]
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class Program:
@@ -225,7 +220,6 @@ def arguments():
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = arguments()
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="varve-bench-") as folder:
@@ -239,7 +233,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    report.run(main)

@@ -3,6 +3,7 @@ import os
 import platform
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -13,6 +14,20 @@ COLUMNS = ("", "seconds", "times varve", "after opening", "times varve", "read b
 PEERS = {"mongo-tools": ("tests/peers/go.mod", "github.com/mongodb/mongo-tools"),
          "restic": ("tests/peers/go.mod", "github.com/restic/restic"),
          "pbm": ("tests/peers/pbm/go.mod", "github.com/percona/percona-backup-mongodb")}
+
+
+def say(text):
+    """What happens meanwhile; the figures alone go to standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(main):
+    """main(), which ends in order when it is interrupted or asked to."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _machine():

@@ -7,7 +7,6 @@ a repository of many packs.
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import files
 import measure
 import report
 from measure import Failed
+from report import say
 
 BUCKET = "bench"
 PLACES = {"minio": "on MinIO", "far": "on MinIO, each request {} ms later", "local": "in a local folder"}
@@ -62,10 +62,6 @@ def parts(wait):
 def listing(packs):
     rows = [entry("list", "restic", "minio", "`restic`"), entry("list", "varve", "minio", "**`varve`**")]
     return Part(f"List {packs:,} packs on MinIO: `prune --dry-run`", "list-minio-varve", rows)
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class Far:
@@ -190,7 +186,6 @@ def arguments():
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = arguments()
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="varve-bench-") as folder, Minio() as server, Far(server, options.wait) as far:
@@ -210,7 +205,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    report.run(main)

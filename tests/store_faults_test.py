@@ -43,6 +43,7 @@ def expect_whole(varve, count):
         varve("check", "--read-data")
     else:
         sound(varve)
+        assert not varve.restic("list", "locks").lines
     assert len(json.loads(varve("snapshots", "--json").stdout)) == count
 
 
@@ -58,7 +59,6 @@ def test_what_goes_wrong_now_and_then_is_made_good(disturbed, tmp_path):
         proxy.calm()
         assert content(tmp_path / f"restored {name}") == content(tmp_path / "folder"), name
     expect_whole(varve, len(MADE_GOOD))
-    varve("unlock")
 
 
 @pytest.mark.parametrize("name", SEEN)
@@ -79,8 +79,9 @@ def test_bytes_that_are_not_those_that_were_stored_are_never_given_out(disturbed
         back = varve("restore", "latest:/folder", "--target", target, "--no-cache", "--retry-for", "5s", env=through, code=None)
         proxy.calm()
         assert back.code == 0 or "error: " in back.stderr, back
-        for path, data in (content(target) if target.exists() else {}).items():
-            assert back.code != 0 or data == (tmp_path / "folder" / path).read_bytes(), path
+        if back.code == 0:
+            restored, there = content(target), content(tmp_path / "folder")
+            assert restored == there if done.code == 0 else restored.items() <= there.items(), done
     expect_whole(varve, saved)
 
 
@@ -96,7 +97,7 @@ def test_what_stays_wrong_ends_a_backup_with_a_sentence(disturbed, tmp_path):
         done = varve("backup", "files", "folder", "--no-cache", "--retry-for", "2s", env=through, cwd=tmp_path, code=(0, FAILED))
         proxy.calm()
         assert proxy.struck, name
-        saved += done.code in (0, INCOMPLETE)
+        saved += done.code == 0
         if name in ("short", "another bit"):  # the answer to what stores a file is none that matters, at most stores
             continue
         assert done.code == FAILED, (name, done)

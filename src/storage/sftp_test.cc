@@ -101,7 +101,8 @@ TEST(SftpStorage, TellsWhatIsNoServer) {
       {kHello + std::string("sleep 30"), ErrorKind::kUnavailable, "silent for 1 s"},
       {kHello + std::string("head -c 9 >&2; printf '\\0\\0\\0\\5\\151\\0\\0\\0\\143'; sleep 9"),
        ErrorKind::kUnavailable, "not asked"},
-      {kHello + std::string("head -c 9 >&2; printf '\\0\\0\\0\\5\\151\\0\\0\\0\\1'; sleep 9"), ErrorKind::kUnavailable,
+      // 9 bytes are the greeting; one more, and the request that this answers has been sent.
+      {kHello + std::string("head -c 10 >&2; printf '\\0\\0\\0\\5\\151\\0\\0\\0\\1'; sleep 9"), ErrorKind::kUnavailable,
        "not understood"},
       {kHello + std::string("printf '\\177\\0\\0\\0'; sleep 9"), ErrorKind::kUnsupported, "is not SFTP"},
   };
