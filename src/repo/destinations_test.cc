@@ -340,7 +340,8 @@ TEST_F(DestinationsTest, AnUnreachableParentIsGivenUpAndADamagedOneTold) {
   const auto tree = b_.repository->find_snapshot(id.hex(), {}, Cancel())->tree;
   const auto to = both();
   EXPECT_EQ((*to->load_tree(1, tree))->size(), 1u);
-  b_.faulty->fail_call(Operation::kGet, 1, Error(ErrorKind::kCorrupt, "bad sector"));
+  for (const unsigned read : {1U, 2U})
+    b_.faulty->fail_call(Operation::kGet, read, Error(ErrorKind::kCorrupt, "bad sector"));
   EXPECT_EQ(to->load_tree(1, tree).error().kind(), ErrorKind::kCorrupt);
   EXPECT_TRUE(to->has(1));
   b_.faulty->fail_call(Operation::kGet, 1, Error(ErrorKind::kUnavailable, "it does not answer"));
