@@ -16,7 +16,6 @@ using storage::FileType;
 
 namespace {
 
-constexpr uint64_t kSegment = 2u << 20;  // read at once, unless one blob is larger: about what stays in a core's cache
 constexpr unsigned kMaxThreads = 16;
 constexpr unsigned kMaxUnavailable = 10;
 constexpr size_t kManyBlobs = 100'000;
@@ -33,7 +32,13 @@ class PackReader {
   /// `hashed`: its content was compared with its name already.
   PackReader(Repository& repository, BlobReader& blobs, const IndexedPack& pack, uint64_t size, bool hashed,
              const Cancel& cancel)
-      : repository_(repository), blobs_(blobs), pack_(pack), size_(size), hashed_(hashed), cancel_(cancel) {}
+      : repository_(repository),
+        blobs_(blobs),
+        pack_(pack),
+        size_(size),
+        hashed_(hashed),
+        segment_(repository.storage().pace().read),
+        cancel_(cancel) {}
 
   /// Fails only where the storage does not answer.
   Status run() {
@@ -60,7 +65,7 @@ class PackReader {
   size_t segment_from(size_t first) const {
     if (!whole_) return first + 1;
     size_t last = first + 1;
-    while (last < pack_.blobs.size() && end_of(pack_.blobs[last]) - pack_.blobs[first].location.offset <= kSegment) {
+    while (last < pack_.blobs.size() && end_of(pack_.blobs[last]) - pack_.blobs[first].location.offset <= segment_) {
       ++last;
     }
     return last;
@@ -134,6 +139,7 @@ class PackReader {
   const IndexedPack& pack_;
   const uint64_t size_;
   const bool hashed_;
+  const uint64_t segment_;  ///< read at once, unless one blob is larger
   const Cancel& cancel_;
   bool whole_ = false;
   codec::Sha256 hash_;

@@ -15,8 +15,7 @@ namespace {
 
 using Blob = Index::PackedBlob;
 
-constexpr uint64_t kRequest = 2u << 20;  // bytes asked for at once, unless one blob is larger: fits a core's cache
-constexpr uint64_t kGap = 256u << 10;    // unwanted bytes that are cheaper to read than to ask anew
+constexpr uint64_t kGap = 256u << 10;  // unwanted bytes that are cheaper to read than to ask anew
 
 uint64_t end_of(const Blob& blob) {
   return uint64_t{blob.location.offset} + blob.location.length;
@@ -43,6 +42,7 @@ class Reading {
         blobs_(repository.storage(), repository.key()),
         wanted_(wanted),
         order_(reading_order(wanted)),
+        request_(repository.storage().pace().read),
         visit_(visit) {
     for (size_t i = 0; i < order_.size(); ++i) {
       if (i == 0 || !joins(starts_.back(), i)) starts_.push_back(i);
@@ -74,7 +74,7 @@ class Reading {
     const auto& before = blob(i - 1);
     const auto& next = blob(i);
     return next.location.pack == before.location.pack && next.location.offset >= end_of(before) &&
-           next.location.offset - end_of(before) <= kGap && end_of(next) - blob(first).location.offset <= kRequest;
+           next.location.offset - end_of(before) <= kGap && end_of(next) - blob(first).location.offset <= request_;
   }
 
   Status give(const Blob& wanted, ByteView unit, const Cancel& cancel) {
@@ -92,6 +92,7 @@ class Reading {
   BlobReader blobs_;
   const std::vector<Blob>& wanted_;
   const std::vector<size_t> order_;
+  const uint64_t request_;      ///< bytes asked for at once, unless one blob is larger
   std::vector<size_t> starts_;  ///< where in `order_` each request begins
   const VisitUnit& visit_;
 };

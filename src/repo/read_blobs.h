@@ -14,7 +14,7 @@ using VisitBlob = std::function<Status(const Index::PackedBlob& blob, Result<Byt
 /// Reads many blobs, each of `wanted` once, on several threads. Those of one pack that lie near each other come with
 /// one request; packs are read in the order in which `wanted` first names them. A blob that is bad in its place is
 /// looked for in the other places that the index knows. A storage that does not answer ends it with that error. Memory:
-/// 2 MiB and twice the largest blob a thread, and 16 bytes for each of `wanted`.
+/// one read (see storage::Pace) and twice the largest blob a thread, and 16 bytes for each of `wanted`.
 Status read_blobs(Repository& repository, const std::vector<Index::PackedBlob>& wanted, const VisitBlob& visit,
                   const Cancel& cancel);
 

@@ -38,7 +38,7 @@ class AzureStorage final : public Storage {
   Status remove(const Handle& handle, const Cancel& cancel) override;
 
   std::string location() const override { return place_.location(); }
-  unsigned connections() const override { return connections_; }
+  Pace pace() const override { return Pace::far(connections_); }
 
  private:
   /// A request before it is signed.

@@ -33,7 +33,7 @@ class CachedStorage final : public Storage {
   bool keeps_removed() const override { return below_->keeps_removed(); }
 
   std::string location() const override { return below_->location(); }
-  unsigned connections() const override { return below_->connections(); }
+  Pace pace() const override { return below_->pace(); }
 
  private:
   bool keeps(const Handle& handle) const;

@@ -60,7 +60,7 @@ class FaultStorage final : public Storage {
   Status remove(const Handle& handle, const Cancel& cancel) override;  ///< remove_some is made of it
 
   std::string location() const override { return below_->location(); }
-  unsigned connections() const override { return below_->connections(); }
+  Pace pace() const override { return below_->pace(); }
 
  private:
   struct Planned {

@@ -42,7 +42,7 @@ class GatedStorage final : public Storage {
   bool keeps_removed() const override { return below_->keeps_removed(); }
 
   std::string location() const override { return below_->location(); }
-  unsigned connections() const override { return below_->connections(); }
+  Pace pace() const override { return below_->pace(); }
 
  private:
   const std::shared_ptr<Storage> below_;

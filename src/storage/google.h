@@ -30,7 +30,7 @@ class GoogleStorage final : public Storage {
   Status remove(const Handle& handle, const Cancel& cancel) override;
 
   std::string location() const override { return place_.location(); }
-  unsigned connections() const override { return connections_; }
+  Pace pace() const override { return Pace::far(connections_); }
 
  private:
   using Query = std::vector<std::pair<std::string, std::string>>;

@@ -35,7 +35,7 @@ class RcloneStorage final : public Storage {
   Status remove(const Handle& handle, const Cancel& cancel) override;
 
   std::string location() const override { return "rclone:" + shown_; }
-  unsigned connections() const override { return connections_; }
+  Pace pace() const override { return Pace::far(connections_); }
 
  private:
   struct Server {

@@ -36,7 +36,7 @@ class RestStorage final : public Storage {
   Status remove(const Handle& handle, const Cancel& cancel) override;
 
   std::string location() const override;
-  unsigned connections() const override { return connections_; }
+  Pace pace() const override { return Pace::far(connections_); }
 
  private:
   Result<net::Response> send(net::Request request, const Cancel& cancel);

@@ -34,7 +34,7 @@ class S3Storage final : public Storage {
   bool keeps_removed() const override { return keeps_removed_; }
 
   std::string location() const override { return place_.location(); }
-  unsigned connections() const override { return connections_; }
+  Pace pace() const override { return Pace::far(connections_); }
 
  private:
   /// A request before it is signed.

@@ -28,7 +28,7 @@ class SftpStorage final : public Storage {
   Status remove(const Handle& handle, const Cancel& cancel) override;
 
   std::string location() const override { return location_; }
-  unsigned connections() const override { return connections_; }
+  Pace pace() const override { return Pace::far(connections_); }
 
  private:
   Result<std::shared_ptr<net::SftpSession>> session(const Cancel& cancel);

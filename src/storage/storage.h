@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <span>
@@ -40,6 +41,17 @@ struct FileInfo {
 using Payload = std::span<const ByteView>;
 uint64_t payload_size(Payload payload);
 
+/// How a place likes to be asked.
+struct Pace {
+  unsigned connections = 2;  ///< how many calls at once make sense
+  uint64_t read = 2u << 20;  ///< bytes to ask for with one get, where there is a choice: what a core's cache holds
+
+  /// Where each call waits for a network: as much at once as a pack has, but over all connections no more than 64 MiB.
+  static constexpr Pace far(unsigned connections) {
+    return {connections, std::clamp<uint64_t>((64u << 20) / std::max(1u, connections), 2u << 20, 16u << 20)};
+  }
+};
+
 /// Where a repository lives. Files are written once and never changed. Thread-safe; every call may wait and obeys its
 /// Cancel.
 ///
@@ -77,8 +89,8 @@ class Storage {
 
   /// How the place is named to the user, without secrets.
   virtual std::string location() const = 0;
-  /// How many calls at once make sense.
-  virtual unsigned connections() const { return 2; }
+  virtual Pace pace() const { return {}; }
+  unsigned connections() const { return pace().connections; }
 };
 
 /// Whether what a put would store is there already, as after one whose answer was lost: of the same size where the name

@@ -31,7 +31,7 @@ class SwiftStorage final : public Storage {
   Result<bool> is_listed(const Handle& handle, const Cancel& cancel) override;
 
   std::string location() const override { return place_.location(); }
-  unsigned connections() const override { return connections_; }
+  Pace pace() const override { return Pace::far(connections_); }
 
  private:
   /// A request before it has the token.
