@@ -398,9 +398,11 @@ def until_packs(repo, process, count):
 
 
 @pytest.mark.parametrize("word", [None, "--quiet", "--json"])
-def test_a_signal_asks_for_the_status(repo, word):
+def test_a_signal_asks_for_the_status(repo, word, tmp_path):
     """As of restic: SIGUSR1 ends nothing and is answered at once."""
-    args = ["--command", "--", "sh", "-c", "head -c 3000000 /dev/zero; sleep 2; head -c 3000000 /dev/zero"]
+    go = tmp_path / "go"
+    stream = f"head -c 3000000 /dev/zero; while [ ! -e {go} ]; do sleep 0.1; done; head -c 3000000 /dev/zero"
+    args = ["--command", "--", "sh", "-c", stream]
     process = repo.start("backup", "stdin", "--name", "x", *([word] if word else []), *args)
     deadline = time.monotonic() + 30
     while not list((repo.path / "locks").iterdir()):
@@ -410,6 +412,7 @@ def test_a_signal_asks_for_the_status(repo, word):
     for _ in range(3):
         process.send_signal(signal.SIGUSR1)
         time.sleep(0.1)
+    go.touch()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     if word == "--json":

@@ -114,7 +114,7 @@ def test_a_restore_to_a_server_that_stops_answering(varve, server, target):
 
 def step_down(server):
     with server.client() as client:
-        client.admin.command("replSetStepDown", 30, secondaryCatchUpPeriodSecs=10, force=True)
+        client.admin.command("replSetStepDown", 600, secondaryCatchUpPeriodSecs=10, force=True)
 
 
 @pytest.mark.all

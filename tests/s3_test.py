@@ -62,7 +62,8 @@ def test_lent_keys_are_renewed_before_they_end(tmp_path, minio, way):
      "AccessDenied: Not authorized"),
     ("container", (404, '{"code": "NoRole", "message": "none"}'), "NoRole: none"),
     ("machine", (404, ""), "there is no login for S3, and this machine's metadata give none"),
-    ("machine", (200, ""), "there is no login for S3, and this machine has no metadata"),
+    ("machine", (200, ""), "the machine's metadata answer without a token"),
+    ("machine", (503, ""), "503"),
 ])
 def test_a_service_that_lends_no_keys_is_told(tmp_path, minio, way, answer, sentence):
     with Lender(minio) as lender:

@@ -99,6 +99,7 @@ CHANGING = [forgotten, removed_by_id, tagged, tag_of_latest, rewritten]
 
 
 @pytest.mark.all
+@pytest.mark.timeout(600)
 def test_the_host_of_the_environment_means_what_it_means_to_restic(repository):
     """RESTIC_HOST is the default of --host, an empty host means all, and beside ids it means nothing."""
     kept = repository.path.parent / "kept"

@@ -55,6 +55,7 @@ def sftp(store):
 
 
 @pytest.mark.all
+@pytest.mark.timeout(700)
 @pytest.mark.skipif(not PROGRAM.exists(), reason="the dev preset is not built; ./dev test all builds it")
 @pytest.mark.parametrize("make, named", [
     (RestServer, lambda store: {"VARVE_TEST_REST": store.url}),
@@ -70,6 +71,6 @@ def sftp(store):
 ], ids=["rest", "rest, private", "s3", "s3 in a region", "swift", "swift of a keystone", "azure", "google", "sftp", "rclone"])
 def test_the_room_where_repositories_lie(make, named):
     with make() as store:
-        done = run(PROGRAM, FILTER, env={**os.environ, **named(store)}, timeout=300)
+        done = run(PROGRAM, FILTER, env={**os.environ, **named(store)}, timeout=600)
     assert "[  PASSED  ]" in done.stdout
     assert done.stdout.count("[       OK ]") > 30

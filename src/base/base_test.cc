@@ -25,6 +25,8 @@ TEST(Rfc3339, PrintsAsGoDoes) {
   ASSERT_TRUE(time);
   EXPECT_EQ(format_rfc3339(*time), "2026-11-21T09:15:02.5Z");
   EXPECT_EQ(format_utc(*time), "2026-11-21 09:15:02 UTC");
+  EXPECT_EQ(parse_rfc3339("9999-12-31T23:59:59Z"), Time::max());
+  EXPECT_EQ(parse_rfc3339("0001-01-01T00:00:00Z"), Time::min());
   EXPECT_EQ(format_rfc3339(*parse_rfc3339("1969-12-31T23:59:59.999999999Z")), "1969-12-31T23:59:59.999999999Z");
 }
 

@@ -11,6 +11,9 @@ namespace {
 
 using std::chrono::nanoseconds;
 
+// That a Time holds as a whole.
+constexpr int kFirstYear = 1678, kLastYear = 2261;
+
 class SystemClock final : public Clock {
  public:
   Time now() const override { return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now()); }
@@ -123,6 +126,9 @@ std::optional<Time> parse_rfc3339(std::string_view text) {
   const std::chrono::year_month_day date(std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day)));
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  // What lies beyond the years that nanoseconds can count is as far away as they can tell.
+  if (*year < kFirstYear) return Time::min();
+  if (*year > kLastYear) return Time::max();
   return Time(std::chrono::sys_days(date)) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
          std::chrono::seconds(*second) + *fraction - *offset;
 }

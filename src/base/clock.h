@@ -30,7 +30,7 @@ const Clock& system_clock();
 
 /// RFC 3339 with as many decimals as are needed, as Go prints it: 2026-11-21T10:15:02.5Z. Always UTC.
 std::string format_rfc3339(Time time);
-/// Any offset and up to nine decimals; nothing if there is no zone or the text is not a time.
+/// Any offset, up to nine decimals; nothing without a zone or if it is no time. Beyond 1678 to 2261: min or max.
 std::optional<Time> parse_rfc3339(std::string_view text);
 /// For people: "2026-11-21 10:15:02 UTC".
 std::string format_utc(Time time);

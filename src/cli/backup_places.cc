@@ -198,11 +198,16 @@ void BackupPlaces::tell_of_cuts(Output& output) const {
   }
 }
 
-Status BackupPlaces::settle() const {
-  size_t next = 0;
+Status BackupPlaces::settle(std::vector<repo::SavedSnapshot>& saved) const {
+  auto next = saved.begin();
   for (const auto& one : ones_) {
-    const bool counts = one.open && destinations_->has(next++);
-    if (counts) TRY(one.open->settle());
+    if (!one.open) continue;
+    auto& its = *next++;
+    if (its.snapshot || its.failure) continue;  // that was settled first
+    const auto settled = one.open->settle();
+    if (settled) continue;
+    if (ones_.size() == 1) return settled;
+    its.failure = settled.error();
   }
   return {};
 }

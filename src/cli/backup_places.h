@@ -29,8 +29,9 @@ class BackupPlaces {
 
   /// Those that are open.
   repo::Destinations& destinations() const { return *destinations_; }
-  /// What was opened early and not given up is had from here on.
-  Status settle() const;
+  /// What was opened early is had from here on: whoever was found to need no snapshot may say so. One of several that
+  /// is not had counts as failed.
+  Status settle(std::vector<repo::SavedSnapshot>& saved) const;
   /// Lets go of all locks (OpenRepository::release). `code`: where the snapshot is in every repository.
   int release(Output& output, int code, const std::vector<repo::SavedSnapshot>& saved) const;
 

@@ -133,9 +133,9 @@ Result<int> run_backup_files(Context& context, const FilesWords& words) {
   TRY_ASSIGN(const auto options, options_from(words, context));
   const auto access = words.dry_run ? Access::kNoLock : Access::kAppend;
   TRY_ASSIGN(const auto places, BackupPlaces::open(context, words.also, access, BackupPlaces::Main::kEarly));
-  const auto saved = files::back_up(places.destinations(), options, context.output());
+  auto saved = files::back_up(places.destinations(), options, context.output());
   if (!saved) return fail(explain_stop(saved.error()));
-  TRY(places.settle());
+  TRY(places.settle(saved->repositories));
   return print_backup(context.output(), places, *saved, words.dry_run);
 }
 

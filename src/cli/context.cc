@@ -10,6 +10,7 @@
 #include "cli/duration_option.h"
 #include "files/paths.h"
 #include "job/layout.h"
+#include "repo/config.h"
 #include "repo/snapshot_files.h"
 #include "storage/cached.h"
 #include "storage/open.h"
@@ -87,16 +88,12 @@ Result<OpenRepository> Context::begin(const Place& place, Access access, const C
                                       const Meanwhile& meanwhile) {
   TRY_ASSIGN(const auto shared, storage_at(place.location, place.password.prefix));
   // Asked for only where there is something to open.
-  if (const auto config = shared->stat({}, parent); !config) {
-    if (config.error().kind() != ErrorKind::kNotFound) return fail(config.error());
-    return fail(Error(ErrorKind::kNoRepository, "there is no repository at " + shared->location())
-                    .hint("`varve init` makes one"));
-  }
+  TRY_ASSIGN(auto config, repo::load_sealed_config(*shared, parent));
   if (meanwhile) meanwhile(shared);
   TRY_ASSIGN(const auto secret, repository_password(place.password, place.prompt));
   OpenRepository open;
   const auto near = std::make_shared<storage::CachedStorage>(shared);
-  TRY_ASSIGN(open.repository, repo::Repository::open(near, secret, parent, place.key_hint));
+  TRY_ASSIGN(open.repository, repo::Repository::open(near, secret, parent, place.key_hint, std::move(config)));
   keep_near(*near, place.location, open.repository->config().id, access);
   open.cancel = parent;
   if (access != Access::kNoLock && (access != Access::kRead || !global.no_lock)) {

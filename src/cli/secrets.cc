@@ -90,8 +90,8 @@ Result<std::string> command_output(const std::string& command) {
   while (const size_t got = std::fread(buffer, 1, sizeof buffer, pipe.get())) output.append(buffer, got);
   const int status = pclose(pipe.release());
   if (status != 0) {
-    return fail(ErrorKind::kInvalidInput, "the password command failed with exit code " +
-                                              std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -1));
+    return fail(ErrorKind::kUnavailable, "the password command failed with exit code " +
+                                             std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -1));
   }
   return std::string(codec::trimmed(output));
 }

@@ -24,10 +24,9 @@ repo::Snapshot describe(const NewSnapshot& made, const SnapshotDetails& details)
   return snapshot;
 }
 
-repo::SnapshotSummary summary_of(const Ledger& ledger, const NewSnapshot& made, const Clock& clock) {
+repo::SnapshotSummary summary_of(const Ledger& ledger, const NewSnapshot& made) {
   auto summary = ledger.summary();
   summary.backup_start = made.started;
-  summary.backup_end = clock.now();
   return summary;
 }
 
@@ -35,15 +34,15 @@ repo::SnapshotSummary summary_of(const Ledger& ledger, const NewSnapshot& made, 
 
 Result<BackupResult> save_snapshot(repo::Destinations& to, repo::Writer& writer, const Ledger& ledger,
                                    const NewSnapshot& made, const SnapshotDetails& details, const Clock& clock) {
-  TRY(writer.finish());
   BackupResult result;
-  result.summary = summary_of(ledger, made, clock);
+  result.summary = summary_of(ledger, made);
   repo::SnapshotToSave what{.snapshot = describe(made, details),
                             .parents = made.parents,
                             .dry_run = made.dry_run,
                             .skip_if_unchanged = made.skip_if_unchanged};
   what.snapshot.summary = result.summary;
-  TRY_ASSIGN(result.repositories, repo::save_snapshots(to, writer, what));
+  TRY_ASSIGN(result.repositories, repo::save_snapshots(to, writer, what, clock));
+  result.summary.backup_end = clock.now();
   const auto& first = repo::first_saved(result.repositories);
   result.snapshot = first.snapshot;
   result.parent = first.parent;

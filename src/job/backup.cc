@@ -68,15 +68,23 @@ class Backup {
     return {};
   }
 
-  /// The first one found says how collections are read; each repository's own, what its snapshot follows.
+  /// The first one found says how collections are read; each repository's own, what its snapshot follows. Where one of
+  /// them knows another set under the name, none may get this one.
   Status find_parents() {
-    return to_.each([this](size_t i) -> Status {
-      TRY_ASSIGN(auto parent, find_parent(to_[i], options_, *source_, to_.cancel(i)));
-      if (!parent) return {};
-      parents_[i] = parent->snapshot;
-      if (!parent_) parent_ = std::move(parent);
+    std::optional<Error> another;
+    TRY(to_.each([&](size_t i) -> Status {
+      auto parent = find_parent(to_[i], options_, *source_, to_.cancel(i));
+      if (!parent && parent.error().kind() == ErrorKind::kInvalidInput) {
+        if (!another) another = std::move(parent).error();
+        return {};
+      }
+      if (!parent) return fail(std::move(parent).error());
+      if (!*parent) return {};
+      parents_[i] = (*parent)->snapshot;
+      if (!parent_) parent_ = std::move(*parent);
       return {};
-    });
+    }));
+    return another ? Status(fail(*another)) : Status();
   }
 
   /// What was read in a member's natural order is found again in that of the same one only (RULES 27).

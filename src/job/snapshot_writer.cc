@@ -75,18 +75,16 @@ Result<SnapshotWriter::Saved> SnapshotWriter::save(const collection::Manifest& m
   TRY(collection::decode_manifest(encoded));  // what cannot be read back is no backup
   TRY(add_bytes(kManifestFile, as_bytes(encoded)));
   TRY_ASSIGN(const auto tree, tree_.write(writer_, cancel));
-  TRY(writer_.finish());
-  Saved saved;
-  saved.ended = clock.now();
   auto snapshot = describe(manifest, tags);
   auto& summary = snapshot.summary.emplace();
   summary.backup_start = started;
-  summary.backup_end = saved.ended;
   summarise(tree, summary);
   snapshot.tree = tree.root;
   TRY(cancel.check());
+  Saved saved;
   TRY_ASSIGN(saved.snapshots,
-             repo::save_snapshots(to_, writer_, {.snapshot = std::move(snapshot), .parents = parents_}));
+             repo::save_snapshots(to_, writer_, {.snapshot = std::move(snapshot), .parents = parents_}, clock));
+  saved.ended = clock.now();
   return saved;
 }
 

@@ -158,12 +158,17 @@ void Child::watch() {
   pollfd waited[] = {{complaints_fd_.get(), POLLIN, 0}, {process.get(), POLLIN, 0}};
   while (true) {
     ::poll(waited, 2, process.get() < 0 ? kLook : -1);
+    // Looked at first: all that it has written by its end can be read then.
+    siginfo_t end{};
+    const bool ended =
+        ::waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOHANG | WNOWAIT) != 0 || end.si_pid != 0;
     std::array<char, 1024> text;
     for (ssize_t got; (got = ::read(complaints_fd_.get(), text.data(), text.size())) > 0;) {
       note({text.data(), static_cast<size_t>(got)});
       if (got < static_cast<ssize_t>(text.size())) break;
     }
     if ((waited[0].revents & (POLLIN | POLLHUP)) == POLLHUP) waited[0].fd = -1;
+    if (!ended) continue;
     std::lock_guard lock(mutex_);
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG) == 0) continue;

@@ -130,8 +130,8 @@ TEST(Client, WaitsAsLongAsTheServerAsks) {
   Server server(
       [&](const Server::Call&) { return ++calls == 1 ? answer(503, "", "Retry-After: 1\r\n") : answer(200); });
   Client client{ClientOptions()};
-  EXPECT_EQ(client.send({.url = server.url()}, Cancel())->status, 503);
   const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(client.send({.url = server.url()}, Cancel())->status, 503);
   EXPECT_EQ(client.send({.url = server.url()}, Cancel())->status, 200);
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(900));
 }

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <mutex>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -8,6 +7,7 @@
 #include "codec/sha256.h"
 #include "repo/checker.h"
 #include "repo/pack.h"
+#include "repo/shared_reader.h"
 #include "repo/unpacked.h"
 
 namespace varve::repo {
@@ -16,7 +16,7 @@ using storage::FileType;
 
 namespace {
 
-constexpr unsigned kMaxThreads = 16;
+constexpr uint64_t kLongestHeader = kMaxHeader + sizeof(uint32_t);
 constexpr unsigned kMaxUnavailable = 10;
 constexpr size_t kManyBlobs = 100'000;
 
@@ -30,9 +30,10 @@ struct Damage {
 class PackReader {
  public:
   /// `hashed`: its content was compared with its name already.
-  PackReader(Repository& repository, BlobReader& blobs, const IndexedPack& pack, uint64_t size, bool hashed,
-             const Cancel& cancel)
+  PackReader(Repository& repository, SharedReader& reader, BlobReader& blobs, const IndexedPack& pack, uint64_t size,
+             bool hashed, const Cancel& cancel)
       : repository_(repository),
+        reader_(reader),
         blobs_(blobs),
         pack_(pack),
         size_(size),
@@ -52,7 +53,7 @@ class PackReader {
       TRY(read_segment(first, last));
       first = last;
     }
-    if (whole_) TRY(read_rest());
+    if (whole_) judge_header();
     return {};
   }
   Damage take_damage() { return std::move(damage_); }
@@ -78,9 +79,11 @@ class PackReader {
     if (is_too_large(pack_.blobs[first])) {
       return bad_blob(pack_.blobs[first], "it claims to be larger than any blob"), Status();
     }
-    const auto bytes = get(begin, end - begin);
+    const bool with_header = whole_ && last == pack_.blobs.size() && size_ - end <= kLongestHeader;
+    const auto bytes = get(begin, (with_header ? size_ : end) - begin);
     if (!bytes && !is_damage(bytes.error())) return fail(bytes.error());
     if (bytes && whole_ && !hashed_) hash_.update(*bytes);
+    if (bytes && with_header) header_.assign(bytes->begin() + static_cast<std::ptrdiff_t>(end - begin), bytes->end());
     for (size_t i = first; i < last; ++i) {
       const auto& blob = pack_.blobs[i];
       TRY(bytes ? judge(blob, ByteView(*bytes).subspan(blob.location.offset - begin, blob.location.length))
@@ -106,27 +109,21 @@ class PackReader {
     return {};
   }
 
-  /// The header, and then the hash of it all.
-  Status read_rest() {
-    const uint64_t begin = end_of(pack_.blobs.back());
-    if (size_ - begin > kMaxHeader + sizeof(uint32_t)) return problem("its header is longer than any"), Status();
-    const auto tail = get(begin, size_ - begin);
-    if (!tail && !is_damage(tail.error())) return fail(tail.error());
-    if (!tail) return problem(tail.error().message()), Status();
-    if (!hashed_) hash_.update(*tail);
-    const auto listed = read_pack_header(repository_.key(), *tail, pack_.pack);
+  /// The header, which came with the last segment, and the hash of it all.
+  void judge_header() {
+    if (header_.empty()) return problem("its header is longer than any");
+    const auto listed = read_pack_header(repository_.key(), header_, pack_.pack);
     if (!listed) {
       problem(listed.error().message());
     } else if (encode_pack_header(*listed) != encode_pack_header(pack_.blobs)) {
       problem("its header lists other blobs than the index");
     }
     if (!hashed_ && hash_.finish() != pack_.pack) problem("its content does not match its name");
-    return {};
   }
 
   Result<Bytes> get(uint64_t offset, uint64_t length) {
     bytes_read_ += length;
-    return repository_.storage().get({FileType::kPack, pack_.pack}, offset, length, cancel_);
+    return reader_.get({FileType::kPack, pack_.pack}, offset, length, cancel_);
   }
   void problem(std::string what) { damage_.problems.push_back(std::move(what)); }
   void bad_blob(const PackedBlob& blob, std::string_view why) {
@@ -135,6 +132,7 @@ class PackReader {
   }
 
   Repository& repository_;
+  SharedReader& reader_;
   BlobReader& blobs_;
   const IndexedPack& pack_;
   const uint64_t size_;
@@ -143,6 +141,7 @@ class PackReader {
   const Cancel& cancel_;
   bool whole_ = false;
   codec::Sha256 hash_;
+  Bytes header_;
   Damage damage_;
   uint64_t bytes_read_ = 0;
 };
@@ -163,7 +162,7 @@ Status Checker::read_pack(IndexedPack& pack, uint64_t size, const Cancel& cancel
   Damage damage;
   Status read;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    PackReader reader(repository_, blobs_, pack, size, hashed && attempt == 0, cancel);
+    PackReader reader(repository_, reader_, blobs_, pack, size, hashed && attempt == 0, cancel);
     read = reader.run();
     bytes_read_ += reader.bytes_read();
     damage = reader.take_damage();
@@ -199,8 +198,6 @@ Status Checker::choose_packs() {
 }
 
 Status Checker::read_chosen(std::vector<IndexedPack>& packs, const CheckProgress& progress, uint64_t total) {
-  const unsigned threads = std::clamp(std::thread::hardware_concurrency(), repository_.storage().connections(),
-                                      std::max(kMaxThreads, repository_.storage().connections()));
   std::mutex progress_mutex;
   const auto read_one = [&](size_t i, const Cancel& inner) -> Status {
     TRY(read_pack(packs[i], packs_.find(packs[i].pack)->second.real_size, inner));
@@ -209,7 +206,7 @@ Status Checker::read_chosen(std::vector<IndexedPack>& packs, const CheckProgress
     if (progress) progress("packs", packs_read_, total);
     return {};
   };
-  TRY(parallel_for(packs.size(), threads, cancel_, read_one));
+  TRY(parallel_for(packs.size(), reader_.threads(), cancel_, read_one));
   packs.clear();
   return {};
 }

@@ -66,7 +66,7 @@ Status Checker::walk(const JudgeTree& judge, const CheckProgress& progress) {
     std::vector<Result<std::vector<Node>>> decoded(batch.size(), Result<std::vector<Node>>(std::vector<Node>()));
     TRY(parallel_for(batch.size(), static_cast<unsigned>(at_once), cancel_,
                      [&](size_t i, const Cancel& inner) -> Status {
-                       loaded[i] = blobs_.load(index_, BlobType::kTree, batch[i].tree, inner);
+                       loaded[i] = trees_ahead_.load(index_, BlobType::kTree, batch[i].tree, inner);
                        if (!loaded[i]) return is_damage(loaded[i].error()) ? Status() : Status(fail(loaded[i].error()));
                        decoded[i] = decode_tree(as_text(*loaded[i]));
                        return {};

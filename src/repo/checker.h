@@ -6,10 +6,11 @@
 
 #include "repo/blob_reader.h"
 #include "repo/findings.h"
+#include "repo/shared_reader.h"
 #include "repo/snapshot_files.h"
 #include "repo/tree_numbers.h"
 #include "repo/walk_trees.h"
-#include "storage/storage.h"
+#include "storage/read_ahead.h"
 
 namespace varve::repo {
 
@@ -17,7 +18,13 @@ namespace varve::repo {
 class Checker {
  public:
   Checker(Repository& repository, const CheckOptions& options, const Cancel& cancel)
-      : repository_(repository), options_(options), cancel_(cancel), blobs_(repository.storage(), repository.key()) {}
+      : repository_(repository),
+        options_(options),
+        cancel_(cancel),
+        reader_(repository.storage()),
+        blobs_(repository.storage(), repository.key()),
+        ahead_(repository.storage()),
+        trees_ahead_(ahead_, repository.key()) {}
 
   Status check_keys_and_locks();
   /// Before the index, which then has all that they need, even if others save more meanwhile.
@@ -75,7 +82,10 @@ class Checker {
   Repository& repository_;
   const CheckOptions& options_;
   const Cancel& cancel_;
+  SharedReader reader_;
   BlobReader blobs_;
+  storage::ReadAhead ahead_;
+  BlobReader trees_ahead_;  ///< for the walk, which asks for trees one by one
   Index index_;
   Findings findings_;
   CheckResult result_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "repo/index.h"
 
 namespace varve::repo {
@@ -24,7 +26,7 @@ Destinations::Destinations(const std::vector<Destination>& all, const Cancel& ca
 Destinations::~Destinations() = default;
 
 void Destinations::follow(const std::vector<Destination>& all) {
-  for (const auto& one : all) ones_.push_back({one.repository, {}});
+  for (const auto& one : all) ones_.emplace_back(one.repository);
   // Only now: what has stopped already calls back at once.
   const auto relay = [&](const Cancel& cancel, std::function<void()> act) {
     relays_.push_back(std::make_unique<Relay>(cancel.token(), std::move(act)));
@@ -90,12 +92,16 @@ bool Destinations::all_have(BlobType type, const Id& id) const {
 }
 
 Result<std::optional<std::vector<Node>>> Destinations::load_tree(size_t which, const Id& id) {
-  if (!has(which)) return std::nullopt;
+  if (!has(which) || !ones_[which].answers) return std::nullopt;
   auto nodes = ones_[which].repository.load_tree(id, cancel(which));
   if (nodes) return std::move(*nodes);
-  // The next tree would be waited for as long, and there are others to go on with.
-  if (nodes.error().kind() == ErrorKind::kUnavailable && size() > 1) give_up(which, nodes.error());
-  if (has(which)) return fail(nodes.error());
+  if (!has(which)) return std::nullopt;
+  if (nodes.error().kind() != ErrorKind::kUnavailable || size() == 1) return fail(nodes.error());
+  // The next tree would be waited for as long. What is stored there tells whether it is away for good.
+  if (ones_[which].answers.exchange(false) && reporter_ != nullptr) {
+    reporter_->warning(fmt::format("{}: {}; its last snapshot is not compared with",
+                                   ones_[which].repository.storage().location(), nodes.error().message()));
+  }
   return std::nullopt;
 }
 

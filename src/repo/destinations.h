@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -45,11 +47,11 @@ class Destinations {
   /// Does something with each that is left, and gives those up for which it fails; an error if none is left then.
   Status each(const std::function<Status(size_t)>& act);
 
-  /// How files are cut: as the first repository does it, whatever becomes of it.
+  /// How files are cut: as the first of them does it, whatever becomes of it.
   codec::Polynomial polynomial() const { return polynomial_; }
   /// Whether all that are left have the blob.
   bool all_have(BlobType type, const Id& id) const;
-  /// A tree of a snapshot of one of them; nothing where that one was given up meanwhile.
+  /// A tree of a snapshot of one of them; nothing where that one was given up meanwhile, or did not answer once.
   Result<std::optional<std::vector<Node>>> load_tree(size_t which, const Id& id);
 
  private:
@@ -64,7 +66,8 @@ class Destinations {
   };
   struct One {
     Repository& repository;
-    Stop stop;
+    Stop stop{};
+    std::atomic<bool> answers = true;  ///< when its trees are read
   };
   using Relay = std::stop_callback<std::function<void()>>;
 
@@ -73,7 +76,7 @@ class Destinations {
   const Cancel outer_;
   Reporter* const reporter_;
   const codec::Polynomial polynomial_;
-  std::vector<One> ones_;
+  std::deque<One> ones_;
   Stop stop_;
   std::vector<std::unique_ptr<Relay>> relays_;  // last: they use what stands above
 };

@@ -1,6 +1,7 @@
 #include "repo/destinations.h"
 
 #include <condition_variable>
+#include <future>
 #include <latch>
 #include <set>
 #include <thread>
@@ -335,7 +336,7 @@ TEST_F(DestinationsTest, KnowsWhatAllOfThemHave) {
   EXPECT_TRUE(to->all_have(BlobType::kData, one_has)) << "those that are left";
 }
 
-TEST_F(DestinationsTest, AnUnreachableParentIsGivenUpAndADamagedOneTold) {
+TEST_F(DestinationsTest, AParentThatDoesNotAnswerIsLeftAloneAndADamagedOneTold) {
   const auto id = *back_up(*b_.repository, {{"x", "x"}});
   const auto tree = b_.repository->find_snapshot(id.hex(), {}, Cancel())->tree;
   const auto to = both();
@@ -346,7 +347,8 @@ TEST_F(DestinationsTest, AnUnreachableParentIsGivenUpAndADamagedOneTold) {
   EXPECT_TRUE(to->has(1));
   b_.faulty->fail_call(Operation::kGet, 1, Error(ErrorKind::kUnavailable, "it does not answer"));
   EXPECT_FALSE(to->load_tree(1, tree)->has_value());
-  EXPECT_FALSE(to->has(1));
+  EXPECT_FALSE(to->load_tree(1, tree)->has_value()) << "nobody waits for it twice";
+  EXPECT_TRUE(to->has(1)) << "what is stored there tells whether it is away";
 }
 
 class SavedSnapshots : public DestinationsTest {
@@ -362,10 +364,10 @@ class SavedSnapshots : public DestinationsTest {
     Writer writer(to, narrow());
     TRY(writer.save(BlobType::kTree, to_bytes(as_bytes(std::string_view("{\"nodes\":[]}\n"))),
                     [this](const Id& id) { what_.snapshot.tree = id; }));
-    TRY(writer.finish());
     return save_snapshots(to, writer, what_);
   }
   SnapshotToSave what_;
+  std::promise<void> saved_in_a_;
 };
 
 TEST_F(SavedSnapshots, AreTheSameButForParentAndOriginal) {
@@ -378,9 +380,11 @@ TEST_F(SavedSnapshots, AreTheSameButForParentAndOriginal) {
   const auto in_b = b_.repository->find_snapshot("latest", {}, Cancel());
   EXPECT_EQ(in_a->id, saved->at(0).snapshot);
   EXPECT_EQ(in_b->id, saved->at(1).snapshot);
-  EXPECT_FALSE(in_a->parent || in_a->original);
+  EXPECT_FALSE(in_a->parent);
   EXPECT_EQ(in_b->parent, codec::sha256({}));
-  EXPECT_EQ(in_b->original, in_a->id);
+  const bool first_in_a = !in_a->original.has_value();
+  EXPECT_EQ((first_in_a ? in_b : in_a)->original, (first_in_a ? in_a : in_b)->id);
+  EXPECT_FALSE((first_in_a ? in_a : in_b)->original);
   EXPECT_EQ(in_a->tree, in_b->tree);
   EXPECT_EQ(in_a->summary->tree_blobs, 1u);
 }
@@ -395,6 +399,24 @@ TEST_F(SavedSnapshots, OneThatFailsAtItHasNone) {
   EXPECT_EQ(first_saved(*saved).snapshot, saved->at(1).snapshot);
   EXPECT_FALSE(b_.repository->find_snapshot("latest", {}, Cancel())->original);
   EXPECT_TRUE(a_.repository->snapshots(Cancel())->empty());
+}
+
+TEST_F(SavedSnapshots, WaitForNoOtherRepository) {
+  // That of a is there before b's index is stored; then the program is told to stop.
+  a_.faulty->meanwhile(Operation::kPut, FileType::kSnapshot, [this] { saved_in_a_.set_value(); });
+  b_.faulty->meanwhile(Operation::kPut, FileType::kPack, [this] {
+    EXPECT_EQ(saved_in_a_.get_future().wait_for(std::chrono::minutes(1)), std::future_status::ready);
+    stop_.request_stop();
+  });
+  const auto to = both();
+  const auto saved = run(*to);
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().kind(), ErrorKind::kCancelled);
+  const auto in_a = a_.repository->find_snapshot("latest", {}, Cancel());
+  ASSERT_TRUE(in_a);
+  ASSERT_FALSE(saved.error().hints().empty());
+  EXPECT_NE(saved.error().hints().back().find(in_a->id.short_hex()), std::string::npos);
+  EXPECT_TRUE(b_.repository->snapshots(Cancel())->empty());
 }
 
 TEST_F(SavedSnapshots, AreLeftOutWhereNothingChanged) {

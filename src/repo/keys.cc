@@ -133,7 +133,7 @@ Result<Id> save_key(storage::Storage& storage, const KeyFile& key, const Cancel&
 }
 
 Result<KeyFile> load_key(storage::Storage& storage, const Id& id, uint64_t size, const Cancel& cancel) {
-  if (size > kMaxFile) return fail(ErrorKind::kCorrupt, "it is larger than any key");
+  if (size > kMaxFile || size == 0) return fail(ErrorKind::kCorrupt, "it has an impossible size");
   TRY_ASSIGN(const auto bytes, read_named(storage, {storage::FileType::kKey, id}, size, cancel));
   return decode_key_file(as_text(bytes));
 }

@@ -18,8 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 using storage::FileType;
 
-constexpr auto kSettle = 200ms;      // as in restic: who makes a lock looks again after it
-constexpr auto kSoon = kSettle / 2;  // after a look, for a lock that all who have not looked again yet will see
+constexpr auto kSettle = 200ms;           // as in restic: who makes a lock looks again after it
+constexpr auto kSoon = kSettle * 9 / 10;  // after a look, for a lock that all who have not looked again yet will see
 constexpr auto kRefreshEvery = 5min;
 constexpr auto kRetryEvery = 1min;
 constexpr auto kGiveUpAfter = 22min + 30s;  // well before 30 minutes, when others take the lock for stale
@@ -89,8 +89,9 @@ class HeldLock final : public Lock {
     if (refresher_.joinable()) refresher_.join();
     if (released_) return {};
     // Not under the parent's Cancel: who was interrupted must clean up too.
-    auto removed = repository_.storage().remove({FileType::kLock, own().id}, TimedStop(kCleanUp).cancel());
-    if (!removed && removed.error().kind() != ErrorKind::kNotFound) {
+    const storage::Handle ours[] = {{FileType::kLock, own().id}};
+    auto removed = repository_.storage().remove_some(ours, TimedStop(kCleanUp).cancel()).front();
+    if (!removed) {
       return fail(std::move(removed)
                       .error()
                       .within("cannot remove our lock " + own().id.short_hex())

@@ -27,8 +27,8 @@ class Lock {
   /// repository itself stores and removes nothing before.
   ///
   /// Why reading is safe: whoever held an excluding lock when we looked is obeyed. Whoever made one since then looks a
-  /// second time 200 ms after making it, finds ours, which was stored in less than half of that time after our look,
-  /// and gives up before they change anything. Where storing it took longer, this waits as acquire does.
+  /// second time 200 ms after making it, finds ours, which was stored in less than nine tenths of that time after our
+  /// look, and gives up before they change anything. Where storing it took longer, this waits as acquire does.
   static Result<std::unique_ptr<Lock>> begin(Repository& repository, LockMode mode, const Cancel& cancel,
                                              const Clock& clock = system_clock());
   /// The same, but asks again while somebody else excludes us: after 5 seconds, then at ever longer intervals, a minute

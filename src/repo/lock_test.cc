@@ -255,7 +255,7 @@ TEST_F(LockTest, ALockThatWasSlowToMakeIsNotReadUnder) {
   // Somebody who looked a second time before ours was there may be at work and gone again before our second look.
   bool come = false;
   SettlingClock clock([&] { come = true; });
-  faulty_->meanwhile(storage::Operation::kList, FileType::kLock, [&] { clock.pass(150ms); });
+  faulty_->meanwhile(storage::Operation::kList, FileType::kLock, [&] { clock.pass(190ms); });
   EXPECT_TRUE(Lock::begin(*repository_, LockMode::kShared, Cancel(), clock));
   EXPECT_TRUE(come);
 }

@@ -5,7 +5,7 @@
 namespace varve::repo {
 
 void PackHasher::start(std::shared_ptr<storage::Storage> storage) {
-  if (std::thread::hardware_concurrency() < 2) return;
+  if (std::thread::hardware_concurrency() < 2 || storage->pace().is_far) return;
   thread_ = std::jthread([this, storage = std::move(storage)](std::stop_token stop) {
     const Cancel cancel{std::move(stop)};
     const auto visit = [&](const storage::FileInfo& pack) -> Status {

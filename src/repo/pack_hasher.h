@@ -16,7 +16,8 @@ using HashedPacks = std::unordered_map<Id, uint64_t>;
 /// thread.
 class PackHasher {
  public:
-  /// Begins with the packs of `storage`, in its own order. Does nothing on a machine that has but one core.
+  /// Begins with the packs of `storage`, in its own order. Does nothing on a machine that has but one core, nor where
+  /// the same bytes would come over a network twice.
   void start(std::shared_ptr<storage::Storage> storage);
   /// Ends it within one piece of a pack, and gives what was good. What is not in it is not known to be bad.
   HashedPacks stop();

@@ -1,12 +1,12 @@
 #include "repo/read_blobs.h"
 
 #include <algorithm>
-#include <thread>
 #include <unordered_map>
 
 #include "base/parallel.h"
 #include "repo/blob_reader.h"
 #include "repo/pack.h"
+#include "repo/shared_reader.h"
 #include "repo/walk_trees.h"
 
 namespace varve::repo {
@@ -39,6 +39,7 @@ class Reading {
  public:
   Reading(Repository& repository, const std::vector<Blob>& wanted, const VisitUnit& visit)
       : repository_(repository),
+        reader_(repository.storage()),
         blobs_(repository.storage(), repository.key()),
         wanted_(wanted),
         order_(reading_order(wanted)),
@@ -50,13 +51,14 @@ class Reading {
   }
 
   size_t requests() const { return starts_.size(); }
+  unsigned threads() const { return reader_.threads(); }
 
   Status run(size_t request, const Cancel& cancel) {
     const size_t first = starts_[request];
     const size_t last = request + 1 < starts_.size() ? starts_[request + 1] : order_.size();
     const uint64_t begin = blob(first).location.offset;
-    const auto bytes = repository_.storage().get(pack_handle(blob(first).type, blob(first).location.pack), begin,
-                                                 end_of(blob(last - 1)) - begin, cancel);
+    const auto bytes = reader_.get(pack_handle(blob(first).type, blob(first).location.pack), begin,
+                                   end_of(blob(last - 1)) - begin, cancel);
     if (!bytes && !is_damage(bytes.error())) return fail(bytes.error());
     for (size_t i = first; i < last; ++i) {
       TRY(cancel.check());
@@ -89,6 +91,7 @@ class Reading {
   }
 
   Repository& repository_;
+  SharedReader reader_;
   BlobReader blobs_;
   const std::vector<Blob>& wanted_;
   const std::vector<size_t> order_;
@@ -108,8 +111,7 @@ Status read_units(Repository& repository, const std::vector<Blob>& wanted, const
     }
   }
   Reading reading(repository, wanted, visit);
-  const unsigned threads = std::max(std::thread::hardware_concurrency(), repository.storage().connections());
-  return parallel_for(reading.requests(), std::max(1u, threads), cancel,
+  return parallel_for(reading.requests(), reading.threads(), cancel,
                       [&](size_t request, const Cancel& inner) { return reading.run(request, inner); });
 }
 

@@ -96,11 +96,13 @@ Result<std::unique_ptr<Repository>> Repository::init(std::shared_ptr<storage::St
 
 Result<std::unique_ptr<Repository>> Repository::open(std::shared_ptr<storage::Storage> storage,
                                                      std::string_view password, const Cancel& cancel,
-                                                     std::string_view key_hint) {
-  TRY_ASSIGN(const auto sealed, load_sealed_config(*storage, cancel));
+                                                     std::string_view key_hint, std::optional<Bytes> sealed_config) {
+  if (!sealed_config) {
+    TRY_ASSIGN(sealed_config, load_sealed_config(*storage, cancel));
+  }
   auto repository = std::unique_ptr<Repository>(new Repository());
   const auto use = [&](const codec::SealKey& master, const Id& key_id) -> Status {
-    TRY_ASSIGN(const auto config, open_config(master, sealed));
+    TRY_ASSIGN(const auto config, open_config(master, *sealed_config));
     repository->state_ = std::make_unique<State>(storage, master, key_id, config);
     return {};
   };

@@ -53,8 +53,10 @@ class Repository {
                                                   std::optional<codec::Polynomial> polynomial, const KeyCost& cost,
                                                   const Cancel& cancel);
   /// kNoRepository, kWrongPassword, kUnsupported (a newer version), kCorrupt. `key_hint`: see with_master_key.
+  /// `sealed_config`: what load_sealed_config gave, if that was asked already.
   static Result<std::unique_ptr<Repository>> open(std::shared_ptr<storage::Storage> storage, std::string_view password,
-                                                  const Cancel& cancel, std::string_view key_hint = {});
+                                                  const Cancel& cancel, std::string_view key_hint = {},
+                                                  std::optional<Bytes> sealed_config = {});
   ~Repository();
 
   const Config& config() const;

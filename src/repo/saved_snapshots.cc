@@ -1,6 +1,9 @@
 #include "repo/saved_snapshots.h"
 
 #include <algorithm>
+#include <mutex>
+
+#include <fmt/format.h>
 
 namespace varve::repo {
 
@@ -13,36 +16,75 @@ void add_counters(const WriterStats& stored, SnapshotSummary& summary) {
 
 namespace {
 
-Result<Id> save_one(Repository& repository, Snapshot snapshot, const SavedSnapshot& about, const Cancel& cancel) {
-  snapshot.parent = about.parent;
-  if (snapshot.summary) add_counters(about.stored, *snapshot.summary);
-  TRY(cancel.check());
-  return repository.save_snapshot(snapshot, cancel);
-}
+/// One backup's snapshots, saved by the threads on which its destinations finish.
+class Saving {
+ public:
+  Saving(Destinations& to, const Writer& writer, const SnapshotToSave& what, const Clock& clock)
+      : to_(to), writer_(writer), what_(what), clock_(clock), all_(to.size()) {}
+
+  void save(size_t i) {
+    const auto& parent = what_.parents[i];
+    const bool unchanged = what_.skip_if_unchanged && parent && parent->tree == what_.snapshot.tree;
+    if (what_.dry_run || unchanged) return;
+    const std::lock_guard lock(mutex_);  // one after the other: each must know the original
+    auto saved = put(i);
+    if (!saved) return to_.give_up(i, saved.error());
+    all_[i].snapshot = *saved;
+    if (!original_) original_ = *saved;
+  }
+
+  std::vector<SavedSnapshot> result() {
+    for (size_t i = 0; i < to_.size(); ++i) {
+      auto& one = all_[i];
+      if (what_.parents[i]) one.parent = what_.parents[i]->id;
+      one.stored = writer_.stats(i);
+      if (!one.snapshot && !to_.has(i)) one.failure = to_.cancel(i).check().error();
+    }
+    return std::move(all_);
+  }
+
+ private:
+  Result<Id> put(size_t i) {
+    Snapshot snapshot = what_.snapshot;
+    if (what_.parents[i]) snapshot.parent = what_.parents[i]->id;
+    if (!snapshot.original) snapshot.original = original_;
+    if (snapshot.summary) {
+      snapshot.summary->backup_end = clock_.now();
+      add_counters(writer_.stats(i), *snapshot.summary);
+    }
+    const Cancel cancel = to_.cancel(i);
+    TRY(cancel.check());
+    return to_[i].save_snapshot(snapshot, cancel);
+  }
+
+  Destinations& to_;
+  const Writer& writer_;
+  const SnapshotToSave& what_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::vector<SavedSnapshot> all_;
+  std::optional<Id> original_;
+};
 
 }  // namespace
 
-Result<std::vector<SavedSnapshot>> save_snapshots(Destinations& to, const Writer& writer, const SnapshotToSave& what) {
-  std::vector<SavedSnapshot> all(to.size());
-  Snapshot snapshot = what.snapshot;
-  for (size_t i = 0; i < to.size(); ++i) {
-    auto& one = all[i];
-    const auto& parent = what.parents[i];
-    if (parent) one.parent = parent->id;
-    one.stored = writer.stats(i);
-    const bool unchanged = what.skip_if_unchanged && parent && parent->tree == snapshot.tree;
-    if (to.has(i) && !what.dry_run && !unchanged) {
-      auto saved = save_one(to[i], snapshot, one, to.cancel(i));
-      if (!saved) to.give_up(i, saved.error());
-      if (saved) one.snapshot = *saved;
-      if (saved && !snapshot.original) snapshot.original = *saved;
-    }
-    if (!one.snapshot && !to.has(i)) one.failure = to.cancel(i).check().error();
+Result<std::vector<SavedSnapshot>> save_snapshots(Destinations& to, Writer& writer, const SnapshotToSave& what,
+                                                  const Clock& clock) {
+  Saving saving(to, writer, what, clock);
+  auto finished = writer.finish([&](size_t i) { saving.save(i); });
+  if (finished) finished = to.outer().check();
+  auto all = saving.result();
+  if (finished && std::ranges::all_of(all, [](const auto& one) { return one.failure.has_value(); })) {
+    finished = fail(*all.front().failure);
   }
-  if (std::ranges::all_of(all, [](const auto& one) { return one.failure.has_value(); })) {
-    return fail(*all.front().failure);
+  if (finished) return all;
+  auto error = std::move(finished).error();
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].snapshot) continue;
+    error.hint(
+        fmt::format("it is complete in {}: snapshot {}", to[i].storage().location(), all[i].snapshot->short_hex()));
   }
-  return all;
+  return fail(std::move(error));
 }
 
 const SavedSnapshot& first_saved(const std::vector<SavedSnapshot>& all) {

@@ -19,7 +19,7 @@ struct SavedSnapshot {
 
 /// A snapshot that is to be saved in each destination that is left.
 struct SnapshotToSave {
-  Snapshot snapshot;                             ///< all but parent, original, and in its summary what was added
+  Snapshot snapshot;  ///< all but parent, original, and in its summary the end and what was added
   std::vector<std::optional<Snapshot>> parents;  ///< of each destination
   bool dry_run = false;                          ///< save none
   bool skip_if_unchanged = false;                ///< none where the parent has the same tree
@@ -28,9 +28,12 @@ struct SnapshotToSave {
 /// What a writer stored, as a summary says it.
 void add_counters(const WriterStats& stored, SnapshotSummary& summary);
 
-/// Saves it, after Writer::finish(), and tells of each destination, in their order. The first one saved is the original
-/// of the others, so that copy knows them for the same. Fails only if all did.
-Result<std::vector<SavedSnapshot>> save_snapshots(Destinations& to, const Writer& writer, const SnapshotToSave& what);
+/// Finishes the writer, saves the snapshot in each destination as soon as all of it is there, whatever the others take,
+/// and tells of each, in their order. The first one saved is the original of the others, so that copy knows them for
+/// the same. Fails only if all did, or when the program is to stop; what has a snapshot by then is in the error's
+/// hints.
+Result<std::vector<SavedSnapshot>> save_snapshots(Destinations& to, Writer& writer, const SnapshotToSave& what,
+                                                  const Clock& clock = system_clock());
 
 /// What became of the first that did not fail.
 const SavedSnapshot& first_saved(const std::vector<SavedSnapshot>& all);

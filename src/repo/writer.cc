@@ -65,7 +65,7 @@ struct Writer::State {
   Status push(Job job);
   Status failure() const;
   Status drain();
-  Status finish();
+  Status finish(const std::function<void(size_t)>& finished);
   void abandon();
 
   Status work(const Cancel& cancel);
@@ -139,12 +139,13 @@ Status Writer::State::drain() {
   return failure();
 }
 
-Status Writer::State::finish() {
+Status Writer::State::finish(const std::function<void(size_t)>& told) {
   TRY(drain());
   jobs.close();
   if (!group.wait()) return failure();
   const auto finish_one = [&](size_t i, const Cancel&) -> Status {
     outlets[i]->finish();
+    if (told && destinations.has(i)) told(i);
     return {};
   };
   TRY(parallel_for(outlets.size(), static_cast<unsigned>(outlets.size()), Cancel(), finish_one));
@@ -217,8 +218,8 @@ Status Writer::drain() {
   return state_->drain();
 }
 
-Status Writer::finish() {
-  auto status = state_->finish();
+Status Writer::finish(const std::function<void(size_t)>& finished) {
+  auto status = state_->finish(finished);
   if (!status) {
     std::lock_guard lock(state_->mutex);
     if (!state_->first_error) state_->first_error = status.error();

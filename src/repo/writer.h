@@ -59,7 +59,8 @@ class Writer {
   /// Waits until `done` was called for everything saved so far.
   Status drain();
   /// Everything durable and indexed, in each repository that is not given up. To be called once; no save afterwards.
-  Status finish();
+  /// `finished` is told of each as soon as it is, on a thread of its own: it need not wait for slower ones.
+  Status finish(const std::function<void(size_t which)>& finished = {});
 
   /// Gives up: when it returns, no `done` is called any more. What has not been finished is garbage at most.
   void stop();

@@ -84,7 +84,7 @@ Result<AwsLogin> role_of(const AwsProfile& profile, AwsLogin login, const AwsSet
   login.keys = source ? source->keys() : net::AwsKeys();
   if (login.keys.access_key.empty() || login.keys.secret_key.empty()) {
     return fail(ErrorKind::kInvalidInput,
-                fmt::format("{} takes a role with the keys of profile \"{}\", which has none", where, name));
+                fmt::format("{} takes a role with the keys of profile \"{}\", which holds none itself", where, name));
   }
   login.kind = AwsLogin::Kind::kRole;
   login.role = profile.get("role_arn");
@@ -167,7 +167,7 @@ Result<AwsLogin> aws_login(const AwsSettings& settings) {
     TRY_ASSIGN(auto found, login_of(*profile, login, settings, where));
     if (found) return *std::move(found);
   }
-  if (!settings.web_identity_token_file.empty() || !settings.role_arn.empty()) {
+  if (!settings.web_identity_token_file.empty()) {
     login.token_file = settings.web_identity_token_file;
     login.role = settings.role_arn;
     login.session_name = settings.role_session_name;

@@ -62,7 +62,10 @@ TEST_F(AwsLoginTest, IsNeverHalfALogin) {
   settings_.profile.clear();
   settings_.metadata_disabled = true;
   EXPECT_EQ(aws_login(settings_).error().kind(), ErrorKind::kInvalidInput);
-  settings_.role_arn = "arn:aws:iam::1:role/shop";
+  settings_.role_arn = "arn:aws:iam::1:role/shop";  // which others may be meant to take
+  EXPECT_EQ(aws_login(settings_).error().message(), "there is no login for S3");
+  settings_.role_arn.clear();
+  settings_.web_identity_token_file = "/token";
   EXPECT_NE(aws_login(settings_).error().message().find("half of a web identity"), std::string::npos);
 }
 
@@ -130,7 +133,7 @@ TEST_F(AwsServices, OfAProfile) {
   EXPECT_EQ(role.url, "https://sts.eu-west-3.amazonaws.com/");
   EXPECT_EQ(role.external_id, "x");
   settings_.profile = "none";
-  EXPECT_NE(refusal().find("keys of profile \"web\", which has none"), std::string::npos) << refusal();
+  EXPECT_NE(refusal().find("keys of profile \"web\", which holds none itself"), std::string::npos) << refusal();
   settings_.profile = "program";
   EXPECT_NE(refusal().find("by credential_process, which varve does not know"), std::string::npos) << refusal();
 }

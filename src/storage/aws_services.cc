@@ -1,6 +1,7 @@
 #include "storage/aws_services.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -18,6 +19,8 @@ namespace {
 using Kind = AwsLogin::Kind;
 
 constexpr std::streamsize kLongestToken = 64 << 10;
+constexpr std::chrono::minutes kShortestLoan(2);  // no service is asked all the time
+constexpr std::chrono::hours kLongestLoan(24);
 
 /// It stands in one line of a header.
 bool is_word(const std::string& text) {
@@ -31,7 +34,7 @@ Result<std::string> token_in(const std::string& path) {
   if (!file.eof()) return fail(ErrorKind::kInvalidInput, fmt::format("cannot read the token in {}", path));
   text.resize(static_cast<size_t>(file.gcount()));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  if (is_word(text)) return text;
+  if (!text.empty() && text.find_first_of("\r\n") == std::string::npos) return text;
   return fail(ErrorKind::kInvalidInput, fmt::format("{} holds no token, or more than one", path));
 }
 
@@ -46,13 +49,18 @@ Result<LentKeys> lent(net::AwsKeys keys, const std::string& end, const net::Resp
   const auto over = parse_rfc3339(end);
   if (!over) return fail(ErrorKind::kUnavailable, fmt::format("cannot {}: nobody knows when they end", what));
   const auto asked = net::parse_http_date(response.header("date")).value_or(now);
-  return LentKeys{std::move(keys), std::max(*over - asked, std::chrono::nanoseconds(0))};
+  const auto lifetime =
+      std::chrono::floor<std::chrono::seconds>(*over) - std::chrono::floor<std::chrono::seconds>(asked);
+  // Some give keys that have ended while they cannot make others, and the store may take them.
+  return LentKeys{std::move(keys), std::clamp<std::chrono::seconds>(lifetime, kShortestLoan, kLongestLoan)};
 }
 
 /// What a service says, unless it says a secret.
-std::string words_of(const std::string& code, const std::string& message, const std::string& secret) {
-  const bool quotable = secret.empty() || (code + message).find(secret) == std::string::npos;
-  if (!quotable || code.empty()) return "";
+std::string words_of(const std::string& code, const std::string& message, std::initializer_list<std::string> secrets) {
+  const auto is_said = [&](const std::string& secret) {
+    return !secret.empty() && (code + message).find(secret) != std::string::npos;
+  };
+  if (code.empty() || std::ranges::any_of(secrets, is_said)) return "";
   return message.empty() ? code : code + ": " + message;
 }
 
@@ -71,7 +79,8 @@ Error role_error(const AwsLogin& login, const std::string& token, const net::Res
   auto said = document.child("ErrorResponse").child("Error");
   if (!said) said = document.child("Error");
   const std::string code = said.child_value("Code");
-  const auto words = words_of(code, said.child_value("Message"), token);
+  const auto words =
+      words_of(code, said.child_value("Message"), {token, login.keys.secret_key, login.keys.session_token});
   if (code == "ExpiredTokenException" && !token.empty()) {
     return Error(ErrorKind::kDenied, fmt::format("cannot {}: the token in {} has ended", what, login.token_file))
         .hint("whatever writes that file (the kubelet, say) has not renewed it");
@@ -84,6 +93,21 @@ Error role_error(const AwsLogin& login, const std::string& token, const net::Res
   return std::move(error).hint(
       token.empty() ? fmt::format("does {} trust the user of these keys, and may that user take it?", login.role)
                     : fmt::format("does {} trust whoever made the token in {}?", login.role, login.token_file));
+}
+
+/// Once more if this machine's clock was wrong.
+Result<net::Response> send_signed(const net::Request& request, const AwsLogin& login, net::Client& client, Time now,
+                                  const Cancel& cancel) {
+  const auto send_at = [&](Time time) {
+    net::Request sent = request;
+    const std::string region = login.region.empty() ? "us-east-1" : login.region;
+    net::sign_v4(sent, codec::sha256(sent.body.front()), login.keys, {time, region, "sts"});
+    return client.send(sent, cancel);
+  };
+  auto response = send_at(now);
+  if (!response || response->succeeded()) return response;
+  const auto skew = clock_ahead(*response).value_or(0);
+  return std::abs(skew) > kToleratedSkew ? send_at(now + std::chrono::seconds(skew)) : std::move(response);
 }
 
 Result<LentKeys> by_role(const AwsLogin& login, net::Client& client, Time now, const Cancel& cancel) {
@@ -104,11 +128,8 @@ Result<LentKeys> by_role(const AwsLogin& login, net::Client& client, Time now, c
                        .url = login.url,
                        .headers = {{"content-type", "application/x-www-form-urlencoded"}},
                        .body = body};
-  if (!by_token) {
-    const std::string region = login.region.empty() ? "us-east-1" : login.region;
-    net::sign_v4(request, codec::sha256(body[0]), login.keys, {now, region, "sts"});
-  }
-  TRY_ASSIGN(const auto response, client.send(request, cancel));
+  TRY_ASSIGN(const auto response,
+             by_token ? client.send(request, cancel) : send_signed(request, login, client, now, cancel));
   if (!response.succeeded()) return fail(role_error(login, token, response, what));
   const auto document = xml_in(response);
   const auto given =
@@ -140,12 +161,16 @@ Result<LentKeys> by_container(const AwsLogin& login, net::Client& client, Time n
   TRY_ASSIGN(const auto response, client.send(request, cancel));
   if (response.succeeded()) return lent_in_json(response, now, what);
   const Json json = json_in(response);
-  return fail(refused(response, what, words_of(text_at(json, "code"), text_at(json, "message"), token))
+  return fail(refused(response, what, words_of(text_at(json, "code"), text_at(json, "message"), {token}))
                   .hint("has the task, or the pod's account, a role?"));
 }
 
 Result<std::string> metadata(net::Client& client, const net::Request& request, const Cancel& cancel) {
-  TRY_ASSIGN(const auto response, client.send(request, cancel));
+  const auto sent = client.send(request, cancel);
+  if (!sent && sent.error().kind() == ErrorKind::kUnavailable)
+    return fail(ErrorKind::kNotFound, sent.error().message());
+  if (!sent) return fail(sent.error());
+  const auto& response = *sent;
   if (response.succeeded()) return std::string(as_text(response.body));
   auto error = refused(response, "ask the machine's metadata for keys", "");
   if (error.kind() != ErrorKind::kDenied) return fail(std::move(error));

@@ -18,8 +18,8 @@ struct LentKeys {
 
 /// Asks the service that a login names for keys; by Amazon's documents of AssumeRole and AssumeRoleWithWebIdentity, of
 /// its containers (ECS, EKS) and of an instance's metadata (version 2). kDenied where there is nobody who gives any, or
-/// the service refuses; kUnavailable where it does not answer, or answers something else. No error holds a token or a
-/// key.
+/// the service refuses; kUnavailable where it does not answer, or answers something else; kNotFound where nobody
+/// answers for a machine's metadata. No error holds a token or a key.
 Result<LentKeys> lend_keys(const AwsLogin& login, net::Client& client, Time now, const Cancel& cancel);
 
 /// Of a machine that has no metadata.

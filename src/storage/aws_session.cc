@@ -43,11 +43,9 @@ Result<std::shared_ptr<const AwsSession::Lent>> AwsSession::ask(const Cancel& ca
     const auto lease = lent->lifetime ? Lease(asked, *lent->lifetime) : Lease();
     return std::make_shared<const Lent>(Lent{std::make_shared<const net::AwsKeys>(std::move(lent->keys)), lease});
   }
+  if (lent.error().kind() != ErrorKind::kNotFound) return fail(std::move(lent).error());
   // A machine whose metadata were never there has none.
-  if (login_.kind != Kind::kMetadata || found_metadata_ || lent.error().kind() != ErrorKind::kUnavailable) {
-    return fail(std::move(lent).error());
-  }
-  return fail(no_metadata());
+  return fail(found_metadata_ ? Error(ErrorKind::kUnavailable, lent.error().message()) : no_metadata());
 }
 
 }  // namespace varve::storage

@@ -116,7 +116,7 @@ Error status_error(const net::Response& response, const std::string& what) {
   }
   if (response.status >= 300 && response.status < 400) {
     const auto location = response.header("location");  // its query may hold a login
-    return Error(ErrorKind::kInvalidInput, fmt::format("{}, it is at another place", told))
+    return Error(ErrorKind::kUnsupported, fmt::format("{}, it is at another place", told))
         .hint(fmt::format("name the place itself: {}", location.substr(0, location.find('?'))));
   }
   return Error(response.status >= 500 ? ErrorKind::kUnavailable : ErrorKind::kUnsupported, told);

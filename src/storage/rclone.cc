@@ -112,7 +112,7 @@ Error RcloneStorage::not_serving(const net::Child& program) const {
   const auto words = words_of(program);
   const auto why = !words.empty() ? "it says: " + words : end ? "it " + *end : "it is silent";
   // At first the place will be wrong; later something is that may pass.
-  return Error(served_ ? ErrorKind::kUnavailable : ErrorKind::kInvalidInput,
+  return Error(served_ ? ErrorKind::kUnavailable : ErrorKind::kUnsupported,
                fmt::format("rclone does not serve {}: {}", location(), why))
       .hint("`rclone lsd " + shown_ + "` shows whether rclone gets there");
 }

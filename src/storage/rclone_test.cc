@@ -63,7 +63,7 @@ TEST(RcloneStorage, TellsWhyThereIsNoServer) {
     auto storage = run_by_shell(expected.script);
     const auto size = storage.stat(testing::kConfig, Cancel());
     ASSERT_FALSE(size);
-    EXPECT_EQ(size.error().kind(), ErrorKind::kInvalidInput);
+    EXPECT_EQ(size.error().kind(), ErrorKind::kUnsupported);
     EXPECT_NE(size.error().message().find(expected.sentence), std::string::npos) << size.error().message();
   }
   RcloneStorage missing("shop:x", {"no-such-rclone"}, net::ClientOptions(), 5);
@@ -74,7 +74,7 @@ TEST(RcloneStorage, TellsWhyThereIsNoServer) {
 
 TEST(RcloneStorage, TellsWhatItComplainsOf) {
   // Port 1 is nobody's.
-  auto storage = run_by_shell("echo http://127.0.0.1:1/ >&2; sleep 0.2; echo the disk is gone >&2; sleep 100");
+  auto storage = run_by_shell("echo http://127.0.0.1:1/ >&2; while sleep 0.2; do echo the disk is gone >&2; done");
   auto error = storage.stat(testing::kConfig, Cancel()).error();
   for (int i = 0; i < 100 && error.message().find("the disk is gone") == std::string::npos; ++i) {
     error = storage.stat(testing::kConfig, Cancel()).error();

@@ -120,7 +120,7 @@ TEST(RestStorage, SaysWhatIsWrong) {
   const std::pair<int, ErrorKind> expected[] = {
       {400, ErrorKind::kUnavailable}, {401, ErrorKind::kDenied},      {404, ErrorKind::kNotFound},
       {413, ErrorKind::kNoSpace},     {429, ErrorKind::kUnavailable}, {500, ErrorKind::kUnavailable},
-      {501, ErrorKind::kUnsupported}, {507, ErrorKind::kNoSpace},     {302, ErrorKind::kInvalidInput}};
+      {501, ErrorKind::kUnsupported}, {507, ErrorKind::kNoSpace},     {302, ErrorKind::kUnsupported}};
   for (const auto& [code, kind] : expected) {
     status = code;
     const auto stored = put(storage, kPack, as_bytes("x"));

@@ -1,5 +1,7 @@
 #include "storage/s3.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/clock.h"
@@ -88,6 +90,8 @@ Result<net::Response> S3Storage::ask(const Question& question, const Cancel& can
   auto response = ask_once(question, asked, *keys, cancel);
   if (!response || response->succeeded() || response->status == 404) return response;
   TRY_ASSIGN(bool wiser, learn(question, asked, *response, cancel));
+  const bool refused = response->status == 400 || response->status == 401 || response->status == 403;
+  if (!wiser && !refused) return response;
   const bool over = !wiser && are_over(*response);
   TRY_ASSIGN(const auto present, session_.keys(over ? keys : nullptr, cancel));
   wiser = wiser || present != keys;
@@ -219,6 +223,10 @@ Result<ListPage> S3Storage::list_page(FileType type, const std::string& token, c
 
 Status S3Storage::remove(const Handle& handle, const Cancel& cancel) {
   TRY(stat(handle, cancel));  // the server says yes to what is not there, too
+  return remove_if_there(handle, cancel);
+}
+
+Status S3Storage::remove_if_there(const Handle& handle, const Cancel& cancel) {
   TRY_ASSIGN(const auto response, ask({.method = "DELETE", .key = key_of(handle)}, cancel));
   if (response.header("x-amz-delete-marker") == "true") keeps_removed_ = true;
   if (response.succeeded()) return {};
@@ -226,14 +234,29 @@ Status S3Storage::remove(const Handle& handle, const Cancel& cancel) {
 }
 
 std::vector<Status> S3Storage::remove_some(std::span<const Handle> handles, const Cancel& cancel) {
-  if (handles.size() < 2 || !batches_) return Storage::remove_some(handles, cancel);
+  if (handles.size() < 2 || !batches_) return remove_each(handles, cancel);
   auto removed = remove_batch(handles, cancel);
   if (removed) return *std::move(removed);
-  if (removed.error().kind() != ErrorKind::kUnsupported) {
+  // Some stores do not know the request, and some of what stands before a store lets none of its kind through.
+  const auto kind = removed.error().kind();
+  if (kind != ErrorKind::kUnsupported && kind != ErrorKind::kDenied && kind != ErrorKind::kNotFound) {
     return std::vector<Status>(handles.size(), fail(removed.error()));
   }
-  batches_ = false;
-  return Storage::remove_some(handles, cancel);
+  if (kind == ErrorKind::kUnsupported) batches_ = false;
+  return remove_each(handles, cancel);
+}
+
+std::vector<Status> S3Storage::remove_each(std::span<const Handle> handles, const Cancel& cancel) {
+  std::vector<Status> outcomes;
+  for (const Handle& handle : handles) {
+    auto removed = remove_if_there(handle, cancel);
+    if (!removed && removed.error().kind() == ErrorKind::kNotFound) removed = {};
+    outcomes.push_back(removed);
+    if (removed || removed.error().kind() != ErrorKind::kUnavailable) continue;
+    outcomes.resize(handles.size(), removed);  // whoever retries waits first
+    break;
+  }
+  return outcomes;
 }
 
 Result<std::vector<Status>> S3Storage::remove_batch(std::span<const Handle> handles, const Cancel& cancel) {
@@ -259,6 +282,8 @@ Result<std::vector<Status>> S3Storage::remove_batch(std::span<const Handle> hand
   auto became = parse_s3_removal(response);
   if (!became) return fail(std::move(became).error().within("cannot " + what));
   if (became->kept) keeps_removed_ = true;
+  const bool names_any = std::ranges::any_of(keys, [&](const auto& key) { return became->files.contains(key); });
+  if (!names_any) return fail(ErrorKind::kUnsupported, "the server does not say what it removed");
   std::vector<Status> outcomes;
   for (size_t i = 0; i < keys.size(); ++i) {
     const auto found = became->files.find(keys[i]);

@@ -66,6 +66,8 @@ class S3Storage final : public Storage {
   Status create_bucket(const Cancel& cancel);
   Status put_new(const Handle& handle, Payload payload, const Cancel& cancel);
   Result<ListPage> list_page(FileType type, const std::string& token, const std::string& what, const Cancel& cancel);
+  Status remove_if_there(const Handle& handle, const Cancel& cancel);
+  std::vector<Status> remove_each(std::span<const Handle> handles, const Cancel& cancel);
   Result<std::vector<Status>> remove_batch(std::span<const Handle> handles, const Cancel& cancel);
   std::string key_of(const Handle& handle) const;
   std::string name_of(const Handle& handle) const;

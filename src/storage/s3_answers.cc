@@ -103,7 +103,9 @@ Error s3_error(const net::Response& response, const std::string& what, int64_t s
 
 Error s3_error(const S3Complaint& said, const std::string& what) {
   if (auto known = known_error(said, what, 0)) return *std::move(known);
-  const bool later = is_any(said.code, {"InternalError", "SlowDown", "ServiceUnavailable", "OperationAborted"});
+  const bool later =
+      is_any(said.code, {"", "InternalError", "SlowDown", "SlowDownRead", "SlowDownWrite", "ServiceUnavailable",
+                         "ServerBusy", "Throttling", "RequestLimitExceeded", "OperationAborted"});
   return Error(later ? ErrorKind::kUnavailable : ErrorKind::kUnsupported,
                fmt::format("cannot {}: the server refuses ({}: {})", what, said.code, said.message));
 }
@@ -129,7 +131,6 @@ Result<S3Removal> parse_s3_removal(const net::Response& response) {
   }
   for (const auto error : result.children("Error")) {
     S3Complaint said{error.child_value("Code"), error.child_value("Message"), ""};
-    if (said.code.empty()) said.code = "an error without a name";
     removal.files[error.child_value("Key")] = std::move(said);
   }
   return removal;

@@ -247,8 +247,32 @@ TEST(S3Storage, RemovesOneByOneWhereTheServerKnowsNoOtherWay) {
     auto storage = at(server);
     for (const auto& outcome : storage.remove_some(packs({'a', 'b'}), Cancel())) EXPECT_TRUE(outcome) << status;
     EXPECT_EQ(storage.removes_at_once(), 1u);
-    EXPECT_EQ(server.calls().size(), 5u);
+    EXPECT_EQ(server.calls().size(), 3u);
   }
+}
+
+TEST(S3Storage, RemovesOneByOneWhatAServerDoesNotSayOrARequestThatNobodyLetsThrough) {
+  for (const auto& reply : {answer(200, "<DeleteResult/>"), answer(403), answer(404)}) {
+    Server server([&](const Server::Call& call) { return call.line().starts_with("POST") ? reply : answer(204); });
+    auto storage = at(server);
+    for (const auto& outcome : storage.remove_some(packs({'a', 'b'}), Cancel())) EXPECT_TRUE(outcome) << reply;
+    EXPECT_EQ(server.calls().size(), 3u);
+  }
+}
+
+TEST(S3Storage, AsksNoFurtherWhereAServerStops) {
+  Server server([&](const Server::Call& call) { return answer(call.line().starts_with("POST") ? 501 : 503); });
+  auto storage = at(server);
+  for (const auto& outcome : storage.remove_some(packs({'a', 'b', 'c'}), Cancel())) {
+    EXPECT_EQ(outcome.error().kind(), ErrorKind::kUnavailable);
+  }
+  EXPECT_EQ(server.calls().size(), 2u);
+}
+
+TEST(S3Storage, ASingleFileThatMayBeGoneIsRemovedByOneRequest) {
+  Server server([](const Server::Call&) { return answer(204); });
+  EXPECT_TRUE(at(server).remove_some(packs({'a'}), Cancel()).front());
+  EXPECT_EQ(server.calls().size(), 1u);
 }
 
 TEST(S3Storage, BelievesNoRemovalThatIsNone) {

@@ -78,9 +78,9 @@ TEST(SftpPlace, RunsSshAsResticDoes) {
 }
 
 /// Over what a shell does in place of a server.
-SftpStorage over(const std::string& script, std::string folder = "dir") {
-  return SftpStorage("sftp:host:dir",
-                     {.command = {"sh", "-c", script}, .name = "host", .stall_timeout = std::chrono::seconds(1)},
+SftpStorage over(const std::string& script, std::string folder = "dir",
+                 std::chrono::seconds stall_timeout = std::chrono::seconds(60)) {
+  return SftpStorage("sftp:host:dir", {.command = {"sh", "-c", script}, .name = "host", .stall_timeout = stall_timeout},
                      std::move(folder), 5);
 }
 
@@ -107,7 +107,8 @@ TEST(SftpStorage, TellsWhatIsNoServer) {
       {kHello + std::string("printf '\\177\\0\\0\\0'; sleep 9"), ErrorKind::kUnsupported, "is not SFTP"},
   };
   for (const auto& expected : cases) {
-    auto storage = over(expected.script);
+    const bool silent = std::string_view(expected.sentence) == "silent for 1 s";
+    auto storage = over(expected.script, "dir", std::chrono::seconds(silent ? 1 : 60));
     const auto size = storage.stat(kConfig, Cancel());
     ASSERT_FALSE(size) << expected.script;
     EXPECT_EQ(size.error().kind(), expected.kind) << size.error().message();

@@ -45,10 +45,11 @@ uint64_t payload_size(Payload payload);
 struct Pace {
   unsigned connections = 2;  ///< how many calls at once make sense
   uint64_t read = 2u << 20;  ///< bytes to ask for with one get, where there is a choice: what a core's cache holds
+  bool is_far = false;       ///< each call waits for a network
 
   /// Where each call waits for a network: as much at once as a pack has, but over all connections no more than 64 MiB.
   static constexpr Pace far(unsigned connections) {
-    return {connections, std::clamp<uint64_t>((64u << 20) / std::max(1u, connections), 2u << 20, 16u << 20)};
+    return {connections, std::clamp<uint64_t>((64u << 20) / std::max(1u, connections), 2u << 20, 16u << 20), true};
   }
 };
 

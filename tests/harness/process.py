@@ -1,5 +1,7 @@
 """Child processes that never outlive the test run."""
 import atexit
+import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -90,8 +92,14 @@ def stop_all():
         child.stop()
 
 
+# Below those that the kernel hands out; each worker of the tests begins elsewhere.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_ports = itertools.cycle(range(10_000 + 1_000 * (_worker % 20) + os.getpid() % 500, 31_000))
+
+
 def free_port():
-    """A port that nobody listened on a moment ago; whoever takes it must be ready to lose it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listened on a moment ago."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -24,7 +24,7 @@ from .process import Server, free_port
 VERSIONS = ("6.0.5", "5.0.4", "4.2.6")
 USER, PASSWORD = "root", "root's pass/word"
 START_SECONDS = 60
-FAST_ELECTIONS = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500}
+FAST_ELECTIONS = {"electionTimeoutMillis": 4000, "heartbeatIntervalMillis": 500}
 
 
 class ServerError(Exception):

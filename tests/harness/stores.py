@@ -38,6 +38,7 @@ def _program(name, setup="VARVE_STORES"):
 class Store(Server):
     """`env` holds what a client has to know beside the place, `restic_env` and `restic_args` what stock restic has to."""
     scheme = "http"
+    start_seconds = 60
 
     def __init__(self, name):
         super().__init__(name)
@@ -58,7 +59,7 @@ class Store(Server):
     def start_again(self):
         """Starts it on its port and its data, also after kill()."""
         self.start(*self._command())
-        wait_until(self._answers, f"{self.name} at port {self.port}")
+        wait_until(self._answers, f"{self.name} at port {self.port}", seconds=self.start_seconds)
 
     def _answers(self):
         if not self.running:
@@ -130,6 +131,7 @@ class Minio(Store):
 
 class _Openstack(Store):
     """One of Debian's packages, run by a script beside this one."""
+    start_seconds = 180  # four programs in Python, one after the other
 
     def __init__(self, name, **env):
         super().__init__(name)
