@@ -19,7 +19,7 @@ namespace {
 using Kind = AwsLogin::Kind;
 
 constexpr std::streamsize kLongestToken = 64 << 10;
-constexpr std::chrono::minutes kShortestLoan(2);  // no service is asked all the time
+constexpr std::chrono::seconds kExtension(120);  // no service is asked all the time
 constexpr std::chrono::hours kLongestLoan(24);
 
 /// It stands in one line of a header.
@@ -51,8 +51,9 @@ Result<LentKeys> lent(net::AwsKeys keys, const std::string& end, const net::Resp
   const auto asked = net::parse_http_date(response.header("date")).value_or(now);
   const auto lifetime =
       std::chrono::floor<std::chrono::seconds>(*over) - std::chrono::floor<std::chrono::seconds>(asked);
-  // Some give keys that have ended while they cannot make others, and the store may take them.
-  return LentKeys{std::move(keys), std::clamp<std::chrono::seconds>(lifetime, kShortestLoan, kLongestLoan)};
+  // Some give keys that have ended while they cannot make others, and the store may take them for a while.
+  const auto good_for = lifetime.count() > 0 ? std::min<std::chrono::seconds>(lifetime, kLongestLoan) : kExtension;
+  return LentKeys{std::move(keys), good_for};
 }
 
 /// What a service says, unless it says a secret.
