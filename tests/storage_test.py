@@ -121,19 +121,20 @@ def test_what_stock_restic_wrote_there_is_read(remote, tmp_path):
     assert len(snapshots(remote)) == 2
 
 
-def test_snapshots_are_copied_between_two_stores_with_a_login_each(minio, tmp_path):
+@pytest.mark.parametrize("make", [Minio, Azurite])
+def test_snapshots_are_copied_between_two_stores_with_a_login_each(make, tmp_path):
     """restic reads one login for both repositories."""
-    with RestServer(users=LOGIN) as rest:
+    with make() as store, RestServer(users=LOGIN) as rest:
         (tmp_path / "a").mkdir()
-        source = at_store(tmp_path / "a", minio, "copied")
+        source = at_store(tmp_path / "a", store, "copied")
         fill(tmp_path / "folder")
         source("init")
         source("backup", "files", tmp_path / "folder")
         (tmp_path / "b").mkdir()
         target = at_store(tmp_path / "b", rest, "me", RESTIC_REST_USERNAME="me", RESTIC_REST_PASSWORD="secret")
         target("init")
-        target.env |= {f"RESTIC_FROM_{name}": value for name, value in minio.env.items()}
-        target("copy", "--from-repo", minio.place("copied"), "--from-password-file", source.password_file)
+        target.env |= {f"RESTIC_FROM_{name}": value for name, value in store.env.items()}
+        target("copy", "--from-repo", store.place("copied"), "--from-password-file", source.password_file)
         sound(target)
 
 
