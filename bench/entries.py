@@ -1,6 +1,8 @@
 """What is measured, in order; each part is a table of the report."""
 from dataclasses import dataclass
 
+from report import Part
+
 
 @dataclass
 class Entry:
@@ -9,14 +11,6 @@ class Entry:
     kind: str  # backup: into an empty store; again: after another; reordered, updated: the same with data changed; restore
     peer: str
     options: tuple = ()
-
-
-@dataclass
-class Part:
-    title: str
-    base: str  # the entry that the others are compared with
-    entries: list
-    data: str = "shop"
 
 
 def _options(command, option, *values):

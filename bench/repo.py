@@ -32,13 +32,6 @@ class Entry:
     program: str
 
 
-@dataclass
-class Part:
-    title: str
-    base: str
-    entries: list
-
-
 TASKS = {"open": "Open a repository: `snapshots`", "large": "Back up a large file", "small": "Back up many small files", "again": "Back both up again, unchanged",
          "restore": "Restore both", "check": "`check --read-data` of both", "prune": "`prune` after half was forgotten",
          "index": "`ls` of one file beside a million blobs"}
@@ -51,7 +44,7 @@ def entries(task):
     return [restic, DURABLE, varve] if task == "restore" else [restic, varve]
 
 
-PARTS = [Part(title, f"{task}-varve", entries(task)) for task, title in TASKS.items()]
+PARTS = [report.Part(title, f"{task}-varve", entries(task)) for task, title in TASKS.items()]
 
 
 class Program:

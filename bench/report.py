@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,6 +15,16 @@ COLUMNS = ("", "seconds", "times varve", "after opening", "times varve", "read b
 PEERS = {"mongo-tools": ("tests/peers/go.mod", "github.com/mongodb/mongo-tools"),
          "restic": ("tests/peers/go.mod", "github.com/restic/restic"),
          "pbm": ("tests/peers/pbm/go.mod", "github.com/percona/percona-backup-mongodb")}
+
+
+@dataclass
+class Part:
+    """One table; each of its entries has a name and a title."""
+
+    title: str
+    base: str  # the entry that the others are compared with
+    entries: list
+    data: str = "shop"  # which is used, where there are several
 
 
 def say(text):

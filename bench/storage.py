@@ -37,13 +37,6 @@ class Entry:
     place: str
 
 
-@dataclass
-class Part:
-    title: str
-    base: str
-    entries: list
-
-
 def entry(task, program, place, title):
     return Entry(f"{task}-{place}-{program}", title, task, program, place)
 
@@ -55,13 +48,13 @@ def parts(wait):
             rows = [entry(task, "restic", place, "`restic`"), entry(task, "varve", place, "**`varve`**")]
             if place == "minio":
                 rows += [entry(task, "restic", "local", "`restic`, a local folder"), entry(task, "varve", "local", "`varve`, a local folder")]
-            found.append(Part(f"{what}, {PLACES[place].format(wait)}", f"{task}-{place}-varve", rows))
+            found.append(report.Part(f"{what}, {PLACES[place].format(wait)}", f"{task}-{place}-varve", rows))
     return found
 
 
 def listing(packs):
     rows = [entry("list", "restic", "minio", "`restic`"), entry("list", "varve", "minio", "**`varve`**")]
-    return Part(f"List {packs:,} packs on MinIO: `prune --dry-run`", "list-minio-varve", rows)
+    return report.Part(f"List {packs:,} packs on MinIO: `prune --dry-run`", "list-minio-varve", rows)
 
 
 class Far:

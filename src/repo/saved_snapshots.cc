@@ -72,8 +72,9 @@ Result<std::vector<SavedSnapshot>> save_snapshots(Destinations& to, Writer& writ
                                                   const Clock& clock) {
   Saving saving(to, writer, what, clock);
   auto finished = writer.finish([&](size_t i) { saving.save(i); });
-  if (finished) finished = to.outer().check();
   auto all = saving.result();
+  if (std::ranges::all_of(all, [](const auto& one) { return one.snapshot.has_value(); })) return all;
+  if (finished) finished = to.outer().check();
   if (finished && std::ranges::all_of(all, [](const auto& one) { return one.failure.has_value(); })) {
     finished = fail(*all.front().failure);
   }
