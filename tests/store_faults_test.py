@@ -109,6 +109,40 @@ def test_what_stays_wrong_ends_a_backup_with_a_sentence(disturbed, tmp_path):
     assert content(tmp_path / "restored") == content(tmp_path / "folder")
 
 
+@pytest.mark.parametrize("disturbed", [kind for kind in HTTP if kind != "append-only"], indirect=True)
+@pytest.mark.parametrize("moment", ["a pack is stored", "a file is removed"])
+def test_a_prune_goes_on_when_its_server_comes_back(disturbed, tmp_path, moment):
+    """Killed at the first pack that it would store, and at the first file that it would remove."""
+    varve, through, proxy = disturbed
+    for number in range(6):
+        (tmp_path / "folder" / f"{number}").write_bytes(os.urandom(3_000_000))
+    varve("backup", "files", "folder", cwd=tmp_path)
+    for number in range(3):
+        (tmp_path / "folder" / f"{number}").unlink()
+    varve("backup", "files", "folder", cwd=tmp_path)
+    varve("forget", "--keep-last", "1")
+    removes = lambda method, path: method == "DELETE" or "?delete" in path
+    stores = lambda method, path: method in ("PUT", "POST") and re.search("data|upload", path) and not removes(method, path)
+    google = varve.env["RESTIC_REPOSITORY"].startswith("gs:")  # whose names are in the body; the first is that of the lock
+
+    def kill(request):
+        varve.store.kill()
+        request.reset()
+    proxy.disturb(kill, every=2 if google and moment == "a pack is stored" else 1, when=stores if moment == "a pack is stored" else removes)
+    process = varve.start("prune", "--max-unused", "0", "--no-cache", env=through)
+    for line in process.stderr:
+        if "trying again" in line:
+            break
+    assert proxy.struck, process.communicate()
+    proxy.calm()
+    varve.store.start_again()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    varve("restore", "latest:/folder", "--target", tmp_path / "restored")
+    assert content(tmp_path / "restored") == content(tmp_path / "folder")
+    expect_whole(varve, 1)
+
+
 def test_half_a_listing_is_none(disturbed, tmp_path):
     """RULES 25: nothing is missing because a listing was cut, and nothing goes for it."""
     varve, through, proxy = disturbed

@@ -75,8 +75,9 @@ storage::AwsSettings aws_settings(const Variables& of) {
                    .session_token = of("AWS_SESSION_TOKEN")},
           .region = first_of({of("AWS_REGION"), of("AWS_DEFAULT_REGION")}),
           .profile = of("AWS_PROFILE"),
-          .credentials_file = first_of({environment("AWS_SHARED_CREDENTIALS_FILE"), home + "/.aws/credentials"}),
-          .config_file = first_of({environment("AWS_CONFIG_FILE"), home + "/.aws/config"}),
+          .credentials_file = first_of({of("AWS_SHARED_CREDENTIALS_FILE"), environment("AWS_SHARED_CREDENTIALS_FILE"),
+                                        home + "/.aws/credentials"}),
+          .config_file = first_of({of("AWS_CONFIG_FILE"), environment("AWS_CONFIG_FILE"), home + "/.aws/config"}),
           .web_identity_token_file = of("AWS_WEB_IDENTITY_TOKEN_FILE"),
           .role_arn = of("AWS_ROLE_ARN"),
           .role_session_name = of("AWS_ROLE_SESSION_NAME"),
@@ -120,8 +121,10 @@ storage::OpenstackSettings openstack_settings(const Variables& of) {
                         .storage_url = of("OS_STORAGE_URL"),
                         .token = of("OS_AUTH_TOKEN")},
           .cloud = of("OS_CLOUD"),
-          .cloud_files = openstack_files(environment("OS_CLIENT_CONFIG_FILE"), "clouds.yaml"),
-          .secret_files = openstack_files(environment("OS_CLIENT_SECURE_FILE"), "secure.yaml"),
+          .cloud_files = openstack_files(first_of({of("OS_CLIENT_CONFIG_FILE"), environment("OS_CLIENT_CONFIG_FILE")}),
+                                         "clouds.yaml"),
+          .secret_files = openstack_files(first_of({of("OS_CLIENT_SECURE_FILE"), environment("OS_CLIENT_SECURE_FILE")}),
+                                          "secure.yaml"),
           .container_policy = environment("SWIFT_DEFAULT_CONTAINER_POLICY")};
 }
 

@@ -58,5 +58,19 @@ TEST(StorageOptions, MixNoPartsOfTwoLogins) {
   EXPECT_EQ(options_of("FROM_").azure.account, "first");
 }
 
+TEST(StorageOptions, AFileWithLoginsIsOneRepositorysOwn) {
+  const SetVariables both({{"AWS_ACCESS_KEY_ID", "first"},
+                           {"RESTIC_FROM_AWS_SHARED_CREDENTIALS_FILE", "/other/credentials"},
+                           {"OS_USERNAME", "first"},
+                           {"RESTIC_FROM_OS_CLIENT_CONFIG_FILE", "/other/clouds.yaml"},
+                           {"RESTIC_FROM_OS_CLOUD", "other"}});
+  const auto other = options_of("FROM_");
+  EXPECT_EQ(other.aws.keys.access_key, "");
+  EXPECT_EQ(other.aws.credentials_file, "/other/credentials");
+  EXPECT_EQ(other.openstack.variables.user, "");
+  EXPECT_EQ(other.openstack.cloud_files.front(), "/other/clouds.yaml");
+  EXPECT_EQ(options_of("").aws.keys.access_key, "first");
+}
+
 }  // namespace
 }  // namespace varve::cli

@@ -419,6 +419,19 @@ TEST_F(SavedSnapshots, WaitForNoOtherRepository) {
   EXPECT_TRUE(b_.repository->snapshots(Cancel())->empty());
 }
 
+TEST_F(SavedSnapshots, AreSavedWhateverIsAskedForAfterTheLast) {
+  std::atomic<int> saved_in = 0;
+  for (auto* side : {&a_, &b_}) {
+    side->faulty->meanwhile(Operation::kPut, FileType::kSnapshot, [&] {
+      if (++saved_in == 2) stop_.request_stop();
+    });
+  }
+  const auto to = both();
+  const auto saved = run(*to);
+  ASSERT_TRUE(saved) << saved.error().message();
+  EXPECT_TRUE(all_saved(*saved));
+}
+
 TEST_F(SavedSnapshots, AreLeftOutWhereNothingChanged) {
   const auto to = both();
   ASSERT_TRUE(run(*to));

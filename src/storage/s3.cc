@@ -193,8 +193,18 @@ Result<Bytes> S3Storage::get(const Handle& handle, uint64_t offset, uint64_t len
 
 Result<uint64_t> S3Storage::stat(const Handle& handle, const Cancel& cancel) {
   TRY_ASSIGN(const auto response, ask({.method = "HEAD", .key = key_of(handle)}, cancel));
-  if (!response.succeeded()) return fail(explain(response, "look at " + name_of(handle)));
+  if (!response.succeeded()) return fail(explain_refusal(response, handle, cancel));
   return announced_length(response, name_of(handle));
+}
+
+/// An answer to HEAD has no body that tells why. What is wrong with a login is wrong with another question, too.
+Error S3Storage::explain_refusal(const net::Response& response, const Handle& handle, const Cancel& cancel) {
+  const auto what = "look at " + name_of(handle);
+  const bool untold = (response.status == 400 || response.status == 403) && complaint_in(response).code.empty();
+  if (!untold) return explain(response, what);
+  const auto told = ask({.query = {{"list-type", "2"}, {"max-keys", "1"}, {"prefix", key_of(handle)}}}, cancel);
+  const bool tells = told && !told->succeeded() && !complaint_in(*told).code.empty();
+  return explain(tells ? *told : response, what);
 }
 
 Status S3Storage::list(FileType type, const std::function<Status(const FileInfo&)>& visit, const Cancel& cancel) {

@@ -72,6 +72,7 @@ class S3Storage final : public Storage {
   std::string key_of(const Handle& handle) const;
   std::string name_of(const Handle& handle) const;
   Error explain(const net::Response& response, const std::string& what) const;
+  Error explain_refusal(const net::Response& response, const Handle& handle, const Cancel& cancel);
   Error with_origin(Error error) const;
 
   const S3Place place_;

@@ -292,6 +292,20 @@ TEST(S3Storage, BelievesNoRemovalThatIsNone) {
   }
 }
 
+TEST(S3Storage, AsksSomethingElseWhereAnAnswerToHeadCannotTellWhy) {
+  Server server([](const Server::Call& call) {
+    if (call.line().starts_with("HEAD")) return std::string("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    return answer(403, complaint("InvalidAccessKeyId"));
+  });
+  auto storage = at(server);
+  const auto error = storage.stat(kPack, Cancel()).error();
+  EXPECT_EQ(error.kind(), ErrorKind::kDenied);
+  EXPECT_EQ(error.message().find("does not say why"), std::string::npos) << error.message();
+  EXPECT_NE((error.message() + (error.hints().empty() ? "" : error.hints().front())).find("AWS_ACCESS_KEY_ID"),
+            std::string::npos)
+      << error.message();
+}
+
 TEST(S3Storage, TakesNoMissingBucketForAnEmptyOne) {
   Server server([&](const Server::Call& call) {
     return call.line().starts_with("HEAD") ? kMissing : answer(404, complaint("NoSuchBucket"));

@@ -16,6 +16,8 @@ namespace {
 constexpr uint64_t kLargestObject = uint64_t{5} << 30;
 /// From when a server looked for a small file until it has all of it.
 constexpr auto kLongestRace = std::chrono::seconds(1);
+/// Pauses between looks for a file in the listing: the double each time, half a minute in all.
+constexpr std::chrono::milliseconds kFirstLook(50), kLastLook(20'000);
 
 /// What an answer means; `what` tells what was tried.
 Error explain(const net::Response& response, const std::string& what) {
@@ -166,9 +168,23 @@ Status SwiftStorage::confirm(const Handle& handle, Payload payload, const std::s
                 fmt::format("cannot store {}: other bytes arrived at the server", name_of(handle)));
   }
   if (response.status == 201 || (response.status == 200 && !stored.empty())) {
-    return handle.type == FileType::kConfig ? outlive_a_race(handle, payload, cancel) : Status();
+    if (handle.type == FileType::kConfig) return outlive_a_race(handle, payload, cancel);
+    return handle.type == FileType::kPack ? Status() : await_listing(handle, cancel);
   }
   return put_off(*this, handle, payload, response, "store " + name_of(handle), cancel);
+}
+
+/// A busy Swift lists a file some time after it has stored it. A pack is found by the index; but a lock that is not
+/// listed keeps nobody out, and prune would take what an unlisted snapshot or index needs for unneeded.
+Status SwiftStorage::await_listing(const Handle& handle, const Cancel& cancel) {
+  for (auto pause = kFirstLook; pause < kLastLook; pause *= 2) {
+    TRY_ASSIGN(const bool listed, is_listed(handle, cancel));
+    if (listed) return {};
+    if (!cancel.sleep(pause)) TRY(cancel.check());
+  }
+  return fail(
+      ErrorKind::kUnavailable,
+      fmt::format("{} is stored, but the container does not list it: others would not find it", name_of(handle)));
 }
 
 /// Swift looks for the file before it takes the bytes: of several who store it at the same time all hear yes, and the

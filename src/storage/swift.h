@@ -54,6 +54,7 @@ class SwiftStorage final : public Storage {
                                  const Cancel& cancel);
   Status confirm(const Handle& handle, Payload payload, const std::string& md5, const net::Response& response,
                  const Cancel& cancel);
+  Status await_listing(const Handle& handle, const Cancel& cancel);
   Status outlive_a_race(const Handle& handle, Payload payload, const Cancel& cancel);
   Result<SwiftPage> list_page(const std::string& prefix, const std::string& marker, const Cancel& cancel);
   std::string key_of(const Handle& handle) const { return place_.prefix + handle.path(); }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/timed_stop.h"
 #include "net/testing/server.h"
 #include "storage/testing/helpers.h"
 
@@ -136,6 +137,32 @@ TEST(SwiftStorage, StoresAgainWhatTheListingLacks) {
   EXPECT_TRUE(put(storage, kPack, as_bytes("bytes")));
   EXPECT_EQ(is_stored(storage, kPack, pieces, Cancel()), true);
   EXPECT_EQ(put(storage, kPack, as_bytes("bytes")).error().kind(), ErrorKind::kExists);
+}
+
+TEST(SwiftStorage, WaitsUntilWhatOthersMustFindIsListed) {
+  for (const FileType type :
+       {FileType::kLock, FileType::kSnapshot, FileType::kIndex, FileType::kKey, FileType::kPack}) {
+    const Bytes bytes = testing::content(5);
+    const Handle handle = testing::handle_for(type, bytes);
+    std::atomic<int> looks = 0;
+    Server server([&](const Server::Call& call) {
+      if (!call.line().starts_with("GET")) return answer(201);
+      return answer(200, ++looks > 2 ? '[' + entry("shop/" + handle.path(), 5) + ']' : "[]");
+    });
+    auto storage = at(server);
+    EXPECT_TRUE(put(storage, handle, bytes));
+    EXPECT_EQ(looks, type == FileType::kPack ? 0 : 3) << handle.path();
+  }
+}
+
+TEST(SwiftStorage, EndsItsWaitForAListing) {
+  Server server(
+      [](const Server::Call& call) { return call.line().starts_with("GET") ? answer(200, "[]") : answer(201); });
+  auto storage = at(server);
+  const Bytes bytes = testing::content(5);
+  const TimedStop soon(std::chrono::milliseconds(200));
+  const ByteView pieces[] = {bytes};
+  EXPECT_FALSE(storage.put(testing::handle_for(FileType::kSnapshot, bytes), pieces, soon.cancel()));
 }
 
 TEST(SwiftStorage, FindsThatWhatItSentTwiceHadArrived) {
