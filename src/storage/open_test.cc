@@ -115,6 +115,28 @@ TEST(OpenStorage, RefusesOptionsThatAreNotKnown) {
   EXPECT_NE(open_storage("/srv", options).error().message().find("-o azure.tier is not known"), std::string::npos);
 }
 
+TEST(OpenStorage, TakesResticsOptionsOfS3) {
+  OpenOptions options;
+  options.extended = {{"s3.region", "eu-west-1"}, {"s3.storage-class", "STANDARD_IA"}, {"s3.bucket-lookup", "path"}};
+  EXPECT_TRUE(open_storage("s3:host/bucket", options));
+  options.extended["s3.bucket-lookup"] = "guess";
+  EXPECT_NE(open_storage("s3:host/bucket", options).error().message().find("s3.bucket-lookup"), std::string::npos);
+  options.extended["s3.bucket-lookup"] = "auto";
+  options.extended["s3.storage-class"] = "DEEP_ARCHIVE";
+  EXPECT_EQ(open_storage("s3:host/bucket", options).error().kind(), ErrorKind::kUnsupported);
+  options.extended["s3.storage-class"] = "x\r\ny";
+  EXPECT_EQ(open_storage("s3:host/bucket", options).error().kind(), ErrorKind::kInvalidInput);
+}
+
+TEST(OpenStorage, TakesTheConnectionsOfAKindOfPlace) {
+  OpenOptions options;
+  options.extended = {{"rest.connections", "7"}, {"s3.connections", "0"}};
+  EXPECT_EQ((*open_storage("rest:http://host/", options))->connections(), 7u);
+  EXPECT_NE(open_storage("s3:host/bucket", options).error().message().find("s3.connections=0"), std::string::npos);
+  options.connections = 3;
+  EXPECT_EQ((*open_storage("rest:http://host/", options))->connections(), 3u);
+}
+
 TEST(OpenStorage, AsksForTheLoginOfS3) {
   OpenOptions options;
   EXPECT_TRUE(open_storage("s3:host/bucket", options)) << "the machine may have one";

@@ -40,12 +40,26 @@ bool is_region(std::string_view text) {
 
 }  // namespace
 
-S3Storage::S3Storage(S3Place place, const AwsLogin& login, const net::ClientOptions& options, unsigned connections)
+S3Storage::S3Storage(S3Place place, const AwsLogin& login, const net::ClientOptions& options, unsigned connections,
+                     std::string storage_class)
     : place_(std::move(place)),
       connections_(connections),
+      storage_class_(std::move(storage_class)),
       client_(options),
       session_(login, options),
       terms_{.region = first_region(place_, login)} {}
+
+Result<std::string> S3Storage::parse_storage_class(std::string_view text) {
+  if (text == "GLACIER" || text == "DEEP_ARCHIVE") {
+    return fail(Error(ErrorKind::kUnsupported,
+                      fmt::format("the storage class {} is not supported: nothing can be read there at once", text))
+                    .hint("GLACIER_IR is the cheapest class of which files are read at once"));
+  }
+  if (text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string_view::npos) {
+    return std::string(text);
+  }
+  return fail(ErrorKind::kInvalidInput, fmt::format("\"{}\" is no storage class, such as STANDARD_IA", text));
+}
 
 S3Storage::Terms S3Storage::terms() const {
   std::lock_guard lock(mutex_);
@@ -164,6 +178,7 @@ Status S3Storage::put_new(const Handle& handle, Payload payload, const Cancel& c
       .headers = {{"content-type", "application/octet-stream"}, {"x-amz-checksum-sha256", codec::base64(hash.bytes)}},
       .body = payload,
       .body_hash = hash};
+  if (!storage_class_.empty()) question.headers.push_back({"x-amz-storage-class", storage_class_});
   const bool conditional = conditional_;
   if (conditional) question.headers.push_back({"if-none-match", "*"});
   TRY_ASSIGN(const auto response, ask(question, cancel));

@@ -18,7 +18,12 @@ namespace varve::storage {
 /// Thread-safe.
 class S3Storage final : public Storage {
  public:
-  S3Storage(S3Place place, const AwsLogin& login, const net::ClientOptions& options, unsigned connections);
+  /// `storage_class`: of all that is stored; the bucket's own if empty.
+  S3Storage(S3Place place, const AwsLogin& login, const net::ClientOptions& options, unsigned connections,
+            std::string storage_class = {});
+
+  /// One of Amazon's or of another store's. kUnsupported for those of which nothing can be read at once.
+  static Result<std::string> parse_storage_class(std::string_view text);
 
   /// Makes the bucket, too, if it is not there.
   Status create(const Cancel& cancel) override;
@@ -77,6 +82,7 @@ class S3Storage final : public Storage {
 
   const S3Place place_;
   const unsigned connections_;
+  const std::string storage_class_;
   net::Client client_;
   AwsSession session_;
   mutable std::mutex mutex_;

@@ -71,7 +71,15 @@ Result<S3Place> S3Place::parse(std::string_view text) {
   return place;
 }
 
+Result<S3Place::Lookup> S3Place::parse_lookup(std::string_view text) {
+  if (text.empty() || text == "auto") return Lookup::kAuto;
+  if (text == "dns") return Lookup::kHost;
+  if (text == "path") return Lookup::kPath;
+  return fail(ErrorKind::kInvalidInput, fmt::format("-o s3.bucket-lookup={}: auto, dns and path are known", text));
+}
+
 bool S3Place::bucket_in_host() const {
+  if (lookup != Lookup::kAuto) return lookup == Lookup::kHost;
   const std::string_view name(host);
   const bool custom = name.ends_with(kAmazonEnd) || name.ends_with(".amazonaws.com.cn") ||
                       name == "storage.googleapis.com" || name.ends_with(".aliyuncs.com");

@@ -188,6 +188,24 @@ std::string key(char name) {
   return "shop &amp; co/data/" + std::string(2, name) + '/' + std::string(64, name);
 }
 
+TEST(S3Storage, StoresInTheClassThatIsNamed) {
+  Server server([](const Server::Call&) { return answer(200); });
+  S3Storage storage(*S3Place::parse(server.url() + "/bucket/"), {.keys = {"key", "secret", ""}}, {}, 1, "STANDARD_IA");
+  ASSERT_TRUE(testing::put(storage, kPack, as_bytes("bytes")));
+  const auto head = server.calls()[0].head;
+  EXPECT_NE(head.find("x-amz-storage-class: STANDARD_IA\r\n"), std::string::npos);
+  EXPECT_NE(head.find(";x-amz-storage-class"), std::string::npos) << "it is signed";
+}
+
+TEST(S3Place, NamesTheBucketAsItIsTold) {
+  auto place = *S3Place::parse("s3.eu-west-1.amazonaws.com/bucket");
+  place.lookup = S3Place::Lookup::kPath;
+  EXPECT_EQ(place.bucket_url("eu-west-1"), "https://s3.eu-west-1.amazonaws.com/bucket/");
+  auto other = *S3Place::parse("host/bucket");
+  other.lookup = S3Place::Lookup::kHost;
+  EXPECT_EQ(other.bucket_url(""), "https://bucket.host/");
+}
+
 TEST(S3Storage, RemovesSeveralByOneRequest) {
   Server server([](const Server::Call&) {
     return answer(200, "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Deleted><Key>" + key('a') +
