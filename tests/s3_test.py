@@ -151,6 +151,19 @@ def test_a_login_that_may_not_remove_keeps_all_and_says_so(tmp_path, minio):
     sound(varve)
 
 
+def test_a_login_that_may_not_list_is_told(tmp_path, minio):
+    make_bucket(minio, "unlisted")
+    at_store(tmp_path, minio, "unlisted/shop")("init")
+    rights = policy("unlisted", "shop")
+    for statement in rights["Statement"]:
+        if "s3:ListBucket" in statement["Action"]:
+            statement["Action"] = ["s3:GetBucketLocation"]
+    varve = at_store(tmp_path, minio, "unlisted/shop", **environment_of(session_of(minio, rights)))
+    for words in (["snapshots"], ["backup", "files", tmp_path]):
+        refused = varve(*words, code=FAILED)
+        assert "not allowed to" in refused.stderr and "list" in refused.stderr, refused
+
+
 def test_a_login_that_may_remove_prunes(tmp_path, minio):
     make_bucket(minio, "pruned")
     varve = limited(tmp_path, minio, "pruned", "shop", for_all=True)

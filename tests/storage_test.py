@@ -356,6 +356,14 @@ def test_a_servers_certificate_is_looked_at(tmp_path):
         varve.restic("check", "--cacert", authority.certificate)
 
 
+@pytest.mark.parametrize("how, sentence", [({"expired": True}, "expired"), ({"names": "DNS:elsewhere"}, "name")], ids=["expired", "another's"])
+def test_what_is_wrong_with_a_certificate_is_told(tmp_path, how, sentence):
+    authority = Authority(tmp_path)
+    with RestServer(certificate=authority.issue("store", **how)) as store:
+        done = at_store(tmp_path, store, "shop")("init", "--cacert", authority.certificate, code=FAILED)
+    assert "cannot be trusted" in done.stderr and sentence in done.stderr, done
+
+
 def test_a_backup_needs_no_room_for_temporary_files(tmp_path, minio):
     varve = at_store(tmp_path, minio, "no-temporary", TMPDIR="/nowhere")
     fill(tmp_path / "folder")
