@@ -1,29 +1,15 @@
 """Disks that are full where a restore needs them: what it says, and that it goes on once there is room."""
 import random
-import subprocess
-from contextlib import contextmanager
 
 import pytest
 from bson import Binary
 
 from harness.servers import Mongod
 from support.runs import at, new_repository, restore
+from support.small_disk import small_disk
 from support.windowed import dump_with_a_window
 
 DOCUMENTS = 20_000
-
-
-@contextmanager
-def small_disk(folder, size):
-    """A file system of that size; the test is skipped where none may be mounted."""
-    folder.mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "varve-test", folder], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.fixture(scope="module")

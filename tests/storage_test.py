@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 import threading
 import urllib.parse
 from pathlib import Path
@@ -24,6 +25,7 @@ from support.certificates import Authority, openssl
 from support.mixed_folder import content, fill
 from support.repositories import snapshots
 from support.runs import at, export
+from support.small_disk import small_disk
 from support.stores import KINDS, LOGIN, at_store, sound
 
 pytestmark = pytest.mark.all
@@ -370,6 +372,28 @@ def test_a_backup_needs_no_room_for_temporary_files(tmp_path, minio):
     varve("init")
     varve("backup", "files", tmp_path / "folder")
     assert not os.path.exists("/nowhere")
+
+
+@pytest.mark.parametrize("disk", ["full", "read-only"])
+def test_a_server_is_backed_up_where_no_disk_takes_anything(tmp_path, minio, rs6, database, disk):
+    """Neither temporary files nor what is kept of the repository have room: the store gets it all the same."""
+    database.orders.insert_many({"_id": i, "x": os.urandom(500)} for i in range(10_000))
+    with small_disk(tmp_path / "small", "1m") as small:
+        place = dict.fromkeys(("TMPDIR", "HOME", "XDG_CACHE_HOME", "RESTIC_CACHE_DIR"), str(small))
+        varve = at_store(tmp_path, minio, f"no-room/{disk}", **place)
+        if disk == "full":
+            with contextlib.suppress(OSError), open(small / "filler", "wb", buffering=0) as filler:
+                while filler.write(bytes(4096)):
+                    pass
+        else:
+            subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+        varve("init")
+        for _ in range(2):
+            varve("backup", at(varve, rs6.uri), "--source", "shop", "--ns-include", f"{database.name}.*")
+        varve("check", "--read-data")
+        database.client.drop_database(database.name)
+        varve("restore", "latest", "--to", at(varve, rs6.uri), "--yes", "--spill-dir", tmp_path)
+    assert database.orders.count_documents({}) == 10_000
 
 
 def test_the_sftp_server_alone_is_enough(tmp_path):
