@@ -19,7 +19,7 @@ import pytest
 from harness.process import free_port
 from harness.proxy import Proxy
 from harness.servers import wait_until
-from harness.stores import SFTP_SERVER, Azurite, FakeGcs, Minio, Rclone, RestServer, Sshd, Swift
+from harness.stores import SFTP_SERVER, Azurite, FakeGcs, Minio, Rclone, RcloneServer, RestServer, Sshd, Swift
 from harness.tools import Varve
 from support.certificates import Authority, openssl
 from support.mixed_folder import content, fill
@@ -356,6 +356,33 @@ def test_a_servers_certificate_is_looked_at(tmp_path):
         varve("snapshots", env={"RESTIC_CACERT": str(authority.certificate)})
         varve("snapshots", "--insecure-tls")
         varve.restic("check", "--cacert", authority.certificate)
+
+
+def test_an_account_of_azure_is_reached_by_its_name_and_through_a_proxy(tmp_path, authority):
+    """Both programs alike."""
+    with Azurite(authority) as store:
+        varve = at_store(tmp_path, store, "by-name", **store.restic_env, AZURE_STORAGE_CONNECTION_STRING="")
+        fill(tmp_path / "folder")
+        varve("init")
+        varve("backup", "files", tmp_path / "folder")
+        sound(varve)
+        done = varve("snapshots", "--retry-for", "0s", env={"HTTPS_PROXY": "http://127.0.0.1:1"}, code=FAILED)
+        assert "cannot connect" in done.stderr, done
+
+
+def test_a_server_that_wants_a_certificate_gets_it(tmp_path):
+    authority = Authority(tmp_path, "ours")
+    with RcloneServer(authority) as store:
+        varve = at_store(tmp_path, store, "shop")
+        assert "--tls-client-cert" in varve("init", code=FAILED).stderr
+        another = Authority(tmp_path, "another").issue("client")
+        assert "does not take the certificate" in varve("init", "--tls-client-cert", another, code=FAILED).stderr
+        shown = ("--tls-client-cert", authority.issue("client"))
+        fill(tmp_path / "folder")
+        varve("init", *shown)
+        varve("backup", "files", tmp_path / "folder", *shown)
+        varve("check", "--read-data", env={"RESTIC_TLS_CLIENT_CERT": str(shown[1])})
+        assert "no errors were found" in varve.restic("check", "--read-data", *shown).stdout
 
 
 @pytest.mark.parametrize("how, sentence", [({"expired": True}, "expired"), ({"names": "DNS:elsewhere"}, "name")], ids=["expired", "another's"])

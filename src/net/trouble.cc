@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -41,9 +42,26 @@ Error not_trusted(const TransferTrouble& trouble, const std::string& authority) 
           "--cacert FILE names an authority of your own; the certificate must be for the name by which it is reached");
 }
 
+/// By the alerts of TLS about the certificate that was shown, or was not, as OpenSSL words them.
+std::optional<Error> no_client_certificate(const TransferTrouble& trouble, const std::string& authority) {
+  const auto says = [&](std::string_view words) { return trouble.words.find(words) != std::string::npos; };
+  if (says("alert certificate required")) {
+    return Error(ErrorKind::kDenied, fmt::format("{} wants a certificate of whoever comes", authority))
+        .hint("--tls-client-cert FILE shows one");
+  }
+  if (says("alert bad certificate") || says("alert unknown ca") || says("alert certificate expired") ||
+      says("alert certificate unknown")) {
+    return Error(ErrorKind::kDenied,
+                 fmt::format("{} does not take the certificate that it was shown: {}", authority, trouble.words))
+        .hint("is the one of --tls-client-cert of an authority that it trusts, and has it not ended?");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Error trouble_error(const TransferTrouble& trouble, const ClientOptions& options, const std::string& authority) {
+  if (auto refused = no_client_certificate(trouble, authority)) return *std::move(refused);
   switch (trouble.code) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return Error(ErrorKind::kUnavailable, fmt::format("the host of {} is not known", authority))

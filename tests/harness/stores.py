@@ -109,6 +109,28 @@ class RestServer(Store):
         return f"rest:{self.scheme}://{login + '@' if login else ''}{self.host}/{path}"
 
 
+class RcloneServer(Store):
+    """rclone's server for restic, which wants to see a certificate of the authority's."""
+    scheme = "https"
+
+    def __init__(self, authority):
+        super().__init__("rclone-server")
+        both = authority.issue("rclone-server")
+        self._tls = ["--cert", both.with_suffix(".crt"), "--key", both.with_suffix(".key"), "--client-ca", authority.certificate]
+        self.env = {"RESTIC_CACERT": str(authority.certificate)}
+
+    def _command(self):
+        (self.folder / "data").mkdir(exist_ok=True)
+        return ["rclone", "serve", "restic", "--addr", self.host, *self._tls, self.folder / "data"], None
+
+    def _answers(self):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            return self.running
+
+    def place(self, path):
+        return f"rest:{self.url}/{path}"
+
+
 class Minio(Store):
     """MinIO, an S3 store; in `region` if that is named."""
     _health = "/minio/health/live"
