@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <ranges>
 
 #include <fmt/format.h>
 
@@ -14,8 +13,8 @@ namespace varve::cli {
 
 namespace {
 
-/// What the exit code tells where several repositories fail in different ways: the first of these that is among them.
-constexpr ErrorKind kBySeverity[] = {ErrorKind::kWrongPassword, ErrorKind::kLocked, ErrorKind::kNoRepository};
+/// What the exit code tells where several repositories fail in different ways: the last of these that is among them.
+constexpr ErrorKind kBySeverity[] = {ErrorKind::kNoRepository, ErrorKind::kLocked, ErrorKind::kWrongPassword};
 
 Status check(const AlsoWords& words) {
   const bool alone = words.password_files.empty() && words.password_command.empty() && words.key_hint.empty();
@@ -168,7 +167,7 @@ Status BackupPlaces::open_all(Context& context, const std::vector<Place>& places
 
 Error BackupPlaces::none_open() const {
   auto kind = ones_.front().why_not->kind();
-  for (const auto severe : std::views::reverse(kBySeverity)) {
+  for (const auto severe : kBySeverity) {
     if (std::ranges::any_of(ones_, [&](const One& one) { return one.why_not->kind() == severe; })) kind = severe;
   }
   Error error(kind, fmt::format("none of the {} repositories can be written to; nothing was read", ones_.size()));

@@ -68,6 +68,11 @@ bool is_word(std::string_view text, std::string_view lower_case) {
   return std::ranges::equal(text, lower_case, {}, [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
 }
 
+/// A file may be named for one login, or for all.
+std::string file_of(const Variables& of, const std::string& name) {
+  return first_of({of(name), environment(name)});
+}
+
 storage::AwsSettings aws_settings(const Variables& of) {
   const std::string home = environment("HOME");
   return {.keys = {.access_key = first_of({of("AWS_ACCESS_KEY_ID"), of("AWS_ACCESS_KEY")}),
@@ -75,9 +80,8 @@ storage::AwsSettings aws_settings(const Variables& of) {
                    .session_token = of("AWS_SESSION_TOKEN")},
           .region = first_of({of("AWS_REGION"), of("AWS_DEFAULT_REGION")}),
           .profile = of("AWS_PROFILE"),
-          .credentials_file = first_of({of("AWS_SHARED_CREDENTIALS_FILE"), environment("AWS_SHARED_CREDENTIALS_FILE"),
-                                        home + "/.aws/credentials"}),
-          .config_file = first_of({of("AWS_CONFIG_FILE"), environment("AWS_CONFIG_FILE"), home + "/.aws/config"}),
+          .credentials_file = first_of({file_of(of, "AWS_SHARED_CREDENTIALS_FILE"), home + "/.aws/credentials"}),
+          .config_file = first_of({file_of(of, "AWS_CONFIG_FILE"), home + "/.aws/config"}),
           .web_identity_token_file = of("AWS_WEB_IDENTITY_TOKEN_FILE"),
           .role_arn = of("AWS_ROLE_ARN"),
           .role_session_name = of("AWS_ROLE_SESSION_NAME"),
@@ -121,10 +125,8 @@ storage::OpenstackSettings openstack_settings(const Variables& of) {
                         .storage_url = of("OS_STORAGE_URL"),
                         .token = of("OS_AUTH_TOKEN")},
           .cloud = of("OS_CLOUD"),
-          .cloud_files = openstack_files(first_of({of("OS_CLIENT_CONFIG_FILE"), environment("OS_CLIENT_CONFIG_FILE")}),
-                                         "clouds.yaml"),
-          .secret_files = openstack_files(first_of({of("OS_CLIENT_SECURE_FILE"), environment("OS_CLIENT_SECURE_FILE")}),
-                                          "secure.yaml"),
+          .cloud_files = openstack_files(file_of(of, "OS_CLIENT_CONFIG_FILE"), "clouds.yaml"),
+          .secret_files = openstack_files(file_of(of, "OS_CLIENT_SECURE_FILE"), "secure.yaml"),
           .container_policy = environment("SWIFT_DEFAULT_CONTAINER_POLICY")};
 }
 

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <thread>
 
 #include "base/channel.h"
 #include "base/task_group.h"
 #include "files/archive.h"
 #include "files/ordered_blobs.h"
 #include "files/walk.h"
+#include "repo/shared_reader.h"
 
 namespace varve::files {
 
@@ -62,9 +62,7 @@ class Pipeline {
 
  private:
   // How many blobs wait in order: as many as are loaded at once, and as many again.
-  static size_t pieces_ahead(repo::Repository& repository) {
-    return 2 * std::max(std::thread::hardware_concurrency(), repository.storage().connections());
-  }
+  static size_t pieces_ahead(repo::Repository& repository) { return 2 * repo::reading_threads(repository.storage()); }
   static Status stopped() { return fail(ErrorKind::kCancelled, "stopped"); }
 
   OrderedBlobs blobs_;

@@ -1,7 +1,8 @@
 #include "files/ordered_blobs.h"
 
 #include <algorithm>
-#include <thread>
+
+#include "repo/shared_reader.h"
 
 namespace varve::files {
 
@@ -22,8 +23,8 @@ void OrderedBlobs::Pending::set(Result<Bytes> bytes) {
 }
 
 void OrderedBlobs::start(TaskGroup& group) {
-  const unsigned threads = std::max(std::thread::hardware_concurrency(), repository_.storage().connections());
-  for (unsigned t = 0; t < std::max(1u, threads); ++t) {
+  const unsigned threads = repo::reading_threads(repository_.storage());
+  for (unsigned t = 0; t < threads; ++t) {
     group.spawn([this](const Cancel& cancel) -> Status {
       while (const auto pending = asked_.pop(cancel)) {
         (*pending)->set(repository_.load_blob(repo::BlobType::kData, (*pending)->id(), cancel));

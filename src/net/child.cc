@@ -62,8 +62,9 @@ struct Child::Image {
       if (!is_secret(*variable)) variables.emplace_back(*variable);
     }
     for (const auto& [name, value] : setup.environment) {
-      std::erase_if(variables, [&](const std::string& other) { return other.starts_with(name + '='); });
-      variables.push_back(name + '=' + value);
+      const std::string beginning = name + '=';
+      std::erase_if(variables, [&](const std::string& other) { return other.starts_with(beginning); });
+      variables.push_back(beginning + value);
     }
     arguments = pointers(words);
     environment = pointers(variables);

@@ -21,7 +21,7 @@ class Checker {
       : repository_(repository),
         options_(options),
         cancel_(cancel),
-        reader_(repository.storage()),
+        reader_(repository.storage(), kMaxCores),
         blobs_(repository.storage(), repository.key()),
         ahead_(repository.storage()),
         trees_ahead_(ahead_, repository.key()) {}
@@ -41,6 +41,8 @@ class Checker {
   CheckResult result();
 
  private:
+  static constexpr unsigned kMaxCores = 16;  ///< that read packs
+
   struct PackInfo {
     uint64_t size = 0;     ///< as the index implies
     Id digest;             ///< of the entries

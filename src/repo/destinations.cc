@@ -99,7 +99,7 @@ Result<std::optional<std::vector<Node>>> Destinations::load_tree(size_t which, c
   if (nodes.error().kind() != ErrorKind::kUnavailable || size() == 1) return fail(nodes.error());
   // The next tree would be waited for as long. What is stored there tells whether it is away for good.
   if (ones_[which].answers.exchange(false) && reporter_ != nullptr) {
-    reporter_->warning(fmt::format("{}: {}; its last snapshot is not compared with",
+    reporter_->warning(fmt::format("{}: {}; what is unchanged since its last snapshot may be read again",
                                    ones_[which].repository.storage().location(), nodes.error().message()));
   }
   return std::nullopt;

@@ -65,8 +65,9 @@ class Destinations {
     Cancel cancel() const { return Cancel(source.get_token(), reason); }
   };
   struct One {
+    explicit One(Repository& its) : repository(its) {}
     Repository& repository;
-    Stop stop{};
+    Stop stop;
     std::atomic<bool> answers = true;  ///< when its trees are read
   };
   using Relay = std::stop_callback<std::function<void()>>;

@@ -6,12 +6,13 @@ namespace varve::repo {
 
 namespace {
 
-constexpr unsigned kMaxCores = 16;
+unsigned cores(unsigned most) {
+  return std::clamp(std::thread::hardware_concurrency(), 1u, most);
+}
 
-unsigned threads_for(const storage::Pace& pace) {
-  const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxCores);
+unsigned threads_for(const storage::Pace& pace, unsigned most_cores) {
   const unsigned connections = std::max(1u, pace.connections);
-  return pace.is_far ? connections + cores : std::max(connections, cores);
+  return pace.is_far ? connections + cores(most_cores) : std::max(connections, cores(most_cores));
 }
 
 class Turn {
@@ -27,9 +28,13 @@ class Turn {
 
 }  // namespace
 
-SharedReader::SharedReader(storage::Storage& storage)
+unsigned reading_threads(const storage::Storage& storage) {
+  return std::max(storage.connections(), cores(std::numeric_limits<unsigned>::max()));
+}
+
+SharedReader::SharedReader(storage::Storage& storage, unsigned most_cores)
     : storage_(storage),
-      threads_(threads_for(storage.pace())),
+      threads_(threads_for(storage.pace(), most_cores)),
       may_ask_(storage.pace().is_far ? std::max(1u, storage.pace().connections) : threads_) {}
 
 Result<Bytes> SharedReader::get(const storage::Handle& handle, uint64_t offset, uint64_t length, const Cancel& cancel) {

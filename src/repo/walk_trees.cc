@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 #include <unordered_set>
 
 #include "base/task_group.h"
+#include "repo/shared_reader.h"
 
 namespace varve::repo {
 
@@ -72,8 +72,8 @@ Status walk_trees(Repository& repository, const std::vector<Id>& roots, const Vi
                   const IsKnownTree& is_known) {
   Todo todo(roots, is_known);
   TaskGroup group(cancel);
-  const unsigned threads = std::max(std::thread::hardware_concurrency(), repository.storage().connections());
-  for (unsigned t = 0; t < std::max(1u, threads); ++t) {
+  const unsigned threads = reading_threads(repository.storage());
+  for (unsigned t = 0; t < threads; ++t) {
     group.spawn([&](const Cancel& inner) -> Status {
       while (const auto id = todo.take(inner)) TRY(visit_one(repository, *id, todo, visit, inner));
       return inner.check();

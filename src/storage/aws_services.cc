@@ -166,12 +166,7 @@ Result<LentKeys> by_container(const AwsLogin& login, net::Client& client, Time n
                   .hint("has the task, or the pod's account, a role?"));
 }
 
-Result<std::string> metadata(net::Client& client, const net::Request& request, const Cancel& cancel) {
-  const auto sent = client.send(request, cancel);
-  if (!sent && sent.error().kind() == ErrorKind::kUnavailable)
-    return fail(ErrorKind::kNotFound, sent.error().message());
-  if (!sent) return fail(sent.error());
-  const auto& response = *sent;
+Result<std::string> text_of_metadata(const net::Response& response) {
   if (response.succeeded()) return std::string(as_text(response.body));
   auto error = refused(response, "ask the machine's metadata for keys", "");
   if (error.kind() != ErrorKind::kDenied) return fail(std::move(error));
@@ -183,14 +178,19 @@ Result<std::string> metadata(net::Client& client, const net::Request& request, c
 
 Result<LentKeys> by_metadata(const AwsLogin& login, net::Client& client, Time now, const Cancel& cancel) {
   const auto roles = login.url + "/latest/meta-data/iam/security-credentials/";
-  TRY_ASSIGN(const auto token, metadata(client,
-                                        {.method = "PUT",
-                                         .url = login.url + "/latest/api/token",
-                                         .headers = {{"x-aws-ec2-metadata-token-ttl-seconds", "21600"}}},
-                                        cancel));
+  const auto first = client.send({.method = "PUT",
+                                  .url = login.url + "/latest/api/token",
+                                  .headers = {{"x-aws-ec2-metadata-token-ttl-seconds", "21600"}}},
+                                 cancel);
+  if (!first) {
+    const bool silent = first.error().kind() == ErrorKind::kUnavailable;
+    return silent ? fail(ErrorKind::kNotFound, first.error().message()) : fail(first.error());
+  }
+  TRY_ASSIGN(const auto token, text_of_metadata(*first));
   if (!is_word(token)) return fail(ErrorKind::kUnavailable, "the machine's metadata answer without a token");
   const std::vector<net::Header> shown = {{"x-aws-ec2-metadata-token", token}};
-  TRY_ASSIGN(auto role, metadata(client, {.url = roles, .headers = shown}, cancel));
+  TRY_ASSIGN(const auto named, client.send({.url = roles, .headers = shown}, cancel));
+  TRY_ASSIGN(auto role, text_of_metadata(named));
   role = role.substr(0, role.find_first_of("\r\n"));
   const auto what = fmt::format("get the keys of the role {} from the machine's metadata", role);
   TRY_ASSIGN(const auto response, client.send({.url = roles + net::percent_encoded(role), .headers = shown}, cancel));

@@ -166,6 +166,14 @@ TEST_F(AwsSessionTest, OfAMachineComesFromItsMetadata) {
   EXPECT_EQ(calls[2].line(), "GET /latest/meta-data/iam/security-credentials/shop HTTP/1.1");
 }
 
+TEST_F(AwsSessionTest, TakesNoMachineForOneWithoutMetadataThatHasAnswered) {
+  Server server([](const Server::Call& call) {
+    return call.line().starts_with("PUT") ? answer(200, "session") : "no HTTP\r\n\r\n";
+  });
+  AwsSession session({.kind = Kind::kMetadata, .url = server.url()}, {}, clock_);
+  EXPECT_EQ(session.keys(nullptr, Cancel()).error().kind(), ErrorKind::kUnavailable);
+}
+
 TEST_F(AwsSessionTest, SaysThatAMachineHasNone) {
   AwsSession nowhere({.kind = Kind::kMetadata, .url = "http://127.0.0.1:1"}, {}, clock_);
   const auto none = nowhere.keys(nullptr, Cancel()).error();

@@ -183,8 +183,9 @@ Status SwiftStorage::await_listing(const Handle& handle, const Cancel& cancel) {
     if (!cancel.sleep(pause)) TRY(cancel.check());
   }
   return fail(
-      ErrorKind::kUnavailable,
-      fmt::format("{} is stored, but the container does not list it: others would not find it", name_of(handle)));
+      Error(ErrorKind::kUnavailable,
+            fmt::format("{} is stored, but the container does not list it: others would not find it", name_of(handle)))
+          .hint("the cluster is behind with its listings (its container-updater): run it again when it has caught up"));
 }
 
 /// Swift looks for the file before it takes the bytes: of several who store it at the same time all hear yes, and the
