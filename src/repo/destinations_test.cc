@@ -1,7 +1,6 @@
 #include "repo/destinations.h"
 
 #include <condition_variable>
-#include <future>
 #include <latch>
 #include <set>
 #include <thread>
@@ -10,65 +9,18 @@
 
 #include "codec/sha256.h"
 #include "repo/check.h"
-#include "repo/saved_snapshots.h"
-#include "repo/testing/small_backup.h"
+#include "repo/testing/two_repositories.h"
 #include "repo/unpacked.h"
-#include "storage/fault.h"
-#include "storage/memory.h"
 
 namespace varve::repo {
 namespace {
 
 using namespace testing;
-using storage::FaultStorage;
 using storage::FileType;
-using storage::MemoryStorage;
 using storage::Operation;
 
-class Listener final : public Reporter {
- public:
-  void progress(const Progress&) override {}
-  void note(std::string_view) override {}
-  void warning(std::string_view sentence) override {
-    std::lock_guard lock(mutex_);
-    warnings_.emplace_back(sentence);
-  }
-  std::vector<std::string> warnings() const {
-    std::lock_guard lock(mutex_);
-    return warnings_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> warnings_;
-};
-
-/// Two repositories with keys and cuts of their own, on storages that can fail.
-class DestinationsTest : public ::testing::Test {
+class DestinationsTest : public TwoRepositories {
  protected:
-  struct Side {
-    std::shared_ptr<MemoryStorage> memory = std::make_shared<MemoryStorage>();
-    std::shared_ptr<FaultStorage> faulty = std::make_shared<FaultStorage>(memory);
-    std::unique_ptr<Repository> repository = make_repository(faulty);
-    std::stop_source lock{};
-    std::shared_ptr<StopReason> lock_reason = std::make_shared<StopReason>();
-  };
-
-  std::unique_ptr<Destinations> both() {
-    std::vector<Destinations::Destination> all;
-    for (auto* side : {&a_, &b_}) {
-      all.push_back({*side->repository, Cancel(side->lock.get_token(), side->lock_reason)});
-    }
-    return std::make_unique<Destinations>(all, Cancel(stop_.get_token()), listener_);
-  }
-
-  static WriterOptions narrow() {
-    WriterOptions options;
-    options.workers = 2;
-    options.compression = codec::Compression::kFastest;
-    options.pack_size = 4u << 20;
-    return options;
-  }
   static const std::string& blob(uint32_t i) {
     static const auto all = [] {
       std::vector<std::string> made;
@@ -123,10 +75,6 @@ class DestinationsTest : public ::testing::Test {
     ASSERT_TRUE(writer.finish());
     expect_all_in(side);
   }
-
-  Side a_, b_;
-  std::stop_source stop_;
-  Listener listener_;
 };
 
 TEST_F(DestinationsTest, AllGetTheSameBlobsEachSealedWithItsKey) {
@@ -193,7 +141,7 @@ TEST_F(DestinationsTest, OneThatFailsIsGivenUpAndTheOtherIsComplete) {
 }
 
 TEST_F(DestinationsTest, OneThatIsAwayFromTheBeginningIsGivenUp) {
-  b_.faulty->cut_power(1, FaultStorage::Side::kBefore);
+  b_.faulty->cut_power(1, storage::FaultStorage::Side::kBefore);
   const auto to = both();
   {
     Writer writer(*to, narrow());
@@ -349,100 +297,6 @@ TEST_F(DestinationsTest, AParentThatDoesNotAnswerIsLeftAloneAndADamagedOneTold) 
   EXPECT_FALSE(to->load_tree(1, tree)->has_value());
   EXPECT_FALSE(to->load_tree(1, tree)->has_value()) << "nobody waits for it twice";
   EXPECT_TRUE(to->has(1)) << "what is stored there tells whether it is away";
-}
-
-class SavedSnapshots : public DestinationsTest {
- protected:
-  SavedSnapshots() {
-    what_.snapshot.time = system_clock().now();
-    what_.snapshot.paths = {"/x"};
-    what_.snapshot.hostname = "shop";
-    what_.snapshot.summary.emplace();
-    what_.parents.resize(2);
-  }
-  Result<std::vector<SavedSnapshot>> run(Destinations& to) {
-    Writer writer(to, narrow());
-    TRY(writer.save(BlobType::kTree, to_bytes(as_bytes(std::string_view("{\"nodes\":[]}\n"))),
-                    [this](const Id& id) { what_.snapshot.tree = id; }));
-    return save_snapshots(to, writer, what_);
-  }
-  SnapshotToSave what_;
-  std::promise<void> saved_in_a_;
-};
-
-TEST_F(SavedSnapshots, AreTheSameButForParentAndOriginal) {
-  what_.parents[1].emplace().id = codec::sha256({});
-  const auto to = both();
-  const auto saved = run(*to);
-  ASSERT_TRUE(saved) << saved.error().message();
-  EXPECT_TRUE(all_saved(*saved));
-  const auto in_a = a_.repository->find_snapshot("latest", {}, Cancel());
-  const auto in_b = b_.repository->find_snapshot("latest", {}, Cancel());
-  EXPECT_EQ(in_a->id, saved->at(0).snapshot);
-  EXPECT_EQ(in_b->id, saved->at(1).snapshot);
-  EXPECT_FALSE(in_a->parent);
-  EXPECT_EQ(in_b->parent, codec::sha256({}));
-  const bool first_in_a = !in_a->original.has_value();
-  EXPECT_EQ((first_in_a ? in_b : in_a)->original, (first_in_a ? in_a : in_b)->id);
-  EXPECT_FALSE((first_in_a ? in_a : in_b)->original);
-  EXPECT_EQ(in_a->tree, in_b->tree);
-  EXPECT_EQ(in_a->summary->tree_blobs, 1u);
-}
-
-TEST_F(SavedSnapshots, OneThatFailsAtItHasNone) {
-  const auto to = both();
-  a_.faulty->fail_call(Operation::kPut, 3, Error(ErrorKind::kDenied, "no"));  // after a pack and an index
-  const auto saved = run(*to);
-  ASSERT_TRUE(saved) << saved.error().message();
-  EXPECT_FALSE(saved->at(0).snapshot);
-  EXPECT_EQ(saved->at(0).failure->kind(), ErrorKind::kDenied);
-  EXPECT_EQ(first_saved(*saved).snapshot, saved->at(1).snapshot);
-  EXPECT_FALSE(b_.repository->find_snapshot("latest", {}, Cancel())->original);
-  EXPECT_TRUE(a_.repository->snapshots(Cancel())->empty());
-}
-
-TEST_F(SavedSnapshots, WaitForNoOtherRepository) {
-  // That of a is there before b's index is stored; then the program is told to stop.
-  a_.faulty->meanwhile(Operation::kPut, FileType::kSnapshot, [this] { saved_in_a_.set_value(); });
-  b_.faulty->meanwhile(Operation::kPut, FileType::kPack, [this] {
-    EXPECT_EQ(saved_in_a_.get_future().wait_for(std::chrono::minutes(1)), std::future_status::ready);
-    stop_.request_stop();
-  });
-  const auto to = both();
-  const auto saved = run(*to);
-  ASSERT_FALSE(saved);
-  EXPECT_EQ(saved.error().kind(), ErrorKind::kCancelled);
-  const auto in_a = a_.repository->find_snapshot("latest", {}, Cancel());
-  ASSERT_TRUE(in_a);
-  ASSERT_FALSE(saved.error().hints().empty());
-  EXPECT_NE(saved.error().hints().back().find(in_a->id.short_hex()), std::string::npos);
-  EXPECT_TRUE(b_.repository->snapshots(Cancel())->empty());
-}
-
-TEST_F(SavedSnapshots, AreSavedWhateverIsAskedForAfterTheLast) {
-  std::atomic<int> saved_in = 0;
-  for (auto* side : {&a_, &b_}) {
-    side->faulty->meanwhile(Operation::kPut, FileType::kSnapshot, [&] {
-      if (++saved_in == 2) stop_.request_stop();
-    });
-  }
-  const auto to = both();
-  const auto saved = run(*to);
-  ASSERT_TRUE(saved) << saved.error().message();
-  EXPECT_TRUE(all_saved(*saved));
-}
-
-TEST_F(SavedSnapshots, AreLeftOutWhereNothingChanged) {
-  const auto to = both();
-  ASSERT_TRUE(run(*to));
-  what_.skip_if_unchanged = true;
-  what_.parents[0] = a_.repository->find_snapshot("latest", {}, Cancel()).value();
-  const auto again = both();
-  const auto saved = run(*again);
-  ASSERT_TRUE(saved);
-  EXPECT_FALSE(saved->at(0).snapshot || saved->at(0).failure);
-  EXPECT_TRUE(saved->at(1).snapshot);
-  EXPECT_TRUE(all_saved(*saved));
 }
 
 TEST(WriterMemory, GrowsWithTheRepositories) {

@@ -1,76 +1,16 @@
 #include "repo/lock.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <future>
-#include <mutex>
-#include <thread>
 
-#include <gtest/gtest.h>
-
-#include "base/task_group.h"
-#include "repo/lock_file.h"
-#include "repo/testing/small_backup.h"
+#include "repo/testing/lock_fixture.h"
 #include "repo/unlock.h"
-#include "repo/unpacked.h"
-#include "storage/fault.h"
-#include "storage/memory.h"
 
 namespace varve::repo {
 namespace {
 
-using namespace std::chrono_literals;
 using namespace testing;
 using storage::FileType;
-
-constexpr auto kRefresherStep = 15s;
-
-/// Time stands still until a test moves it. Whoever sleeps is woken when its time has come; short sleeps (a lock's
-/// settling) pass at once.
-class TestClock final : public Clock {
- public:
-  Time now() const override {
-    std::lock_guard lock(mutex_);
-    return now_;
-  }
-  std::chrono::nanoseconds ticks() const override { return now().time_since_epoch(); }
-  bool sleep(std::chrono::nanoseconds duration, const Cancel& cancel) const override {
-    std::unique_lock lock(mutex_);
-    slept_ += duration;
-    if (duration != kRefresherStep) return !cancel.stopped();  // only the refresher waits for the time to pass
-    wakes_ = now_ + duration;
-    changed_.notify_all();
-    changed_.wait(lock, cancel.token(), [&] { return now_ >= *wakes_; });
-    return !cancel.stopped();
-  }
-  /// Moves the time in steps, letting the one refresher do its work at each.
-  void advance(std::chrono::nanoseconds by) {
-    std::unique_lock lock(mutex_);
-    const auto asleep = [&] { return wakes_ && *wakes_ > now_; };
-    for (; by > 0s; by -= kRefresherStep) {
-      if (!changed_.wait_for(lock, 5s, asleep)) return;  // it has ended
-      now_ += kRefresherStep;
-      changed_.notify_all();
-    }
-    changed_.wait_for(lock, 5s, asleep);
-  }
-  void jump(std::chrono::nanoseconds by) {
-    std::lock_guard lock(mutex_);
-    now_ += by;
-    changed_.notify_all();
-  }
-  std::chrono::nanoseconds slept() const {
-    std::lock_guard lock(mutex_);
-    return slept_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  mutable std::condition_variable_any changed_;
-  Time now_ = system_clock().now();
-  mutable std::optional<Time> wakes_;
-  mutable std::chrono::nanoseconds slept_{0};
-};
 
 /// Does what others do while a lock settles, which then passes at once.
 class SettlingClock final : public Clock {
@@ -91,29 +31,6 @@ class SettlingClock final : public Clock {
 };
 
 constexpr unsigned kListsOfALook = 2;
-
-class LockTest : public ::testing::Test {
- protected:
-  std::vector<storage::FileInfo> files() { return *list_files(*memory_, FileType::kLock, Cancel()); }
-  LockFile foreign(bool exclusive) {
-    LockFile lock;
-    lock.time = clock_.now();
-    lock.exclusive = exclusive;
-    lock.holder = {"elsewhere", "anna", 7, 8, 4711};
-    return lock;
-  }
-  Id store(const LockFile& lock) { return *repository_->save_file(FileType::kLock, encode_lock(lock), Cancel()); }
-  Result<std::unique_ptr<Lock>> acquire(LockMode mode) { return Lock::acquire(*repository_, mode, Cancel(), clock_); }
-  bool wait_until_lost(const Lock& lock) {
-    for (int i = 0; i < 500 && !lock.cancel().stopped(); ++i) std::this_thread::sleep_for(10ms);
-    return lock.cancel().stopped();
-  }
-
-  std::shared_ptr<storage::MemoryStorage> memory_ = std::make_shared<storage::MemoryStorage>();
-  std::shared_ptr<storage::FaultStorage> faulty_ = std::make_shared<storage::FaultStorage>(memory_);
-  std::unique_ptr<Repository> repository_ = make_repository(faulty_);
-  TestClock clock_;
-};
 
 TEST_F(LockTest, IsWrittenAsGoWritesIt) {
   LockFile lock = foreign(true);
@@ -350,145 +267,6 @@ TEST_F(LockTest, EmptyFilesAreIgnoredAndUnreadableOnesRefusedAfterAWhile) {
   ASSERT_FALSE(lock);
   EXPECT_EQ(lock.error().kind(), ErrorKind::kLocked);
   EXPECT_GE(clock_.slept() - before, 35s);
-}
-
-TEST_F(LockTest, IsReplacedEveryFiveMinutes) {
-  auto lock = acquire(LockMode::kShared);
-  ASSERT_TRUE(lock);
-  const Id first = files().at(0).id;
-  clock_.advance(4min + 45s);
-  EXPECT_EQ(files().at(0).id, first);
-  clock_.advance(30s);
-  ASSERT_EQ(files().size(), 1u);
-  EXPECT_NE(files().at(0).id, first);
-  const auto renewed = read_locks(*repository_, std::nullopt, Cancel(), clock_);
-  EXPECT_GE(renewed->at(0).time, clock_.now() - 30s);
-  EXPECT_FALSE((*lock)->cancel().stopped());
-  EXPECT_TRUE((*lock)->release());
-  EXPECT_TRUE((*lock)->release());
-  EXPECT_TRUE(files().empty());
-}
-
-TEST_F(LockTest, IsLostWhenItCannotBeRenewed) {
-  auto lock = acquire(LockMode::kShared);
-  ASSERT_TRUE(lock);
-  faulty_->cut_power(1, storage::FaultStorage::Side::kBefore);
-  clock_.advance(22min);
-  EXPECT_FALSE((*lock)->cancel().stopped());
-  clock_.jump(1min);
-  EXPECT_TRUE(wait_until_lost(**lock));
-  const auto why = (*lock)->cancel().check();
-  EXPECT_EQ(why.error().kind(), ErrorKind::kLocked);
-  EXPECT_NE(why.error().message().find("could not be refreshed for 2"), std::string::npos) << why.error().message();
-  EXPECT_NE(why.error().message().find("the power is off"), std::string::npos) << why.error().message();
-  EXPECT_FALSE((*lock)->release());
-  faulty_->restore_power();
-  EXPECT_TRUE((*lock)->release());
-  EXPECT_TRUE(files().empty());
-}
-
-TEST_F(LockTest, ShortOutagesAreRiddenOut) {
-  auto lock = acquire(LockMode::kShared);
-  ASSERT_TRUE(lock);
-  faulty_->cut_power(1, storage::FaultStorage::Side::kBefore);
-  clock_.advance(15min);
-  faulty_->restore_power();
-  clock_.advance(10min);
-  EXPECT_FALSE((*lock)->cancel().stopped());
-  EXPECT_GE(read_locks(*repository_, std::nullopt, Cancel(), clock_)->at(0).time, clock_.now() - 10min);
-}
-
-TEST_F(LockTest, IsLostWhenSomebodyRemovesIt) {
-  auto lock = acquire(LockMode::kShared);
-  ASSERT_TRUE(lock);
-  ASSERT_TRUE(memory_->remove({FileType::kLock, files().at(0).id}, Cancel()));
-  clock_.advance(5min - 15s);
-  clock_.jump(30s);
-  EXPECT_TRUE(wait_until_lost(**lock));
-  const auto why = (*lock)->cancel().check();
-  EXPECT_EQ(why.error().kind(), ErrorKind::kLocked);
-  EXPECT_NE(why.error().message().find("removed by somebody else"), std::string::npos) << why.error().message();
-}
-
-TEST_F(LockTest, WhatRunsUnderItHearsWhyItMustEnd) {
-  auto lock = acquire(LockMode::kShared);
-  ASSERT_TRUE(lock);
-  TaskGroup group((*lock)->cancel());
-  group.spawn([](const Cancel& cancel) -> Status {
-    TaskGroup inner(cancel);
-    inner.spawn([](const Cancel& stop) {
-      stop.sleep(1h);
-      return Status(fail(ErrorKind::kCancelled, "stopped"));  // without knowing why
-    });
-    return inner.wait();
-  });
-  ASSERT_TRUE(memory_->remove({FileType::kLock, files().at(0).id}, Cancel()));
-  clock_.advance(5min - 15s);
-  clock_.jump(30s);
-  EXPECT_EQ(group.wait().error().kind(), ErrorKind::kLocked);
-}
-
-TEST_F(LockTest, NothingIsSavedUnderALockThatIsGone) {
-  Snapshot snapshot;
-  snapshot.time = clock_.now();
-  snapshot.tree.bytes.fill(1);
-  ASSERT_TRUE(repository_->save_snapshot(snapshot, Cancel()));
-  const auto refused = [&](const Lock& lock) {
-    const auto saved = repository_->save_snapshot(snapshot, Cancel());
-    EXPECT_EQ(saved.error().kind(), ErrorKind::kLocked);
-    EXPECT_TRUE(lock.cancel().stopped());
-    EXPECT_EQ(repository_->snapshots(Cancel())->size(), 2u);
-  };
-  {
-    auto lock = acquire(LockMode::kShared);
-    ASSERT_TRUE(lock);
-    snapshot.time += 1s;
-    ASSERT_TRUE(repository_->save_snapshot(snapshot, Cancel()));
-    ASSERT_TRUE(memory_->remove({FileType::kLock, files().at(0).id}, Cancel()));
-    refused(**lock);  // long before it would have been refreshed
-  }
-  {
-    auto lock = acquire(LockMode::kShared);
-    ASSERT_TRUE(lock);
-    clock_.jump(23min);  // as after a sleep: the refresher may not have woken yet
-    refused(**lock);
-  }
-  // A storage that does not answer is no proof either way.
-  auto lock = acquire(LockMode::kShared);
-  faulty_->fail_call(storage::Operation::kStat, 1, Error(ErrorKind::kUnavailable, "no answer"));
-  EXPECT_EQ(repository_->save_snapshot(snapshot, Cancel()).error().kind(), ErrorKind::kUnavailable);
-  EXPECT_TRUE(repository_->save_snapshot(snapshot, Cancel()));
-  // And once it is let go, nobody asks it any more.
-  ASSERT_TRUE((*lock)->release());
-  EXPECT_TRUE(repository_->save_snapshot(snapshot, Cancel()));
-}
-
-TEST_F(LockTest, IsLostWhenTheMachineSleptTooLong) {
-  auto lock = acquire(LockMode::kShared);
-  ASSERT_TRUE(lock);
-  clock_.advance(kRefresherStep);
-  clock_.jump(2h);
-  EXPECT_TRUE(wait_until_lost(**lock));
-}
-
-TEST_F(LockTest, StopsWithItsParentAndIsRemovedAllTheSame) {
-  std::stop_source stop;
-  auto lock = Lock::acquire(*repository_, LockMode::kShared, Cancel(stop.get_token()), clock_);
-  ASSERT_TRUE(lock);
-  stop.request_stop();
-  EXPECT_TRUE((*lock)->cancel().stopped());
-  EXPECT_EQ((*lock)->cancel().check().error().kind(), ErrorKind::kCancelled);
-  lock->reset();
-  EXPECT_TRUE(files().empty());
-}
-
-TEST_F(LockTest, NothingIsLeftBehindWhenItCannotBeHad) {
-  for (unsigned call = 1; call <= 4; ++call) {
-    faulty_->fail_call(call, Error(ErrorKind::kUnavailable, "no answer"));
-    const auto lock = acquire(LockMode::kShared);
-    if (lock) continue;
-    EXPECT_TRUE(files().empty()) << call;
-  }
 }
 
 }  // namespace
