@@ -186,6 +186,15 @@ TEST(Client, SaysWhyThereIsNoAnswer) {
   EXPECT_EQ(send({.url = "https://host:port/"}).error().kind(), ErrorKind::kInvalidInput);
 }
 
+TEST(Client, SaysThatAServerIsOneOfAnotherKind) {
+  Server server([](const Server::Call&) { return std::string("SSH-2.0-OpenSSH_9.2\r\n\r\n"); });
+  const auto response = send({.url = server.url()});
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind(), ErrorKind::kInvalidInput);
+  EXPECT_NE(response.error().message().find("not as a server of HTTP does"), std::string::npos)
+      << response.error().message();
+}
+
 TEST(Client, TellsNobodyTheLoginOfAProxy) {
   for (const char* proxy : {"http://me:secret@host:port:1", "other://me:secret@host", "http://me:secret@no host"}) {
     ASSERT_EQ(::setenv("http_proxy", proxy, 1), 0);

@@ -34,6 +34,11 @@ Error timed_out(const TransferTrouble& trouble, const ClientOptions& options, co
                fmt::format("{} was silent for {} s", authority, options.stall_timeout.count()));
 }
 
+Error no_http(const std::string& authority) {
+  return Error(ErrorKind::kInvalidInput, fmt::format("{} answers, but not as a server of HTTP does", authority))
+      .hint("is this its port?");
+}
+
 Error not_trusted(const TransferTrouble& trouble, const std::string& authority) {
   return Error(ErrorKind::kDenied,
                fmt::format("the certificate of {} cannot be trusted: {}", authority,
@@ -85,6 +90,7 @@ Error trouble_error(const TransferTrouble& trouble, const ClientOptions& options
           .hint("it holds the certificate and its key, which has no password, as PEM");
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
+      if (trouble.connected) return no_http(authority);
       return Error(ErrorKind::kInvalidInput, fmt::format("\"{}\" is no address of a server", authority));
     default:
       return Error(ErrorKind::kUnavailable, fmt::format("the connection to {} broke: {}", authority, reason(trouble)));

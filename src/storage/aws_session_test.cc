@@ -167,9 +167,8 @@ TEST_F(AwsSessionTest, OfAMachineComesFromItsMetadata) {
 }
 
 TEST_F(AwsSessionTest, TakesNoMachineForOneWithoutMetadataThatHasAnswered) {
-  Server server([](const Server::Call& call) {
-    return call.line().starts_with("PUT") ? answer(200, "session") : "no HTTP\r\n\r\n";
-  });
+  Server server(
+      [](const Server::Call& call) { return call.line().starts_with("PUT") ? answer(200, "session") : std::string(); });
   AwsSession session({.kind = Kind::kMetadata, .url = server.url()}, {}, clock_);
   EXPECT_EQ(session.keys(nullptr, Cancel()).error().kind(), ErrorKind::kUnavailable);
 }
