@@ -3,10 +3,25 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 
+#include <sys/mman.h>
 #include <sys/random.h>
 
 namespace varve {
+
+void* allocate_large(size_t size) {
+  constexpr size_t kPage = 2u << 20;
+  void* const block = std::aligned_alloc(kPage, (size + kPage - 1) / kPage * kPage);
+  if (block == nullptr) throw std::bad_alloc();
+  // Only what is used to its end: of the rest no more is touched than is needed.
+  (void)::madvise(block, size / kPage * kPage, MADV_HUGEPAGE);
+  return block;
+}
+
+void free_large(void* block) noexcept {
+  std::free(block);
+}
 
 std::string to_hex(ByteView bytes) {
   constexpr char kDigits[] = "0123456789abcdef";

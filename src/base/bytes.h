@@ -14,9 +14,24 @@
 
 namespace varve {
 
+/// From so many bytes on memory comes from the system by itself and goes back to it at once.
+inline constexpr size_t kLargeBlock = 3u << 20;
+/// In pages of megabytes where the system has them: in those of four kilobytes the first touch of a buffer that a pack
+/// is read into takes as long as decrypting it. Throws std::bad_alloc.
+void* allocate_large(size_t size);
+void free_large(void* block) noexcept;
+
 /// Leaves new elements uninitialised: growing a buffer that is about to be filled must not cost a pass over it.
 template <typename T>
 struct UninitialisedAllocator : std::allocator<T> {
+  T* allocate(size_t count) {
+    if (count < kLargeBlock / sizeof(T)) return std::allocator<T>::allocate(count);
+    return static_cast<T*>(allocate_large(count * sizeof(T)));
+  }
+  void deallocate(T* block, size_t count) noexcept {
+    if (count < kLargeBlock / sizeof(T)) return std::allocator<T>::deallocate(block, count);
+    free_large(block);
+  }
   template <typename U>
   struct rebind {
     using other = UninitialisedAllocator<U>;

@@ -149,7 +149,7 @@ void open_standard_streams() {
 void bound_heap() {
 #ifdef __GLIBC__
   ::mallopt(M_ARENA_MAX, 2);
-  ::mallopt(M_MMAP_THRESHOLD, 3 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, varve::kLargeBlock);
   ::mallopt(M_TRIM_THRESHOLD, 8 << 20);
 #endif
 }

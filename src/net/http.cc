@@ -17,13 +17,24 @@ using std::chrono::nanoseconds;
 
 constexpr nanoseconds kLongestHold = std::chrono::minutes(5);
 
-constexpr int kTooBusy[] = {413, 429, 498, 503};  // 498 is Swift's own
+constexpr int kTooBusy[] = {413, 429, 498, 500, 502, 503, 504};  // 498 is Swift's own
 
-/// How long the server wants to be left alone; dates in place of seconds are not taken.
+/// From the server's own clock where it tells it, to a moment by the same.
+nanoseconds until(Time moment, const Response& response) {
+  return moment - parse_http_date(response.header("date")).value_or(system_clock().now());
+}
+
+/// How long the server wants to be left alone.
 nanoseconds asked_pause(const Response& response) {
   if (std::ranges::find(kTooBusy, response.status) == std::end(kTooBusy)) return {};
-  const auto seconds = parse_number<uint32_t>(response.header("retry-after"));
-  return seconds ? std::min<nanoseconds>(std::chrono::seconds(*seconds), kLongestHold) : nanoseconds{};
+  const auto told = response.header("retry-after");
+  nanoseconds pause{};
+  if (const auto seconds = parse_number<uint32_t>(told)) {
+    pause = std::chrono::seconds(*seconds);
+  } else if (const auto moment = parse_http_date(told)) {
+    pause = until(*moment, response);
+  }
+  return std::clamp(pause, nanoseconds{}, kLongestHold);
 }
 
 }  // namespace

@@ -58,8 +58,8 @@ struct ClientOptions {
 /// those of the environment, as curl takes them; redirections are not followed. Thread-safe: each call has a connection
 /// to itself.
 ///
-/// A server that answers 413, 429, 498 or 503 with Retry-After is obeyed by all calls that come later: they wait, five
-/// minutes at most.
+/// A server that answers 413, 429, 498, 500, 502, 503 or 504 with Retry-After, in seconds or as a date, is obeyed by
+/// all calls that come later: they wait, five minutes at most.
 class Client {
  public:
   explicit Client(ClientOptions options);
