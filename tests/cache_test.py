@@ -1,4 +1,5 @@
 """What is kept near of a repository on a network: shared with stock restic, asked for once, and never believed."""
+import hashlib
 import json
 import os
 import re
@@ -8,7 +9,7 @@ import pytest
 
 from harness.stores import RestServer
 from harness.tools import Varve
-from support.mixed_folder import fill
+from support.mixed_folder import content, fill
 
 pytestmark = pytest.mark.all
 
@@ -105,3 +106,19 @@ def test_a_folder_that_cannot_be_used_is_said_and_done_without(far):
     (far.folder / "no folder").write_text("")
     done = far("ls", "latest", "--cache-dir", far.folder / "no folder")
     assert done.stdout and "nothing of the repository is kept on this machine" in done.stderr
+
+
+def test_two_fill_one_folder_at_once(far):
+    """Both get all, and what they leave there is whole."""
+    new = ("--cache-dir", far.folder / "new")
+    runs = [far.start("restore", "latest", "--target", far.folder / f"back {number}", *new) for number in range(2)]
+    runs += [far.start("check", "--with-cache", "--no-lock", *new) for _ in range(2)]
+    for run in runs:
+        _, err = run.communicate(timeout=60)
+        assert run.returncode == 0, err
+    for number in range(2):
+        assert content(f"{far.folder}/back {number}/{far.folder}/folder") == content(far.folder / "folder")
+    files = [path for path in (far.folder / "new").glob("*/*/*/*") if path.is_file()]
+    assert {path.parents[1].name for path in files} == {"index", "snapshots", "data"}
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() == path.name for path in files)
+    assert set(read(far, lambda: far("ls", "latest", *new))) == {"keys"}

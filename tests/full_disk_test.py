@@ -1,5 +1,6 @@
 """Disks that are full where a restore needs them: what it says, and that it goes on once there is room."""
 import random
+import subprocess
 
 import pytest
 from bson import Binary

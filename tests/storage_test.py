@@ -1,10 +1,7 @@
 """Repositories on servers: whole stories with stock restic at the same place, what append-only servers allow, servers that go and
 come back, and what is said of logins, names and certificates that are wrong."""
-import base64
 import contextlib
-import datetime
 import hashlib
-import hmac
 import itertools
 import json
 import os
@@ -12,17 +9,17 @@ import signal
 import subprocess
 import threading
 import urllib.parse
-from pathlib import Path
 
 import pytest
 
 from harness.process import free_port
 from harness.proxy import Proxy
-from harness.servers import wait_until
 from harness.stores import SFTP_SERVER, Azurite, FakeGcs, Minio, Rclone, RcloneServer, RestServer, Sshd, Swift
 from harness.tools import Varve
+from support.azure import with_signature
 from support.certificates import Authority, openssl
 from support.mixed_folder import content, fill
+from support.processes import children
 from support.repositories import snapshots
 from support.runs import at, export
 from support.small_disk import small_disk
@@ -252,16 +249,6 @@ def test_a_wrong_login_of_azure_is_told(tmp_path, azurite, change, sentence):
     assert azurite.KEY not in done.stderr and "d3Jvbmc" not in done.stderr
 
 
-def with_signature(store, container, rights):
-    """A connection string whose shared access signature gives these rights to a container for an hour."""
-    end = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    version, resource = "2021-12-02", f"/blob/{store.ACCOUNT}/{container}"
-    text = "\n".join([rights, "", end, resource, "", "", "", version, "c", "", "", "", "", "", "", ""])
-    signature = base64.b64encode(hmac.digest(base64.b64decode(store.KEY), text.encode(), "sha256")).decode()
-    query = urllib.parse.urlencode({"sv": version, "se": end, "sr": "c", "sp": rights, "sig": signature})
-    return f"BlobEndpoint={store.url}/{store.ACCOUNT};SharedAccessSignature={query}", signature
-
-
 def test_a_signature_for_one_container_is_enough(tmp_path, azurite):
     fill(tmp_path / "folder")
     varve = at_store(tmp_path, azurite, "signed/shop")
@@ -476,39 +463,6 @@ def test_a_server_without_sftp_is_told(tmp_path):
 def test_a_place_that_ssh_cannot_reach_is_told(tmp_path, place, options, sentence):
     done = Varve(tmp_path)("-r", place, *options, "init", code=FAILED)
     assert sentence in done.stderr and "secret" not in done.stderr, done
-
-
-@pytest.mark.parametrize("kind, program", [("sshd", "ssh"), ("rclone", "rclone")])
-def test_programs_that_serve_us_know_no_secret_of_ours_and_end_with_us(tmp_path, request, kind, program):
-    store = request.getfixturevalue(kind)
-    varve = at_store(tmp_path, store, "quiet", RESTIC_PASSWORD="correct horse")
-    varve("init")
-    process = varve.start("backup", "stdin", "--name", "noise", "--command", "--", "sh", "-c", "echo; exec sleep 100", cwd=tmp_path)
-    wait_until(lambda: children(process.pid, program), f"varve's {program}")
-    [child] = children(process.pid, program)
-    environ, cmdline = (Path(f"/proc/{child}/{part}").read_bytes() for part in ("environ", "cmdline"))
-    assert b"correct horse" not in environ + cmdline
-    passwords = [word.split(b"=")[1] for word in environ.split(b"\0") if word.startswith(b"RCLONE_PASS=")]
-    assert len(passwords) == (program == "rclone") and not any(password in cmdline for password in passwords)
-    process.kill()
-    process.communicate()
-    wait_until(lambda: not running(child), f"the end of {program}")
-
-
-def running(pid):
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    return False
-
-
-def children(pid, name):
-    """Of all its threads."""
-    found = []
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(child) for child in listing.read_text().split()
-                      if Path(f"/proc/{child}/comm").read_text().strip() == name]
-    return found
 
 
 @pytest.fixture

@@ -21,11 +21,41 @@ std::string program_version() {
   return "varve " VARVE_VERSION;
 }
 
+namespace {
+
+std::string in_one_line(const Error& error) {
+  return fmt::format("{}; {}", error.message(), fmt::join(error.hints(), "; "));
+}
+
+/// Says so if nobody has let go of it and it cannot be removed in the end.
+class ToldLock final : public repo::Lock {
+ public:
+  ToldLock(std::unique_ptr<repo::Lock> lock, Output& output) : lock_(std::move(lock)), output_(output) {}
+  ~ToldLock() override {
+    if (asked_) return;
+    const auto released = lock_->release();
+    if (released || released.error().kind() == ErrorKind::kNotFound) return;  // somebody took it away: that was said
+    output_.late_warning(in_one_line(released.error()));
+  }
+  Status settled() override { return lock_->settled(); }
+  Cancel cancel() const override { return lock_->cancel(); }
+  Status release() override {
+    asked_ = true;
+    return lock_->release();
+  }
+
+ private:
+  const std::unique_ptr<repo::Lock> lock_;
+  Output& output_;
+  bool asked_ = false;
+};
+
+}  // namespace
+
 int OpenRepository::release(Output& output, int code) const {
   const auto released = lock ? lock->release() : Status();
   if (released) return code;
-  const auto& error = released.error();
-  output.warning(fmt::format("{}; {}", error.message(), fmt::join(error.hints(), "; ")));
+  output.warning(in_one_line(released.error()));
   return code == kOk ? kIncomplete : code;
 }
 
@@ -100,8 +130,9 @@ Result<OpenRepository> Context::begin(const Place& place, Access access, const C
     const auto mode = access == Access::kExclusive ? repo::LockMode::kExclusive : repo::LockMode::kShared;
     TRY_ASSIGN(const auto patience, duration_option("--retry-lock", global.retry_lock));
     // Who would wait for others waits here too, so as to try again.
-    TRY_ASSIGN(open.lock, patience.count() == 0 ? repo::Lock::begin(*open.repository, mode, parent)
+    TRY_ASSIGN(auto lock, patience.count() == 0 ? repo::Lock::begin(*open.repository, mode, parent)
                                                 : repo::Lock::acquire_within(patience, *open.repository, mode, parent));
+    open.lock = std::make_unique<ToldLock>(std::move(lock), output_);
     open.cancel = open.lock->cancel();
   }
   return open;

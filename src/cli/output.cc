@@ -209,6 +209,12 @@ void Output::warning(std::string_view sentence) {
   complain("warning: " + printable(sentence));
 }
 
+void Output::late_warning(std::string_view sentence) {
+  if (!json_) return warning(sentence);
+  std::lock_guard lock(mutex_);
+  complain(dump({{"message_type", "warning"}, {"message", sentence}}));
+}
+
 /// restic prints these to standard error, in JSON too.
 void Output::item_failed(std::string_view during, std::string_view item, std::string_view reason) {
   if (!json_) return warning(std::string(item) + ": " + std::string(reason));

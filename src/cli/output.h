@@ -42,6 +42,8 @@ class Output final : public Reporter {
   void progress(const Progress& progress, const std::function<nlohmann::ordered_json()>& fields);
   void note(std::string_view sentence) override;
   void warning(std::string_view sentence) override;
+  /// One that may come after the summary, which is the last line of standard output in JSON.
+  void late_warning(std::string_view sentence);
   void item_failed(std::string_view during, std::string_view item, std::string_view reason) override;
 
   /// One line of the result. In JSON mode text is not shown, and the other way round.

@@ -105,7 +105,8 @@ Result<Id> put_lock(Repository& repository, const LockFile& lock, const Cancel& 
   if (stored) return id;
   // Interrupted, or its answer lost: the file may be there all the same.
   (void)repository.storage().remove({FileType::kLock, id}, TimedStop(kCleanUp).cancel());
-  return fail(std::move(stored).error());
+  if (stored.error().kind() != ErrorKind::kDenied) return fail(std::move(stored).error());
+  return fail(std::move(stored).error().hint("commands that only read do without a lock: --no-lock"));
 }
 
 bool is_left_behind(const LockFile& lock) {

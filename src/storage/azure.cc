@@ -81,7 +81,7 @@ std::string AzureStorage::name_of(const Handle& handle) const {
 }
 
 Error AzureStorage::explain(const net::Response& response, const std::string& what) const {
-  return azure_error(response, what, login_.key.secret.empty(), clock_ahead(response).value_or(0));
+  return azure_error(response, what, login_.sas, clock_ahead(response).value_or(0));
 }
 
 Result<net::Response> AzureStorage::ask_once(const Question& question, int64_t skew, const Cancel& cancel) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
 #include "base/parse.h"
 #include "net/encoding.h"
 #include "storage/xml_answer.h"
@@ -30,6 +31,20 @@ Error bad_login(const std::string& told, bool with_sas) {
   }
   return Error(ErrorKind::kDenied, told + "the key is not that of the account")
       .hint("AZURE_ACCOUNT_NAME and AZURE_ACCOUNT_KEY, or the connection string, hold them");
+}
+
+/// When a shared access signature ends; nothing where it does not say so, as one with a policy of the container's.
+std::optional<Time> end_of(const std::string& sas) {
+  const std::string query = '&' + sas, name = "&se=";
+  const size_t at = query.find(name);
+  if (at == std::string::npos) return std::nullopt;
+  const size_t begin = at + name.size();
+  return parse_rfc3339(net::percent_decoded(query.substr(begin, query.find('&', begin) - begin)).value_or(""));
+}
+
+Error over(const std::string& told, Time end) {
+  return Error(ErrorKind::kDenied, told + "the time of the shared access signature was over at " + format_utc(end))
+      .hint("AZURE_ACCOUNT_SAS or the connection string holds it; make a new one");
 }
 
 Error not_allowed(const std::string& told, bool with_sas) {
@@ -94,9 +109,15 @@ std::string azure_code(const net::Response& response) {
   return document.child("Error").child_value("Code");
 }
 
-Error azure_error(const net::Response& response, const std::string& what, bool with_sas, int64_t skew) {
+Error azure_error(const net::Response& response, const std::string& what, const std::string& sas, int64_t skew) {
   const auto code = azure_code(response);
+  const bool with_sas = !sas.empty();
   if (response.status == 403 && !with_sas && std::abs(skew) > kToleratedSkew) return clocks_differ(what, skew);
+  // Azure's own words for it differ from one edition to the other.
+  if (const auto end = end_of(sas);
+      response.status == 403 && end && *end <= system_clock().now() + std::chrono::seconds(skew)) {
+    return over(fmt::format("cannot {}: ", what), *end);
+  }
   if (auto known = known_error(code, what, with_sas)) return *std::move(known);
   const auto plain = status_error(response, what);
   if (code.empty() || response.status == 404) return plain;

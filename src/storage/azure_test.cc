@@ -272,6 +272,24 @@ TEST(AzureStorage, KeepsItsSignatureOutOfWhatItSays) {
   }
 }
 
+TEST(AzureStorage, SaysThatTheTimeOfASignatureIsOverByTheServersClock) {
+  std::string reply;
+  Server server([&](const Server::Call&) { return reply; });
+  const auto denied = [&](const std::string& code, const std::string& sas, const std::string& date) {
+    reply = complaint(403, code, "Date: " + date + "\r\n");
+    return at(server, {}, sas).stat(kPack, Cancel()).error().message();
+  };
+  const std::string before = "Fri, 24 May 2013 09:59:59 GMT", after = "Fri, 24 May 2013 10:00:00 GMT";
+  const std::string words = "was over at 2013-05-24 10:00:00 UTC";
+  for (const char* code : {"AuthenticationFailed", "AuthorizationFailure"}) {
+    for (const char* sas : {"se=2013-05-24T10%3A00%3A00Z&sig=x", "sv=1&se=2013-05-24T10:00:00Z"}) {
+      EXPECT_NE(denied(code, sas, after).find(words), std::string::npos) << code << sas;
+      EXPECT_EQ(denied(code, sas, before).find("was over"), std::string::npos) << code << sas;
+    }
+    EXPECT_EQ(denied(code, "sv=1&si=policy&sig=x", after).find("was over"), std::string::npos) << code;
+  }
+}
+
 TEST(AzureOptions, TakesTiersInAnyCase) {
   EXPECT_EQ(AzureOptions::parse_tier(""), "");
   EXPECT_EQ(AzureOptions::parse_tier("hOT"), "Hot");

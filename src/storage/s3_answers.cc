@@ -39,6 +39,10 @@ std::optional<Error> known_error(const S3Complaint& said, const std::string& wha
                  told + "the token of the session (AWS_SESSION_TOKEN) is not valid, or not any more")
         .hint("get new keys with a token of their own, and run it again");
   }
+  if (said.code == "AccessDenied" && what.starts_with("remove ") && what.find("/locks/") != std::string::npos) {
+    return Error(ErrorKind::kDenied, told + "the login is not allowed to")
+        .hint("its policy needs s3:DeleteObject on locks/ at least, even of who only adds");
+  }
   if (said.code == "AccessDenied" && what.starts_with("remove ")) {
     return Error(ErrorKind::kDenied, told + "the login is not allowed to")
         .hint(

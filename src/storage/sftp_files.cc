@@ -28,7 +28,9 @@ Error status_error(SftpCode code, const std::string& message, const std::string&
       case SftpCode::kNotFound:
         return Error(ErrorKind::kNotFound, fmt::format("cannot {}: it is not there", what));
       case SftpCode::kDenied:
-        return Error(ErrorKind::kDenied, told);
+        return Error(ErrorKind::kDenied, told)
+            .hint(
+                "the account that logs in there needs the right to read and to write in all folders of the repository");
       case SftpCode::kUnsupported:
       case SftpCode::kBadMessage:
         return Error(ErrorKind::kUnsupported, told);
@@ -236,7 +238,9 @@ Error SftpFiles::explained(Error error, const std::string& folder, uint64_t size
   const uint64_t flags = parser.u64();
   if (!parser.good()) return error;
   constexpr uint64_t kReadOnly = 1;
-  if ((flags & kReadOnly) != 0) return Error(ErrorKind::kDenied, error.message() + "; its file system is read-only");
+  if ((flags & kReadOnly) != 0) {
+    return Error(ErrorKind::kDenied, error.message() + "; its file system is read-only");
+  }
   const bool full = block != 0 && blocks <= size / block;
   if (full || (files != 0 && files_left == 0)) {
     return Error(ErrorKind::kNoSpace, error.message() + "; its disk is full")

@@ -9,6 +9,8 @@ A fault is a function of the request under way.
 """
 import contextlib
 import http.client
+import json
+import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,6 +49,23 @@ def flips(request):
     if changed:
         changed[len(changed) // 2] ^= 4
     request.give(status, headers, bytes(changed))
+
+
+def leaves_out(names):
+    """A listing lacks the files of these names, and is a whole one otherwise."""
+    def fault(request):
+        status, headers, body = request.ask()
+        request.give(status, headers, _without(names, body) if body else body)
+    return fault
+
+
+def _without(names, listing):
+    kept = lambda text: not any(name in text for name in names)
+    if listing.lstrip().startswith(b"<"):
+        return re.sub(r"<(Contents|Blob)>.*?</\1>", lambda file: file[0] * kept(file[0]), listing.decode(), flags=re.DOTALL).encode()
+    read = json.loads(listing)
+    files = [file for file in (read.get("items", []) if isinstance(read, dict) else read) if kept(json.dumps(file))]
+    return json.dumps({**read, "items": files} if isinstance(read, dict) else files).encode()
 
 
 class HttpProxy(ThreadingHTTPServer):

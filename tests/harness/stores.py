@@ -74,7 +74,7 @@ class Store(Server):
 
     @property
     def _health_url(self):
-        return f"http://{self.host}{self._health}"
+        return self.url + self._health
 
     @property
     def host(self):
@@ -256,10 +256,6 @@ class Azurite(Store):
     def connection_string(self):
         return f"AccountName={self.ACCOUNT};AccountKey={self.KEY};BlobEndpoint={self.url}/{self.ACCOUNT}"
 
-    @property
-    def _health_url(self):
-        return self.url + self._health
-
     def _command(self):
         env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "AZURITE_ACCOUNTS": f"{self.ACCOUNT}:{self.KEY}"}
         return [_program("node_modules/.bin/azurite-blob", "VARVE_AZURITE"), "--blobHost", "127.0.0.1", "--blobPort", self.port,
@@ -281,26 +277,40 @@ class Azurite(Store):
 
 
 class FakeGcs(Store):
-    """An emulator of Google's Cloud Storage, with one bucket: stock restic makes none."""
+    """An emulator of Google's Cloud Storage, with one bucket: stock restic makes none. With an `authority`, which is TLS, it is
+    reached by Google's own name, as one that wants a login, through a proxy."""
     _health = "/storage/v1/b?project=tests"
-    BUCKET = "repositories"
+    BUCKET, NAME = "repositories", "storage.googleapis.com"
 
-    def __init__(self):
+    def __init__(self, authority=None):
         super().__init__("fake-gcs-server")
+        self._args, self._tunnel = ["-public-host", self.host], None
         self.env = {"STORAGE_EMULATOR_HOST": self.host, "GOOGLE_PROJECT_ID": "tests"}
         self.restic_env = {"GOOGLE_ACCESS_TOKEN": "any"}
+        if authority:
+            self.scheme = "https"
+            both = authority.issue("google", names=f"IP:127.0.0.1,DNS:{self.NAME}")
+            self._args = ["-public-host", self.NAME, "-cert-location", both.with_suffix(".crt"), "-private-key-location", both.with_suffix(".key")]
+            self._tunnel = Tunnel(self)
+            self.env = {"HTTPS_PROXY": self._tunnel.url, "RESTIC_CACERT": str(authority.certificate), "GOOGLE_PROJECT_ID": "tests"}
 
     def start_again(self):
         super().start_again()
         request = urllib.request.Request(f"{self.url}/storage/v1/b?project=tests", f'{{"name": "{self.BUCKET}"}}'.encode(),
                                          {"Content-Type": "application/json"})
         with contextlib.suppress(urllib.error.HTTPError):  # it is there already
-            urllib.request.urlopen(request, timeout=10).close()
+            urllib.request.urlopen(request, timeout=10, context=ssl._create_unverified_context()).close()
 
     def _command(self):
         (self.folder / "data").mkdir(exist_ok=True)
-        return [_program("fake-gcs-server", "VARVE_FAKE_GCS"), "-scheme", "http", "-host", "127.0.0.1", "-port", self.port,
-                "-public-host", self.host, "-backend", "filesystem", "-filesystem-root", self.folder / "data"], None
+        return [_program("fake-gcs-server", "VARVE_FAKE_GCS"), "-scheme", self.scheme, "-host", "127.0.0.1", "-port", self.port,
+                "-backend", "filesystem", "-filesystem-root", self.folder / "data", *self._args], None
+
+    def stop(self):
+        super().stop()
+        if self._tunnel:
+            self._tunnel.__exit__()
+            self._tunnel = None
 
     def place(self, path):
         return f"gs:{self.BUCKET}:/{path}"

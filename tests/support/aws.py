@@ -12,6 +12,8 @@ import urllib.parse
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 
+from harness.servers import wait_until
+
 
 def _hmac(key, text):
     return hmac.digest(key, text.encode(), "sha256")
@@ -46,8 +48,17 @@ def session_of(minio, policy=None):
     """Keys of a session of MinIO's, less powerful by a policy: access key, secret key, token."""
     form = {"Action": "AssumeRole", "Version": "2011-06-15", "DurationSeconds": "3600",
             **({"Policy": json.dumps(policy)} if policy else {})}
-    answer = signed(minio, "POST", "/", body=urllib.parse.urlencode(form).encode(), service="sts",
-                    headers={"content-type": "application/x-www-form-urlencoded"})
+
+    def ask():
+        """Nothing as long as it is not ready for sessions, which may be later than for files."""
+        try:
+            return signed(minio, "POST", "/", body=urllib.parse.urlencode(form).encode(), service="sts",
+                          headers={"content-type": "application/x-www-form-urlencoded"})
+        except AssertionError as error:
+            if "not initialized" in str(error):
+                return None
+            raise
+    answer = wait_until(ask, "sessions of MinIO's")
     found = {element.tag.split("}")[1]: element.text for element in ElementTree.fromstring(answer).iter()}
     return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
 
