@@ -300,7 +300,7 @@ def test_a_profile_holds_the_login(tmp_path, minio):
 
 
 @pytest.mark.parametrize("place, code, sentence", [
-    ("s3:http://127.0.0.1:{port}/no-such-bucket", NO_REPOSITORY, "no repository"),
+    ("s3:http://127.0.0.1:{port}/no-such-bucket", NO_REPOSITORY, "there is no bucket no-such-bucket"),
     ("s3:http://no-such-host.invalid/bucket", FAILED, "the host of no-such-host.invalid is not known"),
     ("s3:http://127.0.0.1:{closed}/bucket", FAILED, "Connection refused"),
     ("rest:http://127.0.0.1:{closed}/shop", FAILED, "Connection refused"),
@@ -310,7 +310,7 @@ def test_a_profile_holds_the_login(tmp_path, minio):
     ("swift:container", FAILED, "a container and a folder"),
     ("azure:no-such-container:/", NO_REPOSITORY, "no repository"),
     ("azure:Container:/", FAILED, "can be no name of a container"),
-    ("gs:no-such-bucket:/", NO_REPOSITORY, "no repository"),
+    ("gs:no-such-bucket:/", NO_REPOSITORY, "there is no bucket no-such-bucket"),
     ("gs:bucket", FAILED, "has a second colon"),
 ])
 def test_a_place_where_nothing_is_is_told(tmp_path, minio, azurite, fake_gcs, place, code, sentence):
