@@ -116,6 +116,9 @@ class LiveDdl:
 
     def _prepare_unique(self):
         collection = self._plain()
+        # Of two equal ones, which only this way leads to, no server takes the second when both are created.
+        for name in [name for name, index in collection.index_information().items() if index["key"] == [("single", 1)] and name != "to be unique"]:
+            collection.drop_index(name)
         collection.create_index("single", sparse=True, name="to be unique")
         collection.database.command("collMod", collection.name, index={"name": "to be unique", "prepareUnique": True})
         if self.noise.random() < 0.5:
