@@ -16,8 +16,8 @@ namespace varve {
 
 /// From so many bytes on memory comes from the system by itself and goes back to it at once.
 inline constexpr size_t kLargeBlock = 3u << 20;
-/// In pages of megabytes where the system has them: in those of four kilobytes the first touch of a buffer that a pack
-/// is read into takes as long as decrypting it. Throws std::bad_alloc.
+/// In pages of megabytes where the system has them: in those of four kilobytes a buffer that a pack is read into costs
+/// thousands of faults at its first touch. Throws std::bad_alloc; free_large gives it back.
 void* allocate_large(size_t size);
 void free_large(void* block) noexcept;
 

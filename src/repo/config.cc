@@ -10,6 +10,17 @@ namespace {
 constexpr uint64_t kMaxFile = 1u << 20;
 constexpr storage::Handle kHandle{storage::FileType::kConfig, Id{}};
 
+/// A bucket that is not there is likelier misspelt than a repository that was not made yet.
+Error no_repository(storage::Storage& storage, const Cancel& cancel) {
+  auto what = "there is no repository at " + storage.location();
+  const auto ignore = [](const storage::FileInfo&) { return Status(); };
+  const auto looked = storage.list(storage::FileType::kConfig, ignore, cancel);
+  const bool no_place = !looked && looked.error().kind() == ErrorKind::kNotFound;
+  if (no_place) what += ": " + looked.error().message();
+  return Error(ErrorKind::kNoRepository, what)
+      .hint(no_place ? "is its name right? `varve init` makes it, and the repository" : "`varve init` makes one");
+}
+
 }  // namespace
 
 std::string encode_config(const Config& config) {
@@ -50,21 +61,6 @@ Status save_config(storage::Storage& storage, const codec::SealKey& key, const C
   const ByteView pieces[] = {sealed};
   return storage.put(kHandle, pieces, cancel);
 }
-
-namespace {
-
-/// A bucket that is not there is likelier misspelt than a repository that was not made yet.
-Error no_repository(storage::Storage& storage, const Cancel& cancel) {
-  auto what = "there is no repository at " + storage.location();
-  const auto ignore = [](const storage::FileInfo&) { return Status(); };
-  const auto looked = storage.list(storage::FileType::kConfig, ignore, cancel);
-  const bool no_place = !looked && looked.error().kind() == ErrorKind::kNotFound;
-  if (no_place) what += ": " + looked.error().message();
-  return Error(ErrorKind::kNoRepository, what)
-      .hint(no_place ? "is its name right? `varve init` makes it, and the repository" : "`varve init` makes one");
-}
-
-}  // namespace
 
 Result<Bytes> load_sealed_config(storage::Storage& storage, const Cancel& cancel) {
   const auto size = storage.stat(kHandle, cancel);

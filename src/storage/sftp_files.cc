@@ -238,9 +238,7 @@ Error SftpFiles::explained(Error error, const std::string& folder, uint64_t size
   const uint64_t flags = parser.u64();
   if (!parser.good()) return error;
   constexpr uint64_t kReadOnly = 1;
-  if ((flags & kReadOnly) != 0) {
-    return Error(ErrorKind::kDenied, error.message() + "; its file system is read-only");
-  }
+  if ((flags & kReadOnly) != 0) return Error(ErrorKind::kDenied, error.message() + "; its file system is read-only");
   const bool full = block != 0 && blocks <= size / block;
   if (full || (files != 0 && files_left == 0)) {
     return Error(ErrorKind::kNoSpace, error.message() + "; its disk is full")

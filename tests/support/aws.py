@@ -6,13 +6,13 @@ import hashlib
 import hmac
 import http.server
 import json
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 
 from harness.servers import wait_until
+from support.http_service import HttpService
 
 
 def _hmac(key, text):
@@ -92,7 +92,7 @@ def remove_version(minio, bucket, key, version):
     signed(minio, "DELETE", f"/{bucket}/{key}", {"versionId": version})
 
 
-class Lender:
+class Lender(HttpService):
     """Lends sessions of MinIO's in all three ways: a token service's for web identities at /, a container's at /container and a
     machine's metadata at /latest. `lifetime`: seconds that it says they last. `refused`: it answers so in place of that."""
     TOKEN = "header.claims.signature"
@@ -102,11 +102,7 @@ class Lender:
         self.given, self.asked = [], []
         self.metadata_token = "of-the-metadata"
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self):
+    def _handler(self):
         lender = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -125,15 +121,7 @@ class Lender:
                 self.wfile.write(text.encode())
             do_PUT = do_POST = do_GET
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return Handler
 
     def _answer(self, method, path, headers, body):
         if (method, path) == ("POST", "/"):

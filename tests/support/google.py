@@ -1,18 +1,18 @@
 """What Google does beside storing: a service that gives out tokens to whoever signs for a service account."""
 import http.server
 import json
-import threading
 
 from support.certificates import openssl
+from support.http_service import HttpService
 
 
-class TokenService:
+class TokenService(HttpService):
     """`refused`: it gives no token."""
 
     def __init__(self, token):
         self.token, self.refused = token, False
 
-    def __enter__(self):
+    def _handler(self):
         service = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,20 +28,12 @@ class TokenService:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return Handler
 
     def account(self, folder):
         """The file of a service account that this service knows, and its key."""
         openssl("genpkey", "-algorithm", "RSA", "-out", folder / "key")
         key, file = (folder / "key").read_text(), folder / "account.json"
         file.write_text(json.dumps({"type": "service_account", "client_email": "shop@tests", "private_key": key,
-                                    "token_uri": f"http://127.0.0.1:{self._server.server_port}/token"}))
+                                    "token_uri": f"{self.url}/token"}))
         return file, key
