@@ -1,50 +1,22 @@
 """Stores that answer what they should not: each run succeeds or says why it does not, and what is stored stays whole."""
-import json
 import os
 import re
 
 import pytest
 
-from harness.http_proxy import HttpProxy, answers, cuts, flips, leaves_out, loses, shortens
-from harness.stores import Azurite
+from harness.http_proxy import answers, cuts, flips, loses, shortens
+from support.disturbed import A_FILE, REMOVING, disturbed, expect_whole, grow
 from support.mixed_folder import content
-from support.stores import KINDS, at_store, sound
 
 pytestmark = pytest.mark.all
 
 FAILED, INCOMPLETE = 1, 3
-HTTP = ["s3", "rest", "append-only", "swift", "azure", "google"]
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
-A_FILE = r"[0-9a-f]{64}|config$|config\?"
 MADE_GOOD = {"500": answers(500), "503": answers(503, {"Retry-After": "1"}, SLOW_DOWN), "429": answers(429, {"Retry-After": "1"}),
              "lost": loses, "cut": cuts}
 SEEN = {"short": shortens, "another bit": flips}
 FOR_GOOD = {"500": answers(500, body=b"<html>an error of something that stands before it</html>"), "503": answers(503, {}, SLOW_DOWN),
             "429": answers(429), "403": answers(403), "short": shortens, "another bit": flips, "reset": lambda request: request.reset()}
-
-
-@pytest.fixture(params=HTTP)
-def disturbed(request, authority, tmp_path):
-    """(varve, the environment in which it goes through the proxy, the proxy)."""
-    with (Azurite() if request.param == "azure" else KINDS[request.param](authority)) as store, HttpProxy(store) as proxy:
-        varve = at_store(tmp_path, store, "shop")
-        varve("init")
-        (tmp_path / "folder").mkdir()
-        yield varve, {name: value.replace(store.host, proxy.host) for name, value in varve.env.items()}, proxy
-
-
-def grow(folder, name):
-    (folder / name).write_bytes(os.urandom(300_000))
-
-
-def expect_whole(varve, count):
-    """Stock restic reaches Azurite by TLS only."""
-    if varve.env["RESTIC_REPOSITORY"].startswith("azure"):
-        varve("check", "--read-data")
-    else:
-        sound(varve)
-        assert not varve.restic("list", "locks").lines
-    assert len(json.loads(varve("snapshots", "--json").stdout)) == count
 
 
 def test_what_goes_wrong_now_and_then_is_made_good(disturbed, tmp_path):
@@ -109,7 +81,7 @@ def test_what_stays_wrong_ends_a_backup_with_a_sentence(disturbed, tmp_path):
     assert content(tmp_path / "restored") == content(tmp_path / "folder")
 
 
-@pytest.mark.parametrize("disturbed", [kind for kind in HTTP if kind != "append-only"], indirect=True)
+@pytest.mark.parametrize("disturbed", REMOVING, indirect=True)
 @pytest.mark.parametrize("moment", ["a pack is stored", "a file is removed"])
 def test_a_prune_goes_on_when_its_server_comes_back(disturbed, tmp_path, moment):
     """Killed at the first pack that it would store, and at the first file that it would remove."""
@@ -141,80 +113,3 @@ def test_a_prune_goes_on_when_its_server_comes_back(disturbed, tmp_path, moment)
     varve("restore", "latest:/folder", "--target", tmp_path / "restored")
     assert content(tmp_path / "restored") == content(tmp_path / "folder")
     expect_whole(varve, 1)
-
-
-def a_listing(method, path):
-    return method == "GET" and not re.search(A_FILE + "|auth", path)
-
-
-def names_in_listings(varve, through, proxy, kind):
-    """Of all files of a kind, as the store lists them."""
-    names = set()
-
-    def note(request):
-        answer = request.ask()
-        names.update(re.findall(r"[0-9a-f]{64}", answer[2].decode()))
-        request.give(*answer)
-    proxy.disturb(note, when=lambda method, path: a_listing(method, path) and kind in path)
-    varve("check", "--no-lock", env=through)
-    proxy.calm()
-    return sorted(names)
-
-
-@pytest.mark.parametrize("disturbed", [kind for kind in HTTP if kind != "append-only"], indirect=True)
-@pytest.mark.parametrize("kind, words", [("data", "is missing"), ("index", "in no index")])
-def test_nothing_goes_for_a_listing_that_leaves_files_out(disturbed, tmp_path, kind, words):
-    """RULES 25: it looks whole, and lacks files that are there."""
-    varve, through, proxy = disturbed
-    for number in range(4):
-        grow(tmp_path / "folder", f"{number}")
-        varve("backup", "files", "folder", cwd=tmp_path)
-    names = names_in_listings(varve, through, proxy, kind)
-    assert len(names) >= 4
-    for hidden in (names[:1], names[1:3], names):
-        proxy.disturb(leaves_out(hidden), when=a_listing)
-        checked = varve("check", env=through, code=FAILED)
-        assert proxy.struck and words in checked.stdout, checked
-        for command in (["prune"], ["prune", "--max-unused", "0"], ["prune", "--dry-run"]):
-            refused = varve(*command, env=through, code=FAILED)
-            assert ("is missing" if kind == "data" else "is in no pack") in refused.stderr and "nothing was removed" in refused.stderr, refused
-        if kind == "data":
-            assert all(name[:8] in checked.stdout + checked.stderr for name in hidden), checked
-        proxy.calm()
-        assert names_in_listings(varve, through, proxy, kind) == names, "nothing was removed, and nothing added"
-    expect_whole(varve, 4)
-
-
-@pytest.mark.parametrize("disturbed", [kind for kind in HTTP if kind != "append-only"], indirect=True)
-def test_what_is_kept_near_stays_for_a_listing_that_leaves_files_out(disturbed, tmp_path):
-    """What it lacks is asked for by name before it goes."""
-    varve, through, proxy = disturbed
-    for number in range(3):
-        grow(tmp_path / "folder", f"{number}")
-        varve("backup", "files", "folder", cwd=tmp_path)
-    listed = varve("ls", "latest").stdout
-    kept = lambda: {path for path in (tmp_path / "cache").glob("*/*/*/*") if len(path.name) == 64}
-    before = kept()
-    assert {path.parents[1].name for path in before} == {"index", "snapshots", "data"}
-    proxy.disturb(leaves_out([path.name for path in before]), when=a_listing)
-    assert json.loads(varve("snapshots", "--json", env=through).stdout) == []
-    varve("ls", "latest", env=through, code=FAILED)
-    assert proxy.struck
-    proxy.calm()
-    assert kept() == before
-    assert varve("ls", "latest").stdout == listed
-
-
-def test_half_a_listing_is_none(disturbed, tmp_path):
-    """RULES 25: nothing is missing because a listing was cut, and nothing goes for it."""
-    varve, through, proxy = disturbed
-    for number in range(3):
-        grow(tmp_path / "folder", f"{number}")
-        varve("backup", "files", "folder", cwd=tmp_path)
-    for fault in (shortens, cuts):
-        for words in (["snapshots"], ["check"], ["prune", "--dry-run"], ["forget", "--keep-last", "2", "--dry-run"]):
-            proxy.disturb(fault, when=a_listing)
-            done = varve(*words, "--no-cache", "--retry-for", "1s", env=through, code=FAILED)
-            assert proxy.struck and "list" in done.stderr, (words, done)
-    proxy.calm()
-    expect_whole(varve, 3)

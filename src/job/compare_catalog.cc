@@ -82,10 +82,13 @@ void compare_fields(const std::string& of, const Fields& backup, const Fields& s
   }
 }
 
+/// `originalSpec` tells of a bucket's index what its time-series tells as well, in the order in which a user's driver
+/// wrote it, and from 5.0 on or not at all.
 std::map<std::string, Fields> by_name(const std::vector<bson::Document>& indexes) {
   std::map<std::string, Fields> out;
   for (const auto& index : indexes) {
-    out[std::string(index.view().string("name").value_or(""))] = fields(index, {"v", "ns", "background"});
+    out[std::string(index.view().string("name").value_or(""))] =
+        fields(index, {"v", "ns", "background", "originalSpec"});
   }
   return out;
 }
@@ -129,9 +132,9 @@ void compare_for_merge(const collection::CollectionEntry& backup, const mongo::C
 /// Whether a server could not hold both under two names. Servers before 5.0 look at the key and the collation only, and
 /// say so themselves when the second one is built.
 bool is_one_index(const Fields& one, const Fields& other) {
-  const std::array<std::string, 6> kTellApart = {"key",    "collation", "partialFilterExpression",
+  const std::array<std::string, 6> tell_apart = {"key",    "collation", "partialFilterExpression",
                                                  "unique", "sparse",    "wildcardProjection"};
-  return std::ranges::all_of(kTellApart, [&](const std::string& field) {
+  return std::ranges::all_of(tell_apart, [&](const std::string& field) {
     const auto in_one = one.find(field), in_other = other.find(field);
     return (in_one == one.end() ? "" : in_one->second.meaning) ==
            (in_other == other.end() ? "" : in_other->second.meaning);

@@ -23,7 +23,7 @@ def fill(client, version, replica_set=False):
     large(shop)
     catalog(shop, version)
     if version >= (5, 0):
-        time_series(shop)
+        time_series(shop, version)
     if version >= (5, 3):
         clustered(shop)
     if version >= (6, 0) and replica_set:
@@ -106,13 +106,15 @@ def indexes(shop, version):
     shop["indexed"].create_indexes(made)
 
 
-def time_series(shop):
+def time_series(shop, version):
     start = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     shop.create_collection("weather", timeseries={"timeField": "at", "metaField": "station", "granularity": "minutes"},
                            expireAfterSeconds=30 * YEAR)
     shop["weather"].insert_many([{"at": start + datetime.timedelta(minutes=7 * i), "station": {"id": i % 5}, "t": i / 3, "n": Int64(i)}
                                  for i in range(2000)])
     shop["weather"].create_index([("station.id", 1), ("at", -1)])
+    if version >= (6, 0):
+        shop["weather"].create_index("t")  # of measurements: a server keeps it as its user wrote it too
 
 
 def clustered(shop):

@@ -9,7 +9,7 @@ from support.raw import RAW, first_element
 OUT_OF_SCOPE = {"local", "config"}
 # Of the server, not of the user; views are compared as views.
 NOT_COMPARED = {"system.version", "system.keys", "system.profile", "system.views"}
-IGNORED_IN_INDEXES = {"ns", "background"}
+IGNORED_IN_INDEXES = {"ns", "background", "originalSpec"}  # the last: of buckets, what their time-series says as well
 
 
 @dataclass
