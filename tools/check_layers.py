@@ -14,6 +14,7 @@ CONTAINED = {
     "zstd": {"codec"},
     "xxhash": {"codec"},
     "CLI/": {"cli"},
+    "date/": {"cli"},
     "archive": {"files"},
     "curl/": {"net"},
     "pugixml": {"storage"},

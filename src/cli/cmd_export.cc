@@ -8,6 +8,7 @@
 #include "cli/destination.h"
 #include "cli/format.h"
 #include "cli/merge_words.h"
+#include "cli/point_in_time.h"
 #include "job/export.h"
 
 namespace varve::cli {
@@ -18,6 +19,7 @@ constexpr const char* kStandardOutput = "-";
 
 struct ExportWords {
   SnapshotOptions snapshot;
+  AtWords at;
   std::string out, archive;
   bool gzip = false, merged = false;
   MergeWords merge;
@@ -87,11 +89,13 @@ Result<int> run_export(Context& context, const ExportWords& words) {
   auto& output = context.output();
   TRY(check(output, words));
   TRY_ASSIGN(const auto repository, context.open(Access::kRead));
-  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
+  TRY_ASSIGN(auto merge, merge_options(words.merge));
+  TRY_ASSIGN(const auto wanted, find_wanted(repository, words.snapshot, words.at, merge, output));
+  const auto& snapshot = wanted.snapshot;
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
-  TRY_ASSIGN(const auto merge, merge_options(words.merge));
-  TRY_ASSIGN(const auto source,
-             words.merged ? job::as_merged(backup, merge, repository.cancel) : job::as_read(backup, repository.cancel));
+  merge.later = wanted.later;
+  TRY_ASSIGN(const auto source, words.merged || wanted.later ? job::as_merged(backup, merge, repository.cancel)
+                                                             : job::as_read(backup, repository.cancel));
   if (!words.to_standard_output()) {
     const auto room = job::room_for(*source, words.gzip);
     TRY(check_free_space(words.place(), room.least, room.most, output));
@@ -128,15 +132,19 @@ void add_export(Command& app, Context& context) {
       "Examples:\n"
       "  varve export latest --out /tmp/dump && mongorestore --oplogReplay /tmp/dump\n"
       "  varve export latest --archive --gzip | mongorestore --oplogReplay --archive --gzip\n"
-      "  varve export latest --out /tmp/final --merged");
+      "  varve export latest --out /tmp/final --merged\n"
+      "  varve export --source shop --at -90m --out /tmp/then");
   auto words = std::make_shared<ExportWords>();
-  add_snapshot_options(*command, words->snapshot);
+  add_snapshot_options(*command, words->snapshot, false);
+  add_at_option(*command, words->at);
   command->add_option("--out,-o", words->out, "a new or empty folder")->type_name("DIR");
   command->add_optional("--archive", words->archive, kStandardOutput,
                         "mongodump's archive on standard output, or as --archive=FILE in a file");
   command->add_flag("--gzip", words->gzip, "compressed, as by mongodump --gzip");
-  command->add_flag("--merged", words->merged,
-                    "the final documents, with what changed while the backup was read worked in, and an empty oplog");
+  command->add_flag(
+      "--merged", words->merged,
+      "the final documents, with what changed while the backup was read worked in, and an empty oplog; so "
+      "with --at in any case");
   add_merge_options(*command, words->merge);
   command->callback([&context, words] { context.run = [&context, words] { return run_export(context, *words); }; });
 }

@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "cli/format.h"
+#include "cli/keep_seconds.h"
 #include "cli/prune_words.h"
 #include "cli/snapshot_json.h"
 #include "maintenance/forget.h"
@@ -50,6 +51,7 @@ struct Words {
   std::array<std::string, std::size(kCounts)> counts;
   std::array<std::string, std::size(kWithins)> withins;
   std::vector<std::string> keep_tags;
+  std::string keep_pitr;
   SelectionOptions selection;
   std::string group_by = "host,paths";
   PruneWords prune_words;
@@ -72,6 +74,7 @@ Result<Policy> policy_from(const Words& words) {
   for (size_t i = 0; i < std::size(kWithins); ++i) {
     TRY_ASSIGN(policy.*kWithins[i].within, maintenance::parse_duration(words.withins[i]));
   }
+  TRY_ASSIGN(policy.every_second, maintenance::parse_duration(words.keep_pitr));
   for (const auto& list : words.keep_tags) policy.tags.push_back(repo::split_tags(list));
   return policy;
 }
@@ -131,7 +134,7 @@ void print_group(Output& output, const ForgetGroup& group, const Words& words) {
 }
 
 /// The snapshots to be removed: those that are named, or those that the policy does not keep.
-Result<std::vector<Id>> choose(const OpenRepository& repository, const Words& words, const Policy& policy,
+Result<std::vector<Id>> choose(const OpenRepository& repository, const Words& words, Policy& policy, Output& output,
                                std::vector<ForgetGroup>& groups) {
   TRY_ASSIGN(const auto filter, words.selection.filter(words.snapshots));
   TRY_ASSIGN(auto selected, repo::select_snapshots(*repository, words.snapshots, filter, repository.cancel));
@@ -141,8 +144,17 @@ Result<std::vector<Id>> choose(const OpenRepository& repository, const Words& wo
     return ids;
   }
   TRY_ASSIGN(const auto by, maintenance::parse_group_by(words.group_by));
+  std::vector<KeptSeconds> kept;
+  if (!policy.every_second.is_zero()) {
+    TRY_ASSIGN(kept, find_kept_seconds(repository, policy, selected));
+  }
   const maintenance::ForgetOptions options{policy, by, !filter.empty(), words.remove_all};
   TRY_ASSIGN(groups, maintenance::plan_forget(std::move(selected), options, system_clock().now()));
+  TRY_ASSIGN(const auto writer, writer_options(words.prune_words.writer));
+  for (const auto& source : kept) {
+    TRY_ASSIGN(auto group, trim(repository, source, writer, words.dry_run, output));
+    groups.push_back(std::move(group));
+  }
   for (const auto& group : groups) {
     for (const auto& snapshot : group.decision.remove) ids.push_back(snapshot.id);
   }
@@ -159,13 +171,13 @@ Json named_json(const maintenance::Forgotten& result, bool dry_run, int code) {
 }
 
 Result<int> run_forget(Context& context, const Words& words) {
-  TRY_ASSIGN(const auto policy, policy_from(words));
+  TRY_ASSIGN(auto policy, policy_from(words));
   TRY_ASSIGN(auto prune_plan, prune_options(words.prune_words));
   TRY_ASSIGN(const auto repository, open_to_remove(context, words.dry_run));
   TRY(repository.settle());
   Output& output = context.output();
   std::vector<ForgetGroup> groups;
-  TRY_ASSIGN(const auto ids, choose(repository, words, policy, groups));
+  TRY_ASSIGN(const auto ids, choose(repository, words, policy, output, groups));
   const bool by_policy = words.snapshots.empty();
   if (by_policy) output.note("the policy is to " + maintenance::describe(policy));
   for (const auto& group : groups) print_group(output, group, words);
@@ -204,6 +216,7 @@ void add_forget(Command& app, Context& context) {
       "Examples:\n"
       "  varve forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --prune\n"
       "  varve forget --keep-within 1y --host shop --dry-run\n"
+      "  varve forget --host shop --keep-pitr 7d --keep-monthly 12 --prune\n"
       "  varve forget 9e1d04c7");
   auto words = std::make_shared<Words>();
   command->add_option("snapshots", words->snapshots, "remove these, whatever the policy")->type_name("SNAPSHOT");
@@ -213,6 +226,11 @@ void add_forget(Command& app, Context& context) {
   for (size_t i = 0; i < std::size(kWithins); ++i) {
     command->add_option(kWithins[i].name, words->withins[i], kWithins[i].what)->type_name("DURATION");
   }
+  command
+      ->add_option(
+          "--keep-pitr", words->keep_pitr,
+          "keep what every second of the last DURATION needs: backups, and the oplog from the first of them on")
+      ->type_name("DURATION");
   command->add_option("--keep-tag", words->keep_tags, "keep what has all of these TAGS (a,b); '' for what has none")
       ->type_name("TAGS");
   add_selection_options(*command, words->selection, false);

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/merge_words.h"
+#include "cli/point_in_time.h"
 #include "cli/restore_files.h"
 #include "cli/restore_output.h"
 #include "job/restore.h"
@@ -18,6 +19,7 @@ namespace {
 
 struct RestoreWords {
   SnapshotOptions snapshot;
+  AtWords at;
   UriOptions to;
   FilterOptions filter;
   RenameOptions rename;
@@ -36,9 +38,10 @@ std::string quoted(std::string text) {
 
 /// The options that decide what comes back and in place of what, as a shell takes them: a restore is known by them when
 /// it is resumed.
-std::string words_that_count(const RestoreWords& words) {
+std::string words_that_count(const RestoreWords& words, const Wanted& wanted) {
   std::string text;
   const auto add = [&](const std::string& option) { text += (text.empty() ? "" : " ") + option; };
+  if (wanted.later) add("--at " + wanted.later->until.text());
   const auto add_patterns = [&](const char* option, std::vector<std::string> patterns) {
     std::ranges::sort(patterns);
     for (const auto& pattern : patterns) add(fmt::format("{} {}", option, quoted(pattern)));
@@ -107,10 +110,12 @@ Result<int> run_restore(Context& context, const RestoreWords& words) {
   TRY_ASSIGN(const auto existing, on_existing(words));
   TRY_ASSIGN(auto concern, write_concern(words.write_concern));
   TRY_ASSIGN(const auto repository, context.open(Access::kRead));
-  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
-  TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
-  TRY_ASSIGN(const auto merge, merge_options(words.merge));
   auto& output = context.output();
+  TRY_ASSIGN(auto merge, merge_options(words.merge));
+  TRY_ASSIGN(const auto wanted, find_wanted(repository, words.snapshot, words.at, merge, output));
+  const auto& snapshot = wanted.snapshot;
+  TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
+  merge.later = wanted.later;
   job::RestoreOptions options{.to = std::move(uri),
                               .filter = std::move(filter),
                               .rename = std::move(rename),
@@ -127,7 +132,7 @@ Result<int> run_restore(Context& context, const RestoreWords& words) {
                               .writers = words.writers,
                               .resume = words.resume,
                               .snapshot = snapshot.id.hex(),
-                              .words = words_that_count(words),
+                              .words = words_that_count(words, wanted),
                               .merge = merge};
   if (!words.yes) options.confirm = [&output](const auto& plan) { return confirm(output, plan); };
   const auto started = system_clock().ticks();
@@ -151,9 +156,12 @@ void add_restore(Command& app, Context& context) {
       "  varve restore latest --to mongodb://staging\n"
       "  varve restore 9e1d04c7 --to @prod.uri --ns-include 'shop.orders' --drop\n"
       "  varve restore 9e1d04c7 --to @prod.uri --ns-include 'shop.orders' --drop --resume\n"
+      "  varve restore --source shop --at '2026-11-28 10:00:07' --to @prod.uri --ns-include shop.orders --ns-from "
+      "shop.orders --ns-to shop.orders_before\n"
       "  varve restore latest:/home/anna --target /tmp/anna");
   auto words = std::make_shared<RestoreWords>();
-  add_snapshot_options(*command, words->snapshot);
+  add_snapshot_options(*command, words->snapshot, false);
+  add_at_option(*command, words->at);
   command->add_option("--to", words->to.given, "the server, or @FILE")->type_name("URI");
   add_uri_secrets(*command, words->to);
   add_filter_options(*command, words->filter);
@@ -187,7 +195,9 @@ void add_restore(Command& app, Context& context) {
   command->add_flag("--yes,-y", words->yes, "do not ask");
   add_merge_options(*command, words->merge);
   add_restore_files_options(*command, words->files,
-                            {"--to",
+                            {"--at",
+                             "--before",
+                             "--to",
                              "--uri-file",
                              "--mongo-password-command",
                              "--ns-include",
@@ -210,8 +220,8 @@ void add_restore(Command& app, Context& context) {
   command->add_flag("--dry-run,-n", words->dry_run, "say what would be done, and do nothing");
   command->callback([&context, words] {
     context.run = [&context, words] {
-      return words->files.target.empty() ? run_restore(context, *words)
-                                         : restore_files(context, words->snapshot, words->files, words->dry_run);
+      if (words->files.target.empty()) return run_restore(context, *words);
+      return restore_files(context, words->snapshot, words->files, words->dry_run);
     };
   });
 }

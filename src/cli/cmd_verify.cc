@@ -6,6 +6,7 @@
 #include "cli/context.h"
 #include "cli/format.h"
 #include "cli/merge_words.h"
+#include "cli/point_in_time.h"
 #include "job/verify.h"
 
 namespace varve::cli {
@@ -14,6 +15,7 @@ namespace {
 
 struct VerifyWords {
   SnapshotOptions snapshot;
+  AtWords at;
   UriOptions against;
   FilterOptions filter;
   RenameOptions rename;
@@ -72,9 +74,11 @@ Result<int> run_verify(Context& context, const VerifyWords& words) {
   TRY_ASSIGN(auto filter, bson::NamespaceFilter::make(words.filter.includes, words.filter.excludes));
   TRY_ASSIGN(auto rename, bson::NamespaceRename::make(words.rename.from, words.rename.to));
   TRY_ASSIGN(const auto repository, context.open(Access::kRead));
-  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, words.snapshot));
+  TRY_ASSIGN(auto merge, merge_options(words.merge));
+  TRY_ASSIGN(const auto wanted, find_wanted(repository, words.snapshot, words.at, merge, context.output()));
+  const auto& snapshot = wanted.snapshot;
   TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
-  TRY_ASSIGN(const auto merge, merge_options(words.merge));
+  merge.later = wanted.later;
   const job::VerifyOptions options{.against = std::move(uri),
                                    .filter = std::move(filter),
                                    .rename = std::move(rename),
@@ -92,9 +96,13 @@ Result<int> run_verify(Context& context, const VerifyWords& words) {
 
 void add_verify(Command& app, Context& context) {
   auto* command = app.add_subcommand("verify", "compare a server with a backup: documents, options, indexes");
-  command->footer("Example:\n  varve verify latest --against mongodb://staging --ns-include 'shop.*'");
+  command->footer(
+      "Examples:\n"
+      "  varve verify latest --against mongodb://staging --ns-include 'shop.*'\n"
+      "  varve verify --source shop --at 1795251206:3 --against mongodb://staging");
   auto words = std::make_shared<VerifyWords>();
-  add_snapshot_options(*command, words->snapshot);
+  add_snapshot_options(*command, words->snapshot, false);
+  add_at_option(*command, words->at);
   command->add_option("--against", words->against.given, "the server, or @FILE")->type_name("URI");
   add_uri_secrets(*command, words->against);
   add_filter_options(*command, words->filter);

@@ -259,10 +259,10 @@ void add_selection_options(Command& command, SelectionOptions& options, bool sho
   command.add_option("--tag", options.tags, "only snapshots with all of these TAGS (a,b)")->type_name("TAGS");
 }
 
-void add_snapshot_options(Command& command, SnapshotOptions& options) {
-  command.add_option("snapshot", options.name, "an id, the beginning of one, or latest")
-      ->required()
-      ->type_name("SNAPSHOT");
+void add_snapshot_options(Command& command, SnapshotOptions& options, bool required) {
+  auto* name = command.add_option("snapshot", options.name, "an id, the beginning of one, or latest");
+  name->type_name("SNAPSHOT");
+  if (required) name->required();
   command.add_option("--source", options.source, "with latest: the newest of this source")->type_name("NAME");
   add_selection_options(command, options.selection);
 }

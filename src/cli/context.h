@@ -129,7 +129,8 @@ struct SnapshotOptions {
   std::string name, source;
   SelectionOptions selection;
 };
-void add_snapshot_options(Command& command, SnapshotOptions& options);
+/// `required`: it has to be named.
+void add_snapshot_options(Command& command, SnapshotOptions& options, bool required = true);
 /// Both load the index, after the snapshot was found.
 Result<repo::Snapshot> find_snapshot(const OpenRepository& repository, const SnapshotOptions& options);
 /// `S:FOLDER` too.
@@ -172,5 +173,8 @@ void add_prune(Command& app, Context& context);
 void add_stats(Command& app, Context& context);
 void add_cat(Command& app, Context& context);
 void add_cache(Command& app, Context& context);
+void add_archive(Command& app, Context& context);
+void add_window(Command& app, Context& context);
+void add_history(Command& app, Context& context);
 
 }  // namespace varve::cli

@@ -90,6 +90,7 @@ nlohmann::ordered_json restore_summary(const job::RestoreResult& result, const r
           {"exit_code", code},
           {"skipped", skipped},
           {"snapshot_id", snapshot.id.hex()},
+          {"moment", result.moment->time().text()},
           {"dry_run", !result.written},
           {"resumed", result.plan.resumed},
           {"plan", items},

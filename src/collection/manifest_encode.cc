@@ -1,7 +1,4 @@
-#include <nlohmann/json.hpp>
-
-#include "codec/base64.h"
-#include "codec/utf8.h"
+#include "collection/json_fields.h"
 #include "collection/manifest.h"
 
 namespace varve::collection {
@@ -10,19 +7,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const codec::Rune rune = codec::decode_rune(text);
-    if (rune.invalid()) return false;
-    text.remove_prefix(rune.size);
-  }
-  return true;
-}
-
-/// JSON has no strings of arbitrary bytes, a collection's name may be one.
 Json json_of(const std::string& text) {
-  if (is_utf8(text)) return text;
-  return Json{{"base64", codec::base64(as_bytes(text))}};
+  return json::text(text);
 }
 
 Json json_of(bson::Timestamp time) {

@@ -2,11 +2,24 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "job/backup_reader.h"
+#include "job/oplog_archive.h"
+#include "job/oplog_filter.h"
 #include "moment/moment.h"
 
 namespace varve::job {
+
+/// What of the oplog archive brings a backup to a later moment.
+struct LaterOplog {
+  bson::Timestamp until;                ///< the moment, inclusive
+  std::optional<OplogArchive> archive;  ///< none where the backup is at that moment
+  uint64_t bytes = 0, slices = 0;       ///< that are read of it, or a little more
+};
 
 /// How a backup is brought to its moment.
 struct MergeOptions {
@@ -14,30 +27,42 @@ struct MergeOptions {
   uint64_t memory = 256u << 20;
   /// Where more goes, encrypted, into a file without a name. Empty: nowhere, and more is an error.
   std::string spill_folder;
+  /// To a later moment than that at which it was read. Empty: to that.
+  std::shared_ptr<const LaterOplog> later{};
 };
 
-/// The collections of a backup at its moment: what was read over the window merged with the operations of the window.
-/// The reader must outlive it.
+/// The collections of a backup at a moment: what was read merged with the operations of the window, and with those of
+/// the archive where a later moment is wanted. The reader must outlive it.
 class BackupMoment {
  public:
-  /// Reads the window's oplog. The filter counts for the names at the moment. kCorrupt if the oplog is not what the
-  /// manifest describes, kInvalidInput if the operations fit neither into memory nor into the spill folder.
+  /// Reads the window's oplog, and the archive's. The filter counts for the names at the moment. kCorrupt if the oplog
+  /// is not what the manifest describes, kInvalidInput if the operations fit neither into memory nor into the spill
+  /// folder.
   static Result<std::unique_ptr<BackupMoment>> open(const BackupReader& backup, bson::NamespaceFilter filter,
                                                     const MergeOptions& options, const Cancel& cancel);
 
   /// Sorted by name.
   const std::vector<moment::MomentCollection>& collections() const { return moment_->collections(); }
   /// What the backup should have held for this moment and did not.
-  const std::vector<std::string>& missing() const { return moment_->account().missing; }
+  const std::vector<std::string>& missing() const { return missing_; }
+  /// Up to which time it is.
+  bson::Timestamp time() const { return time_; }
   const BackupReader& backup() const { return backup_; }
 
  private:
   friend class CollectionReading;
-  BackupMoment(const BackupReader& backup, std::unique_ptr<moment::Moment> moment)
-      : backup_(backup), moment_(std::move(moment)) {}
+  explicit BackupMoment(const BackupReader& backup) : backup_(backup) {}
+  Status take_window(const Cancel& cancel);
+  Status take_archive(const LaterOplog& later, const Cancel& cancel);
+  Status take(ByteView entry);
 
   const BackupReader& backup_;
   std::unique_ptr<moment::Moment> moment_;
+  std::optional<OplogFilter> filter_;   // where not all of the set was backed up
+  std::set<std::string> incomplete_{};  // what it says up to the moment
+  Bytes scratch_;
+  std::vector<std::string> missing_;
+  bson::Timestamp time_;
 };
 
 /// One collection's documents at the moment, read once: the parts of the base's file by one thread or several, then

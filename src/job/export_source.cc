@@ -212,7 +212,8 @@ Result<std::unique_ptr<ExportSource>> as_merged(const BackupReader& backup, cons
                                                 const Cancel& cancel) {
   TRY_ASSIGN(auto moment, BackupMoment::open(backup, {}, merge, cancel));
   const auto oplog = backup.node(kOplogFile, cancel);
-  return std::make_unique<AsMerged>(std::move(moment), oplog ? oplog->size : 0);
+  const uint64_t window = oplog ? oplog->size : 0;
+  return std::make_unique<AsMerged>(std::move(moment), window + (merge.later ? merge.later->bytes : 0));
 }
 
 }  // namespace varve::job

@@ -11,6 +11,10 @@ std::string snapshot_path(std::string_view source) {
   return "/mongodb/" + std::string(source);
 }
 
+std::string archive_path(std::string_view source) {
+  return "/mongodb-oplog/" + std::string(source);
+}
+
 std::string set_folder(std::string_view set_name) {
   return set_name.empty() ? "standalone" : std::string(set_name);
 }

@@ -13,6 +13,8 @@ namespace varve::job {
 ///   /mongodb/<source>/<set>/varve/manifest.json
 ///   /mongodb/<source>/<set>/varve/keys/<uuid>    key indexes
 std::string snapshot_path(std::string_view source);
+/// Of the source's oplog archive: /mongodb-oplog/<source>; docs/specs/oplog-archive.md.
+std::string archive_path(std::string_view source);
 /// The replica set's folder, or "standalone".
 std::string set_folder(std::string_view set_name);
 

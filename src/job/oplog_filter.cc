@@ -182,7 +182,7 @@ bool OplogFilter::wanted_rename(const bson::OplogEntry& op) {
   if (op.drop_target) dropped_.insert(key(*op.drop_target));
   if (!from && to) {
     incomplete_.insert(op.rename_to.text() + " was replaced by renaming " + op.ns.text() +
-                       " into it, which the filters leave out, while the backup ran");
+                       " into it, which the filters leave out, " + meanwhile_);
     return false;
   }
   if (!to && mongo::is_temporary(op.ns.collection, {})) return false;
@@ -192,10 +192,10 @@ bool OplogFilter::wanted_rename(const bson::OplogEntry& op) {
 
 void OplogFilter::note_hazards(const bson::OplogEntry& op) {
   if (op.ns.db == "admin" && starts_with(op.ns.collection, "system.")) {
-    needs_varve_.insert("users or roles were changed while the backup ran");
+    needs_varve_.insert("users or roles were changed " + meanwhile_);
   }
   if (is_views(op.ns) && op.command.empty()) {
-    needs_varve_.insert("the view " + changed_view(op).text() + " was changed while the backup ran");
+    needs_varve_.insert("the view " + changed_view(op).text() + " was changed " + meanwhile_);
   }
   if (op.kind == OplogKind::kDrop && op.uuid) dropped_.insert(key(*op.uuid));
   note_indexes(op);

@@ -19,7 +19,9 @@ bool in_scope(const bson::Namespace& ns);
 /// replay is noted (RULES 13). Pure; one thread.
 class OplogFilter {
  public:
-  explicit OplogFilter(bson::NamespaceFilter filter) : filter_(std::move(filter)) {}
+  /// `meanwhile`: when the entries came, for people.
+  explicit OplogFilter(bson::NamespaceFilter filter, std::string meanwhile = "while the backup ran")
+      : filter_(std::move(filter)), meanwhile_(std::move(meanwhile)) {}
 
   /// A collection found when the catalog was listed.
   void know(ByteView uuid, const bson::Namespace& ns, bool selected);
@@ -50,6 +52,7 @@ class OplogFilter {
   void note_indexes(const bson::OplogEntry& op);
 
   bson::NamespaceFilter filter_;
+  std::string meanwhile_;
   std::map<std::string, bool> selected_by_uuid_;
   uint64_t changes_ = 0;
   std::set<std::string> needs_varve_, incomplete_, renamed_, dropped_;

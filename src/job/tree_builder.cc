@@ -17,6 +17,27 @@ void set_times(repo::Node& node, Time time) {
 
 }  // namespace
 
+repo::Node file_node(std::string name, StoredFile file, Time time) {
+  repo::Node node;
+  node.name = std::move(name);
+  node.type = repo::NodeType::kFile;
+  node.mode = kFileMode;
+  node.size = file.size;
+  node.content = std::move(file.blobs);
+  set_times(node, time);
+  return node;
+}
+
+repo::Node folder_node(std::string name, const Id& tree, Time time) {
+  repo::Node node;
+  node.name = std::move(name);
+  node.type = repo::NodeType::kDir;
+  node.mode = kFolderMode;
+  node.subtree = tree;
+  set_times(node, time);
+  return node;
+}
+
 TreeBuilder::TreeBuilder(repo::Destinations& to, std::optional<repo::ParentTree> parent, Time now)
     : to_(to), parent_(parent), now_(now) {}
 
@@ -47,14 +68,8 @@ Result<TreeBuilder::ParentNodes> TreeBuilder::parent_nodes(const std::optional<I
   return nodes;
 }
 
-repo::Node TreeBuilder::file_node(const std::string& name, StoredFile file, const ParentNodes& parents) {
-  repo::Node node;
-  node.name = name;
-  node.type = repo::NodeType::kFile;
-  node.mode = kFileMode;
-  node.size = file.size;
-  node.content = std::move(file.blobs);
-  set_times(node, now_);
+repo::Node TreeBuilder::make_file(const std::string& name, StoredFile file, const ParentNodes& parents) {
+  auto node = file_node(name, std::move(file), now_);
   ++summary_.files;
   summary_.bytes += node.size;
 
@@ -70,18 +85,13 @@ repo::Node TreeBuilder::file_node(const std::string& name, StoredFile file, cons
   return node;
 }
 
-Result<repo::Node> TreeBuilder::folder_node(const std::string& name, Folder& folder, const ParentNodes& parents,
+Result<repo::Node> TreeBuilder::make_folder(const std::string& name, Folder& folder, const ParentNodes& parents,
                                             repo::Writer& writer, const Cancel& cancel) {
   const auto parent = parents.find(name);
   const auto parent_tree = parent == parents.end() ? std::nullopt : parent->second.subtree;
   TRY_ASSIGN(const auto written, write_folder(folder, parent_tree, writer, cancel));
 
-  repo::Node node;
-  node.name = name;
-  node.type = repo::NodeType::kDir;
-  node.mode = kFolderMode;
-  node.subtree = written.id;
-  set_times(node, written.changed);
+  auto node = folder_node(name, written.id, written.changed);
   if (!parent_tree) {
     ++summary_.dirs_new;
   } else if (*parent_tree == written.id) {
@@ -97,9 +107,9 @@ Result<TreeBuilder::Written> TreeBuilder::write_folder(Folder& folder, const std
   TRY_ASSIGN(const auto parents, parent_nodes(parent, cancel));
   std::vector<repo::Node> nodes;
   nodes.reserve(folder.files.size() + folder.folders.size());
-  for (auto& [name, file] : folder.files) nodes.push_back(file_node(name, std::move(file), parents));
+  for (auto& [name, file] : folder.files) nodes.push_back(make_file(name, std::move(file), parents));
   for (auto& [name, child] : folder.folders) {
-    TRY_ASSIGN(auto node, folder_node(name, child, parents, writer, cancel));
+    TRY_ASSIGN(auto node, make_folder(name, child, parents, writer, cancel));
     nodes.push_back(std::move(node));
   }
   std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -16,9 +16,13 @@ struct StoredFile {
   uint64_t size = 0;
 };
 
-/// Collects the files of a snapshot and writes its folders. Nodes are deterministic: files 0600, folders 0700, no
-/// owners; a file's times are those of the snapshot in which its content last changed, taken over from the parent's
-/// node where equal, so that unchanged folders deduplicate. One thread.
+/// Nodes as ours are: files 0600, folders 0700, no owners, one time for all three.
+repo::Node file_node(std::string name, StoredFile file, Time time);
+repo::Node folder_node(std::string name, const Id& tree, Time time);
+
+/// Collects the files of a snapshot and writes its folders. Nodes are deterministic; a file's times are those of the
+/// snapshot in which its content last changed, taken over from the parent's node where equal, so that unchanged folders
+/// deduplicate. One thread.
 class TreeBuilder {
  public:
   /// `parent`: the root of the snapshot before, if there was one. `now`: the time of this snapshot.
@@ -44,8 +48,8 @@ class TreeBuilder {
   using ParentNodes = std::map<std::string, repo::Node>;
 
   Result<ParentNodes> parent_nodes(const std::optional<Id>& tree, const Cancel& cancel);
-  repo::Node file_node(const std::string& name, StoredFile file, const ParentNodes& parents);
-  Result<repo::Node> folder_node(const std::string& name, Folder& folder, const ParentNodes& parents,
+  repo::Node make_file(const std::string& name, StoredFile file, const ParentNodes& parents);
+  Result<repo::Node> make_folder(const std::string& name, Folder& folder, const ParentNodes& parents,
                                  repo::Writer& writer, const Cancel& cancel);
   struct Written {
     Id id;

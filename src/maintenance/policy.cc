@@ -116,12 +116,14 @@ class Judge {
       Window window(newest, policy.*rule.within);
       Counter counter(rule.bucket, window.is_set() ? Policy::kUnlimited : 0,
                       fmt::format("{} within {}", rule.noun, window.name()));
-      windows_.push_back({std::move(window), std::move(counter)});
+      windows_.push_back({window, std::move(counter)});
     }
   }
 
   std::vector<std::string> reasons_to_keep(const Snapshot& snapshot, size_t position) {
     std::vector<std::string> reasons;
+    if (const auto found = policy_.needed.find(snapshot.id); found != policy_.needed.end())
+      reasons.push_back(found->second);
     for (const auto& tags : policy_.tags) {
       if (repo::has_tags(snapshot, {tags})) reasons.push_back("has tags " + name_of(tags));
     }
@@ -156,7 +158,7 @@ std::string listed(const std::vector<std::string>& parts) {
 }  // namespace
 
 bool Policy::empty() const {
-  return tags.empty() && within.is_zero() &&
+  return tags.empty() && within.is_zero() && every_second.is_zero() &&
          std::all_of(std::begin(kCountRules), std::end(kCountRules), [&](auto& r) { return this->*r.count == 0; }) &&
          std::all_of(std::begin(kWithinRules), std::end(kWithinRules),
                      [&](auto& r) { return (this->*r.within).is_zero(); });
@@ -175,6 +177,9 @@ std::string describe(const Policy& policy) {
     }
   }
   if (!policy.within.is_zero()) parts.push_back(fmt::format("all within {} of the newest", to_string(policy.within)));
+  if (const auto& span = policy.every_second; !span.is_zero()) {
+    parts.push_back("what every second of the last " + to_string(span) + " needs");
+  }
   for (const auto& tags : policy.tags) {
     parts.push_back(tags.empty() ? "those without tags" : fmt::format("those with tags {}", fmt::join(tags, ", ")));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,9 @@ struct Policy {
   int last = 0, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0;
   Duration within;  ///< everything this much older than the newest snapshot that is not in the future
   Duration within_hourly, within_daily, within_weekly, within_monthly, within_yearly;
-  std::vector<repo::TagList> tags;  ///< every tag of one of the lists; an empty list keeps what has no tags
+  Duration every_second;             ///< each snapshot without which a second of it could not be brought back
+  std::map<Id, std::string> needed;  ///< which these are, and the reasons
+  std::vector<repo::TagList> tags;   ///< every tag of one of the lists; an empty list keeps what has no tags
 
   bool empty() const;
 };

@@ -62,6 +62,10 @@ Status Operations::take(bson::View view, const Sink& sink) {
   return dispatch(*parsed, sink);
 }
 
+void Operations::forget_session(bson::View entry) {
+  open_.erase(session_of(entry));
+}
+
 bool Operations::enough() const {
   return until_ && last_ > *until_ && undecided() == 0;
 }

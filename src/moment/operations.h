@@ -34,6 +34,8 @@ class Operations {
 
   /// The next entry, in the order of their `ts`; one that is not after the last is passed over.
   Status take(bson::View entry, const Sink& sink);
+  /// For who goes on after an entry that take() refused: what is known of its session's transaction is given up.
+  void forget_session(bson::View entry);
   /// True once no later entry can give anything.
   bool enough() const;
 

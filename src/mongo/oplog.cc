@@ -19,7 +19,7 @@ constexpr int64_t kWaitMs = 50;
 
 Error rolled_back(const std::string& host, bson::Timestamp seen) {
   return Error(ErrorKind::kInconsistent, host + " rolled writes back while it was read: its oplog has not the entry " +
-                                             "any more that was read at " + seen.text() + "; nothing was saved")
+                                             "any more that was read at " + seen.text())
       .hint("run the backup again");
 }
 
@@ -104,6 +104,19 @@ Status check_held(Connection& connection, OplogPosition position, const Cancel& 
   return fail(rolled_back(connection.host(), position.ts));
 }
 
+Result<std::optional<bson::Timestamp>> first_entry_after(Connection& connection, bson::Timestamp ts,
+                                                         const Cancel& cancel) {
+  bson::Builder find;
+  find.add("find", "oplog.rs").open("filter").open("ts").add("$gt", ts).end().end();
+  find.open("sort").add("$natural", int32_t{1}).end().add("limit", int32_t{1});
+  find.open("projection").add("ts", int32_t{1}).end();
+  find.open("readConcern").add("level", "local").end();
+  if (connection.wire_version() < kWireOf44) find.add("oplogReplay", true);
+  TRY_ASSIGN(const auto found, all_results(connection, "local", find.finish(), cancel));
+  if (found.documents.empty()) return std::nullopt;
+  return found.documents.front().view().timestamp("ts");
+}
+
 struct OplogTail::State {
   Connection::State& connection;
   OplogPosition reached;
@@ -111,6 +124,7 @@ struct OplogTail::State {
   bool unread = false;      ///< the reply of start() has entries that poll() is still to give
   bool seen_first = false;  ///< the first of them was given before
   int64_t id = 0;
+  int64_t wait_ms = kWaitMs;
 
   explicit State(Connection::State& c) : connection(c) {}
   ~State() { kill(); }
@@ -161,7 +175,7 @@ struct OplogTail::State {
 
   Status get_more(const Cancel& cancel) {
     bson::Builder more;
-    more.add("getMore", id).add("collection", "oplog.rs").add("batchSize", kBatchSize).add("maxTimeMS", kWaitMs);
+    more.add("getMore", id).add("collection", "oplog.rs").add("batchSize", kBatchSize).add("maxTimeMS", wait_ms);
     auto status = connection.run("local", more.finish(), reply, cancel);
     if (status) {
       id = reply.view().int64("cursor.id").value_or(0);
@@ -213,6 +227,10 @@ Status OplogTail::poll(const std::function<Status(ByteView)>& visit, const Cance
   auto& state = *state_;
   if (!state.unread) TRY(state.id != 0 ? state.get_more(cancel) : state.start_again(cancel));
   return state.visit(visit);
+}
+
+void OplogTail::be_patient(std::chrono::milliseconds wait) {
+  state_->wait_ms = wait.count();
 }
 
 OplogPosition OplogTail::reached() const {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "bson/document.h"
 #include "mongo/connection.h"
@@ -27,6 +29,10 @@ OplogPosition position_of(bson::View entry);
 /// kInconsistent if the member's oplog does not hold that very entry any more: it was rolled back, or rolled over.
 Status check_held(Connection& connection, OplogPosition position, const Cancel& cancel);
 
+/// Where the first entry after `ts` is that the member holds; nothing if there is none yet.
+Result<std::optional<bson::Timestamp>> first_entry_after(Connection& connection, bson::Timestamp ts,
+                                                         const Cancel& cancel);
+
 /// What a member's oplog holds.
 struct OplogExtent {
   bson::Timestamp oldest, newest;
@@ -49,6 +55,8 @@ class OplogTail {
   OplogTail(OplogTail&&) noexcept;
   OplogTail& operator=(OplogTail&&) noexcept;
 
+  /// For how long the server is to wait for entries at each poll.
+  void be_patient(std::chrono::milliseconds wait);
   /// Waits at most about a second for entries and visits what came (the bytes valid during the call). kInconsistent if
   /// the cursor fell off the oplog's end.
   Status poll(const std::function<Status(ByteView)>& visit, const Cancel& cancel);

@@ -66,6 +66,13 @@ std::string feature_version(Connection& connection, const Cancel& cancel) {
   return reply ? std::string(reply->view().string("featureCompatibilityVersion.version").value_or("")) : "";
 }
 
+int64_t rollback_id(Connection& connection, const Cancel& cancel) {
+  bson::Builder command;
+  command.add("replSetGetRBID", int32_t{1});
+  const auto reply = connection.command("admin", command.finish(), cancel);
+  return reply ? reply->view().int64("rbid").value_or(-1) : -1;
+}
+
 std::chrono::seconds history_window(Connection& connection, const Cancel& cancel) {
   constexpr int64_t kDefault = 300;
   constexpr const char* kName = "minSnapshotHistoryWindowInSeconds";

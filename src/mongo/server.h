@@ -27,6 +27,9 @@ Result<ServerVersion> server_version(Connection& connection, const Cancel& cance
 /// "6.0"; "" where it cannot be read.
 std::string feature_version(Connection& connection, const Cancel& cancel);
 
+/// Counts the member's rollbacks; -1 where it cannot be read.
+int64_t rollback_id(Connection& connection, const Cancel& cancel);
+
 /// How long the server keeps what snapshot reads at a past time want; 300 s, its default, where that cannot be read.
 std::chrono::seconds history_window(Connection& connection, const Cancel& cancel);
 

@@ -105,6 +105,10 @@ void Index::drop_pack(const Id& pack) {
   state_->packs.drop(pack);
 }
 
+void Index::forget() {
+  state_ = std::make_unique<State>();
+}
+
 void Index::add_pack(const std::vector<PackedBlob>& blobs) {
   state_->for_each_locked(blobs, [](IndexShard& shard, const Entry& entry) { shard.add(entry); });
 }

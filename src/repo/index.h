@@ -38,6 +38,8 @@ class Index {
   /// file names, must not be taken for stored by whoever writes next.
   void drop_claims();
   void drop_pack(const Id& pack);
+  /// As if nothing had ever been loaded or added. Nobody else uses it meanwhile.
+  void forget();
 
   size_t size() const;
   /// Visits every known blob, sorted by pack and offset within one type.

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collection/manifest.h"
+#include "job/backup_moment.h"
+#include "job/oplog_archive.h"
+#include "repo/repository.h"
+
+namespace varve::job {
+
+/// For people: "2026-11-28 10:15:02 UTC (1795251206:3)"; where it means all before a second, "before ... UTC".
+std::string moment_text(bson::Timestamp moment);
+
+/// A backup that moments can start from.
+struct Base {
+  repo::Snapshot snapshot;
+  bson::Timestamp moment;
+  std::string set_id;       ///< "" if it is not known
+  std::string consistency;  ///< as its manifest has it
+  std::string partial;      ///< what it lacks: "is of a part of the source", "is incomplete"; "" if it is whole
+
+  /// Whether the oplog from its moment on is in that part of the archive.
+  bool is_in(const OplogSpan& span) const;
+};
+
+/// What can be brought back of a source: backups, and the oplog after them. The repository's index must be loaded.
+struct Restorable {
+  std::vector<Base> bases;  ///< by their moments
+  std::optional<OplogArchive> archive;
+  std::vector<OplogSpan> spans;                 ///< of the archive
+  std::optional<collection::SliceInfo> newest;  ///< of its slices
+  std::vector<std::string> unusable;            ///< backups that are no bases, and why
+
+  /// From `from`, the moment of a base, every moment up to `to`.
+  struct Range {
+    bson::Timestamp from, to;
+  };
+  /// In their order; a base after which no oplog is stored is a range of one moment.
+  std::vector<Range> ranges() const;
+};
+/// Lists snapshots, loads the index, and reads what is needed of both.
+Result<Restorable> find_restorable(repo::Repository& repository, const std::string& source, const Cancel& cancel);
+
+/// A backup and the oplog that brings it to a moment.
+struct ChosenMoment {
+  Base base;
+  std::shared_ptr<const LaterOplog> later;
+};
+/// The newest base from which `until` can be reached, a whole one if there is any. kInvalidInput if none can, with the
+/// nearest moments that there are.
+Result<ChosenMoment> choose_moment(const Restorable& restorable, const std::string& source, bson::Timestamp until,
+                                   const Cancel& cancel);
+
+}  // namespace varve::job
