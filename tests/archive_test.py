@@ -3,6 +3,7 @@ import json
 import random
 import signal
 import time
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -17,6 +18,7 @@ from support.archives import archive_once, archiver, last_entry, number, restore
 from support.hold import HOLDABLE, fail_point
 from support.live_history import DATABASES, LiveHistory
 from support.runs import at, back_up, new_repository, state_of
+from support.raw import first_element
 from support.selections import EXCLUDES, INCLUDES, RENAMES, chosen, selected
 from support.state import differences, empty, empty_logins
 from support.stores import at_store, sound
@@ -97,8 +99,73 @@ def test_every_moment_is_what_the_server_held(tmp_path, varve, servers, version,
         options, renamed = selected(noise.choice(INCLUDES), ["big.*", *noise.choice(EXCLUDES)], noise.choice(RENAMES))
         assert restore_at(varve, there, when, *options, code=(0, 3))["verified"], (options, told)
         assert not differences(chosen(expected, options, renamed), state_of(there, auth=False), version != "4.2.6"), (options, when, told)
+    (when, then), (later, now) = moments[0], noise.choice(moments[1:])
+    namespaces = compared(then, now, version)
+    for (begin, old), (end, new) in (((when, then), (later, now)), ((later, now), (when, then))):
+        assert counted_changes(varve, begin, end, namespaces) == expected_changes(old, new, namespaces), (begin, end, told)
     assert len(window(varve)["oplog"]) == 1
     varve.restic("check", "--read-data")
+
+
+def compared(before, after, version):
+    """Namespaces of users; before 5.0 the oplog tells nothing of what a full capped collection drops."""
+    sides = (before, after)
+    return {ns for ns in before.keys() | after.keys() if not ns.startswith("admin.") and
+            not (version == "4.2.6" and any(isinstance(side[ns].documents, list) for side in sides if ns in side))}
+
+
+def counted_changes(varve, before, after, namespaces):
+    """How many documents were there only before or otherwise, and only after or otherwise, as `diff` tells it: of 5 and 5.0, which are one
+    `_id`, it says that the document was changed."""
+    counted = Counter()
+    for change in varve.json("diff", "--source", "shop", "--at", before, "--at", after)[:-1]:
+        if change["change"] != "catalog" and (ns := f"{change['db']}.{change['collection']}") in namespaces:
+            counted[ns, "before"] += change["change"] != "added"
+            counted[ns, "after"] += change["change"] != "removed"
+    return +counted
+
+
+def expected_changes(before, after, namespaces):
+    def by_id(state, ns):
+        found = state[ns].documents if ns in state else {}
+        return found if isinstance(found, dict) else {first_element(document): document for document in found or []}
+
+    counted = Counter()
+    for ns in namespaces:
+        was, now = by_id(before, ns), by_id(after, ns)
+        counted[ns, "before"] += sum(now.get(i) != document for i, document in was.items())
+        counted[ns, "after"] += sum(was.get(i) != document for i, document in now.items())
+    return +counted
+
+
+def test_what_changed_between_two_moments(varve, source):
+    """Documents with their fields, collections with their options and indexes."""
+    with source.client(w=1) as client:
+        client.shop.orders.insert_many([{"_id": i, "n": i, "items": [{"price": 1}]} for i in range(100)])
+        client.shop.same.insert_one({"_id": 1})
+        back_up(varve, source)
+        client.shop.orders.insert_one({"_id": "before"})
+        before = text(last_entry(client))
+        client.shop.orders.update_one({"_id": 5}, {"$set": {"n": 6, "items.0.price": 2, "new": "x"}})
+        client.shop.orders.delete_one({"_id": 7})
+        client.shop.orders.insert_one({"_id": "new"})
+        client.shop.orders.create_index("n", name="by n")
+        client.shop.carts.insert_one({"_id": 1})
+        after = text(last_entry(client))
+        archive_once(varve, source)
+    *changes, summary = varve.json("diff", "--source", "shop", "--at", before, "--at", after)
+    seen = {(c["collection"], c["change"], str(c.get("_id"))): c for c in changes}
+    assert seen.keys() == {("orders", "changed", "5"), ("orders", "removed", "7"), ("orders", "added", "new"), ("orders", "catalog", "None"),
+                           ("carts", "catalog", "None"), ("carts", "added", "1")}
+    assert seen["orders", "changed", "5"]["fields"] == [{"path": "n", "before": 5, "after": 6}, {"path": "items.0.price", "before": 1, "after": 2},
+                                                       {"path": "new", "after": "x"}]
+    assert seen["orders", "removed", "7"]["before"]["n"] == 7 and "by n" in seen["orders", "catalog", "None"]["what"]
+    assert (summary["added"], summary["removed"], summary["changed"]) == (2, 1, 1)
+    shown = varve("diff", "--source", "shop", "--at", after, "--at", before, "--ns-include", "shop.orders").stdout
+    assert "n: 6 -> 5" in shown and "new: gone, was \"x\"" in shown and "1 added, 1 removed, 1 changed" in shown and "carts" not in shown
+    assert "0 added, 0 removed, 0 changed" in varve("diff", "--source", "shop", "--at", after, "--at", after).stdout
+    for words in (["--source", "shop"], ["--source", "shop", "--at", after], ["--at", after, "--at", before], ["latest", "--source", "shop", "--at", after, "--at", before], ["latest"]):
+        assert "--at TIME" in (refused := varve("diff", *words, code=1).stderr) or "leave the snapshots" in refused
 
 
 def test_a_mistake_is_undone_beside_what_is_there(varve, source, target):

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/context.h"
+#include "cli/diff_moments.h"
 #include "cli/format.h"
 #include "files/diff.h"
 #include "repo/json_object.h"
@@ -15,6 +16,7 @@ namespace {
 struct DiffWords {
   std::string before, after;
   files::DiffOptions options;
+  MomentsWords moments;
 };
 
 void print_change(Output& output, bool quiet, const std::string& marks, const std::string& path) {
@@ -75,19 +77,36 @@ Result<int> diff(Context& context, const DiffWords& words) {
   return result.errors == 0 ? kOk : kFailed;
 }
 
+/// Two snapshots, or two moments of a source.
+Result<int> run(Context& context, const DiffWords& words) {
+  const bool names_snapshots = !words.before.empty() || !words.after.empty() || words.options.metadata;
+  if (words.moments.given() && names_snapshots) {
+    return fail(ErrorKind::kInvalidInput, "--at compares moments of a source: leave the snapshots and --metadata out");
+  }
+  if (words.moments.given()) return diff_moments(context, words.moments);
+  if (words.after.empty()) {
+    return fail(Error(ErrorKind::kInvalidInput, "what to compare is not clear")
+                    .hint("two snapshots, such as 5845b002 latest")
+                    .hint("or two moments of a source: --source NAME --at TIME --at TIME"));
+  }
+  return diff(context, words);
+}
+
 }  // namespace
 
 void add_diff(Command& app, Context& context) {
-  auto* command = app.add_subcommand("diff", "what changed from one snapshot to another");
+  auto* command = app.add_subcommand("diff", "what changed from one snapshot, or one moment of a source, to another");
   command->footer(
-      "Example:\n"
+      "Examples:\n"
       "  varve diff 5845b002 latest\n"
+      "  varve diff --source shop --at '2026-11-28 10:00' --at '2026-11-28 10:05' --ns-include shop.orders\n"
       "+ added, - removed, M content, U metadata, T type, ? content although nothing else tells of a change");
   auto words = std::make_shared<DiffWords>();
-  command->add_option("before", words->before, "a snapshot, or SNAPSHOT:FOLDER")->required()->type_name("SNAPSHOT");
-  command->add_option("after", words->after, "the other one")->required()->type_name("SNAPSHOT");
+  command->add_option("before", words->before, "a snapshot, or SNAPSHOT:FOLDER")->type_name("SNAPSHOT");
+  command->add_option("after", words->after, "the other one")->type_name("SNAPSHOT");
   command->add_flag("--metadata", words->options.metadata, "changes of metadata alone too");
-  command->callback([&context, words] { context.run = [&context, words] { return diff(context, *words); }; });
+  add_moments_options(*command, words->moments);
+  command->callback([&context, words] { context.run = [&context, words] { return run(context, *words); }; });
 }
 
 }  // namespace varve::cli

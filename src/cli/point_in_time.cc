@@ -203,6 +203,16 @@ void add_at_option(Command& command, AtWords& words) {
       ->type_name("EVENT");
 }
 
+void tell_base(const job::ChosenMoment& chosen, Output& output) {
+  const auto& base = chosen.base;
+  output.note(fmt::format("{}: from snapshot {} and {} of oplog ({})", job::moment_text(chosen.later->until),
+                          base.snapshot.id.short_hex(), plural(chosen.later->slices, "slice"),
+                          format_size(chosen.later->bytes)));
+  if (base.partial.empty()) return;
+  output.warning(fmt::format("snapshot {} {}, and no whole backup reaches that moment", base.snapshot.id.short_hex(),
+                             base.partial));
+}
+
 Result<Wanted> find_wanted(const OpenRepository& repository, const SnapshotOptions& snapshot, const AtWords& words,
                            const job::MergeOptions& memory, Output& output) {
   if (!words.given()) {
@@ -227,15 +237,8 @@ Result<Wanted> find_wanted(const OpenRepository& repository, const SnapshotOptio
                                    : parse_point_in_time(words.at, system_clock().now()));
   TRY_ASSIGN(const auto restorable, job::find_restorable(*repository, snapshot.source, repository.cancel));
   TRY_ASSIGN(auto chosen, job::choose_moment(restorable, snapshot.source, until, repository.cancel));
-  const auto& base = chosen.base;
-  output.note(fmt::format("{}: from snapshot {} and {} of oplog ({})", job::moment_text(until),
-                          base.snapshot.id.short_hex(), plural(chosen.later->slices, "slice"),
-                          format_size(chosen.later->bytes)));
-  if (!base.partial.empty()) {
-    output.warning(fmt::format("snapshot {} {}, and no whole backup reaches that moment", base.snapshot.id.short_hex(),
-                               base.partial));
-  }
-  return Wanted{base.snapshot, std::move(chosen.later)};
+  tell_base(chosen, output);
+  return Wanted{std::move(chosen.base.snapshot), std::move(chosen.later)};
 }
 
 }  // namespace varve::cli

@@ -27,6 +27,9 @@ struct AtWords {
 };
 void add_at_option(Command& command, AtWords& words);
 
+/// What a moment is made of, and whether that is less than all.
+void tell_base(const job::ChosenMoment& chosen, Output& output);
+
 /// What a command works on: a snapshot as it is, or brought to a later moment.
 struct Wanted {
   repo::Snapshot snapshot;

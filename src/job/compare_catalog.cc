@@ -60,7 +60,7 @@ Fields fields(bson::View document, std::initializer_list<std::string_view> ignor
 
 /// What means another thing goes to `what`, what is only said otherwise to `same`.
 void compare_fields(const std::string& of, const Fields& backup, const Fields& server, std::vector<std::string>& what,
-                    std::vector<std::string>& same) {
+                    std::vector<std::string>& same, const Sides& sides = {}) {
   const auto tell = [&](bool means_the_same, std::string sentence) {
     if (means_the_same) sentence += ", which means the same";
     (means_the_same ? same : what).push_back(std::move(sentence));
@@ -69,16 +69,16 @@ void compare_fields(const std::string& of, const Fields& backup, const Fields& s
     const auto it = server.find(name);
     if (it == server.end()) {
       tell(value.meaning.empty(),
-           fmt::format("{}: {} is {} in the backup and not set on the server", of, name, value.shown));
+           fmt::format("{}: {} is {} {} and not set {}", of, name, value.shown, sides.ours, sides.theirs));
     } else if (it->second.shown != value.shown) {
       tell(it->second.meaning == value.meaning,
-           fmt::format("{}: {} is {} in the backup and {} on the server", of, name, value.shown, it->second.shown));
+           fmt::format("{}: {} is {} {} and {} {}", of, name, value.shown, sides.ours, it->second.shown, sides.theirs));
     }
   }
   for (const auto& [name, value] : server) {
     if (backup.contains(name)) continue;
     tell(value.meaning.empty(),
-         fmt::format("{}: {} is {} on the server and not set in the backup", of, name, value.shown));
+         fmt::format("{}: {} is {} {} and not set {}", of, name, value.shown, sides.theirs, sides.ours));
   }
 }
 
@@ -94,19 +94,19 @@ std::map<std::string, Fields> by_name(const std::vector<bson::Document>& indexes
 }
 
 void compare_indexes(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
-                     std::vector<std::string>& what, std::vector<std::string>& same) {
+                     std::vector<std::string>& what, std::vector<std::string>& same, const Sides& sides) {
   const auto ours = by_name(backup.indexes);
   const auto theirs = by_name(server.indexes);
   for (const auto& [name, spec] : ours) {
     const auto it = theirs.find(name);
     if (it == theirs.end()) {
-      what.push_back(fmt::format("index {} is missing on the server", name));
+      what.push_back(fmt::format("index {} is missing {}", name, sides.theirs));
     } else {
-      compare_fields("index " + name, spec, it->second, what, same);
+      compare_fields("index " + name, spec, it->second, what, same, sides);
     }
   }
   for (const auto& [name, spec] : theirs) {
-    if (!ours.contains(name)) what.push_back(fmt::format("index {} is only on the server", name));
+    if (!ours.contains(name)) what.push_back(fmt::format("index {} is only {}", name, sides.theirs));
   }
 }
 
@@ -179,13 +179,14 @@ std::vector<std::string> merge_conflicts(const collection::CollectionEntry& back
 }
 
 void compare_catalog(const collection::CollectionEntry& backup, const mongo::CollectionInfo& server,
-                     Difference& difference, std::vector<std::string>& remarks) {
+                     Difference& difference, std::vector<std::string>& remarks, const Sides& sides) {
   if (backup.type != server.type) {
-    difference.what.push_back(fmt::format("is a {} in the backup and a {} on the server", backup.type, server.type));
+    difference.what.push_back(
+        fmt::format("is a {} {} and a {} {}", backup.type, sides.ours, server.type, sides.theirs));
     return;
   }
-  compare_fields("options", fields(backup.options, {}), fields(server.options, {}), difference.what, remarks);
-  compare_indexes(backup, server, difference.what, remarks);
+  compare_fields("options", fields(backup.options, {}), fields(server.options, {}), difference.what, remarks, sides);
+  compare_indexes(backup, server, difference.what, remarks, sides);
 }
 
 }  // namespace varve::job

@@ -6,41 +6,15 @@
 #include <vector>
 
 #include "bson/digest.h"
-#include "bson/id_key.h"
 #include "bson/json.h"
+#include "job/differing_documents.h"
 
 namespace varve::job {
 
 namespace {
 
-constexpr size_t kBuckets = 4096;
 // Documents remembered at once: an `_id` and 24 bytes each.
 constexpr uint64_t kRemembered = 400'000;
-
-using Buckets = std::vector<bson::Digest>;
-
-/// Equal where a server holds two `_id`s equal: 5 and 5.0 are one.
-ByteView key_of(ByteView document, Bytes& scratch) {
-  const auto id = bson::View(document).find("_id");
-  return id ? bson::id_key(*id, scratch) : ByteView();
-}
-
-size_t bucket_of(ByteView key) {
-  return codec::xxh3_128(key).low % kBuckets;
-}
-
-Result<Buckets> sum(const DocumentSource& source, const Cancel& cancel) {
-  Buckets buckets(kBuckets);
-  Bytes scratch, key;
-  TRY(source(
-      [&](ByteView document) -> Status {
-        const auto stored = bson::as_stored(document, scratch);
-        buckets[bucket_of(key_of(stored, key))].add(stored);
-        return {};
-      },
-      cancel));
-  return buckets;
-}
 
 /// The documents of some buckets of the backup, until they are met on the server.
 struct Remembered {
@@ -66,11 +40,11 @@ class Comparison {
       : backup_(backup), server_(server), named_(named), out_(out) {}
 
   Status run(const Cancel& cancel) {
-    TRY_ASSIGN(const auto ours, sum(backup_, cancel));
-    TRY_ASSIGN(const auto theirs, sum(server_, cancel));
-    std::array<bool, kBuckets> chosen{};
+    TRY_ASSIGN(const auto ours, sum_buckets(backup_, cancel));
+    TRY_ASSIGN(const auto theirs, sum_buckets(server_, cancel));
+    std::array<bool, kKeyBuckets> chosen{};
     uint64_t documents = 0;
-    for (size_t i = 0; i < kBuckets; ++i) {
+    for (size_t i = 0; i < kKeyBuckets; ++i) {
       if (ours[i] == theirs[i]) continue;
       if (documents > 0 && documents + ours[i].documents > kRemembered) {
         TRY(look_closer(chosen, cancel));
@@ -84,21 +58,21 @@ class Comparison {
   }
 
  private:
-  Status look_closer(const std::array<bool, kBuckets>& chosen, const Cancel& cancel) {
+  Status look_closer(const std::array<bool, kKeyBuckets>& chosen, const Cancel& cancel) {
     Memory memory;
     Bytes scratch, space;
     TRY(backup_(
         [&](ByteView document) -> Status {
           const auto stored = bson::as_stored(document, scratch);
           const auto key = key_of(stored, space);
-          if (chosen[bucket_of(key)]) remember(memory, key, stored);
+          if (chosen[key_bucket(key)]) remember(memory, key, stored);
           return {};
         },
         cancel));
     TRY(server_(
         [&](ByteView document) -> Status {
           const auto key = key_of(document, space);
-          if (chosen[bucket_of(key)]) meet(memory, key, document);
+          if (chosen[key_bucket(key)]) meet(memory, key, document);
           return {};
         },
         cancel));

@@ -91,43 +91,74 @@ std::vector<Restorable::Range> Restorable::ranges() const {
   return all;
 }
 
-Result<ChosenMoment> choose_moment(const Restorable& restorable, const std::string& source, bson::Timestamp until,
-                                   const Cancel& cancel) {
-  const auto reaches = [&](const Base& base) {
-    if (until < base.moment) return false;
-    return until == base.moment || std::ranges::any_of(restorable.spans, [&](const OplogSpan& span) {
-             return base.is_in(span) && until <= span.to;
-           });
+namespace {
+
+bool reaches(const Restorable& restorable, const Base& base, bson::Timestamp until) {
+  if (until <= base.moment) return until == base.moment;
+  return std::ranges::any_of(restorable.spans,
+                             [&](const OplogSpan& span) { return base.is_in(span) && until <= span.to; });
+}
+
+/// The newest base that reaches it, a whole one if there is any.
+const Base* find_base(const Restorable& restorable, bson::Timestamp until) {
+  const Base* found = nullptr;
+  for (const auto& base : restorable.bases) {  // by their moments
+    if (reaches(restorable, base, until) && (base.partial.empty() || !found || !found->partial.empty())) found = &base;
+  }
+  return found;
+}
+
+Result<ChosenMoment> from_base(const Restorable& restorable, const Base& base, bson::Timestamp until,
+                               const Cancel& cancel) {
+  auto later = std::make_shared<LaterOplog>(LaterOplog{.until = until, .archive = {}, .bytes = 0, .slices = 0});
+  const auto add = [&](const StoredSlice& slice) -> Result<bool> {
+    if (slice.span.after >= until) return false;
+    later->bytes += slice.data.size;
+    ++later->slices;
+    return slice.span.last < until;
   };
-  const auto whole = [&](const Base& base) { return base.partial.empty() && reaches(base); };
-  auto base = std::ranges::find_if(restorable.bases.rbegin(), restorable.bases.rend(), whole);
-  if (base == restorable.bases.rend()) {
-    base = std::ranges::find_if(restorable.bases.rbegin(), restorable.bases.rend(), reaches);
+  if (std::ranges::any_of(restorable.spans, [&](const OplogSpan& span) { return base.is_in(span); })) {
+    later->archive = restorable.archive;
+    TRY(later->archive->each_slice(base.moment, add, cancel));
   }
-  if (base != restorable.bases.rend()) {
-    auto later = std::make_shared<LaterOplog>(LaterOplog{.until = until, .archive = {}, .bytes = 0, .slices = 0});
-    const auto add = [&](const StoredSlice& slice) -> Result<bool> {
-      if (slice.span.after >= until) return false;
-      later->bytes += slice.data.size;
-      ++later->slices;
-      return slice.span.last < until;
-    };
-    if (std::ranges::any_of(restorable.spans, [&](const OplogSpan& span) { return base->is_in(span); })) {
-      later->archive = restorable.archive;
-      TRY(later->archive->each_slice(base->moment, add, cancel));
-    }
-    return ChosenMoment{*base, std::move(later)};
-  }
+  return ChosenMoment{base, std::move(later)};
+}
+
+Error out_of_reach(const Restorable& restorable, const std::string& source, bson::Timestamp until) {
   Error error(ErrorKind::kInvalidInput,
               fmt::format("source '{}' cannot be brought back as it was {}", source, moment_text(until)));
   const auto ranges = restorable.ranges();
   const auto after = std::ranges::upper_bound(ranges, until, {}, &Restorable::Range::from);
-  if (ranges.empty())
+  if (ranges.empty()) {
     error.hint("there is no backup of a replica set of that name; `varve snapshots` shows what there is");
+  }
   if (after != ranges.begin()) error.hint("the nearest moment before it is " + moment_text(std::prev(after)->to));
   if (after != ranges.end()) error.hint("the nearest moment after it is " + moment_text(after->from));
   error.hint(fmt::format("`varve window --source {}` shows all that can be had", source));
-  return fail(std::move(error));
+  return error;
+}
+
+}  // namespace
+
+Result<ChosenMoment> choose_moment(const Restorable& restorable, const std::string& source, bson::Timestamp until,
+                                   const Cancel& cancel) {
+  const Base* base = find_base(restorable, until);
+  if (base == nullptr) return fail(out_of_reach(restorable, source, until));
+  return from_base(restorable, *base, until, cancel);
+}
+
+Result<std::pair<ChosenMoment, ChosenMoment>> choose_moments(const Restorable& restorable, const std::string& source,
+                                                             bson::Timestamp first, bson::Timestamp second,
+                                                             const Cancel& cancel) {
+  const Base* base = find_base(restorable, std::min(first, second));
+  const bool reaches_both = base != nullptr && reaches(restorable, *base, std::max(first, second));
+  const auto choose = [&](bson::Timestamp until) {
+    return reaches_both ? from_base(restorable, *base, until, cancel)
+                        : choose_moment(restorable, source, until, cancel);
+  };
+  TRY_ASSIGN(auto one, choose(first));
+  TRY_ASSIGN(auto other, choose(second));
+  return std::pair(std::move(one), std::move(other));
 }
 
 }  // namespace varve::job

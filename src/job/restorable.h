@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collection/manifest.h"
@@ -54,5 +55,11 @@ struct ChosenMoment {
 /// nearest moments that there are.
 Result<ChosenMoment> choose_moment(const Restorable& restorable, const std::string& source, bson::Timestamp until,
                                    const Cancel& cancel);
+
+/// Two moments to compare: from the same base where it reaches both, so that what is the same in both is known for
+/// most. Errors as choose_moment's.
+Result<std::pair<ChosenMoment, ChosenMoment>> choose_moments(const Restorable& restorable, const std::string& source,
+                                                             bson::Timestamp first, bson::Timestamp second,
+                                                             const Cancel& cancel);
 
 }  // namespace varve::job
