@@ -10,7 +10,9 @@
 #include "job/archive_writer.h"
 #include "job/backup_plan.h"
 #include "job/layout.h"
+#include "job/open_transactions.h"
 #include "job/oplog_archive.h"
+#include "job/pending_entries.h"
 #include "job/snapshot_writer.h"
 #include "mongo/oplog.h"
 #include "mongo/server.h"
@@ -38,73 +40,9 @@ constexpr std::chrono::minutes kAwayFor(5);         // members that cannot be as
 constexpr std::chrono::minutes kSubstituteFor(10);  // another member is read, then the one that is meant is tried again
 constexpr std::chrono::minutes kBetweenJoins(5);    // attempts, where one failed
 
-/// Entries that were read and are not stored yet. The first one is stored already, if anything is: the next slice
-/// begins with it.
-class Pending {
- public:
-  void clear() {
-    bytes_.clear();
-    entries_.clear();
-  }
-  void add(ByteView entry) {
-    entries_.push_back({mongo::position_of(bson::View(entry)), bytes_.size(), entry.size()});
-    append(bytes_, entry);
-  }
-  bool empty() const { return entries_.empty(); }
-  size_t size() const { return entries_.size(); }
-  size_t bytes() const { return bytes_.size(); }
-  ByteView entry(size_t i) const { return ByteView(bytes_).subspan(entries_[i].offset, entries_[i].size); }
-  const mongo::OplogPosition& position(size_t i) const { return entries_[i].position; }
-
-  /// How many of the first ones are at or before `until`.
-  size_t count_until(bson::Timestamp until) const {
-    const auto after = std::ranges::upper_bound(entries_, until, {}, [](const Entry& e) { return e.position.ts; });
-    return static_cast<size_t>(after - entries_.begin());
-  }
-  /// The entry before `first` becomes the one that is stored already.
-  void drop_before(size_t first) {
-    Pending left;
-    for (size_t i = first - 1; i < entries_.size(); ++i) left.add(entry(i));
-    *this = std::move(left);
-  }
-
- private:
-  struct Entry {
-    mongo::OplogPosition position;
-    size_t offset = 0, size = 0;
-  };
-  Bytes bytes_;
-  std::vector<Entry> entries_;
-};
-
 std::string hour_of(const collection::SliceInfo& slice) {
   return collection::slice_folder(slice.span.last);
 }
-
-/// Where transactions began whose entries so far are all stored, by session. A transaction that is not prepared is in
-/// the oplog from its commit on, but a slice may end between its parts.
-class OpenTransactions {
- public:
-  void take(bson::View entry) {
-    const auto lsid = entry.document("lsid");
-    const auto o = entry.document("o");
-    if (!lsid || !o || entry.string("op").value_or("") != "c") return;
-    const std::string session(as_text(lsid->bytes()));
-    if (o->truthy("partialTxn") || o->truthy("prepare")) {
-      begun_.try_emplace(session, mongo::position_of(entry).ts);
-    } else {
-      begun_.erase(session);  // its last part, or its commit or abort
-    }
-  }
-  std::optional<bson::Timestamp> oldest() const {
-    std::optional<bson::Timestamp> oldest;
-    for (const auto& [session, ts] : begun_) oldest = std::min(ts, oldest.value_or(ts));
-    return oldest;
-  }
-
- private:
-  std::map<std::string, bson::Timestamp> begun_;
-};
 
 bool is_noop(ByteView entry) {
   return bson::View(entry).string("op").value_or("") == "n";
@@ -501,7 +439,11 @@ class Archiver {
     const auto wall = bson::View(pending_.entry(count - 1)).find("wall");
     const auto milliseconds_since = wall ? wall->as_date() : std::nullopt;
     info.wall = milliseconds_since ? Time(milliseconds(*milliseconds_since)) : Time(seconds(last.ts.seconds));
-    take_over();
+    const auto& before = writer_->last();
+    if (before && before->span.last != own_end_) {  // others stored it, or an earlier run
+      open_ = OpenTransactions(before->oldest_open);
+      own_end_ = before->span.last;
+    }
     open_then_ = gap_.empty() ? open_ : OpenTransactions();
     for (size_t i = 0; i < count; ++i) {
       info.bytes += pending_.entry(i).size();
@@ -510,31 +452,14 @@ class Archiver {
       collection::count_operations(bson::View(pending_.entry(i)), info.operations);
     }
     TRY_ASSIGN(auto open, mongo::oplog_start(*connection_, last.ts, cancel));
-    TRY(judge_carried(open, last.ts, cancel));
-    open = std::min({open, open_then_.oldest().value_or(open), carried_ ? carried_->oldest : open});
+    if (open_then_.awaits_word()) {
+      TRY_ASSIGN(const auto at, mongo::position(*connection_, cancel));
+      open_then_.hear(open, at.applied);
+    }
+    open_then_.reach(last.ts);
+    open = std::min(open, open_then_.oldest().value_or(open));
     if (open < last.ts) info.oldest_open = open;
     return info;
-  }
-
-  /// Where the slice before is not this run's.
-  void take_over() {
-    const auto& before = writer_->last();
-    if (!gap_.empty()) carried_.reset();
-    if (!before || before->span.last == own_end_) return;
-    open_ = OpenTransactions();
-    own_end_ = before->span.last;
-    carried_.reset();
-    if (gap_.empty() && before->oldest_open != bson::Timestamp{}) carried_ = Carried{before->oldest_open, {}};
-  }
-
-  /// What was open when the archiver began here, or others stored the slice before, is not known one by one: it counts
-  /// as open until the server has told of nothing so old, and the archive has come to where it did so.
-  Status judge_carried(bson::Timestamp open, bson::Timestamp last, const Cancel& cancel) {
-    if (carried_ && carried_->over_at && last >= *carried_->over_at) carried_.reset();
-    if (!carried_ || carried_->over_at || open <= carried_->oldest) return {};
-    TRY_ASSIGN(const auto at, mongo::position(*connection_, cancel));
-    carried_->over_at = at.applied;
-    return {};
   }
 
   void count_slice(const collection::SliceInfo& info, bool first) {
@@ -580,16 +505,11 @@ class Archiver {
   std::optional<mongo::OplogTail> tail_;  // over connection_
   int64_t rollback_id_ = -1;
   std::string gap_;  ///< why what comes next does not follow what is stored; "" if it does
-  Pending pending_;
+  PendingEntries pending_;
   std::chrono::nanoseconds started_{}, next_slice_{}, stands_since_{};  ///< by the clock's ticks
   std::optional<std::chrono::nanoseconds> last_slice_;
   std::deque<bson::Timestamp> hours_over_;  ///< in each hour whose slices are to be joined
   std::chrono::nanoseconds next_join_{};
-  struct Carried {
-    bson::Timestamp oldest;
-    std::optional<bson::Timestamp> over_at;
-  };
-  std::optional<Carried> carried_;     ///< from a slice that is not this run's
   bson::Timestamp own_end_;            ///< of the last slice that this run stored
   OpenTransactions open_, open_then_;  ///< after the newest slice, and after the one that is being made
   std::optional<std::chrono::nanoseconds> substitute_since_;  ///< another member than the one that is meant is read
