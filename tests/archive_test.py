@@ -161,6 +161,11 @@ def test_what_changed_between_two_moments(varve, source):
                                                        {"path": "new", "after": "x"}]
     assert seen["orders", "removed", "7"]["before"]["n"] == 7 and "by n" in seen["orders", "catalog", "None"]["what"]
     assert (summary["added"], summary["removed"], summary["changed"]) == (2, 1, 1)
+    (then,) = varve.json("show", "--source", "shop", "--at", after)
+    assert {(c["collection"], c["documents_changed"], len(c["indexes"])) for c in then["collections"] if c["db"] == "shop"} == {
+        ("orders", True, 2), ("carts", True, 1), ("same", False, 1)} and then["moment"] == after
+    assert "changed since the backup" in varve("show", "--source", "shop", "--at", after).stdout
+    assert "changed since" not in varve("show", "latest", "--source", "shop").stdout
     shown = varve("diff", "--source", "shop", "--at", after, "--at", before, "--ns-include", "shop.orders").stdout
     assert "n: 6 -> 5" in shown and "new: gone, was \"x\"" in shown and "1 added, 1 removed, 1 changed" in shown and "carts" not in shown
     assert "0 added, 0 removed, 0 changed" in varve("diff", "--source", "shop", "--at", after, "--at", after).stdout

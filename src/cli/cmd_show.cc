@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "bson/json.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/format.h"
-#include "job/backup_reader.h"
+#include "cli/merge_words.h"
+#include "cli/point_in_time.h"
+#include "job/backup_moment.h"
 #include "job/version_rules.h"
 
 namespace varve::cli {
@@ -13,6 +16,12 @@ namespace varve::cli {
 namespace {
 
 using collection::Manifest;
+
+struct ShowWords {
+  SnapshotOptions snapshot;
+  AtWords at;
+  MergeWords memory;
+};
 
 std::string consistency(const Manifest& m) {
   if (m.consistency == "quiet") return "consistent: nothing was written while it was read";
@@ -38,9 +47,12 @@ std::string server(const Manifest& m) {
   return fmt::format("{}{}, read from {} ({})", version, fcv, m.member, m.member_role);
 }
 
-void print_collection(Output& output, const collection::CollectionEntry& c) {
+/// `counted`: its documents are those that were read.
+void print_collection(Output& output, const collection::CollectionEntry& c, bool counted = true) {
   auto line = fmt::format("  {:<40} {:<10}", c.ns.text(), c.type);
-  if (c.type == "collection") {
+  if (!counted) {
+    line += fmt::format(" {:>31}", "changed since the backup");
+  } else if (c.type == "collection") {
     line += fmt::format(" {:>14} docs  {:>10}", format_count(c.as_read.documents), format_size(c.as_read.bytes));
   }
   if (c.indexes.size() > 1) line += "  " + plural(c.indexes.size(), "index");
@@ -50,7 +62,7 @@ void print_collection(Output& output, const collection::CollectionEntry& c) {
     output.line(fmt::format("    index {} was still being built: not in it", name));
 }
 
-void print(Output& output, const repo::Snapshot& snapshot, const Manifest& m) {
+void print_head(Output& output, const repo::Snapshot& snapshot, const Manifest& m) {
   output.line(fmt::format("snapshot   {}", snapshot.id.hex()));
   output.line(fmt::format("source     {}{}", m.source, made_on(m)));
   output.line(fmt::format("made       {} by {}", format_utc(snapshot.time), m.varve_version));
@@ -62,26 +74,71 @@ void print(Output& output, const repo::Snapshot& snapshot, const Manifest& m) {
   for (const auto& reason : m.needs_varve) output.line(fmt::format("needs varve: {}", reason));
   for (const auto& pattern : m.includes) output.line(fmt::format("included   {}", pattern));
   for (const auto& pattern : m.excludes) output.line(fmt::format("excluded   {}", pattern));
-  output.line(plural(m.collections.size(), "namespace") + ":");
-  for (const auto& c : m.collections) print_collection(output, c);
+}
+
+void print_skipped(Output& output, const Manifest& m) {
   if (!m.skipped.empty()) output.line("left out:");
   for (const auto& skipped : m.skipped) output.line(fmt::format("  {}: {}", skipped.what, skipped.reason));
 }
 
-Result<int> show(Context& context, const SnapshotOptions& options) {
-  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
-  TRY_ASSIGN(const auto snapshot, find_snapshot(repository, options));
-  TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
-  if (context.output().json()) {
-    nlohmann::ordered_json summary = {{"message_type", "summary"},
-                                      {"result", "complete"},
-                                      {"exit_code", kOk},
-                                      {"skipped", nlohmann::ordered_json::array()},
-                                      {"snapshot_id", snapshot.id.hex()}};
-    summary["manifest"] = nlohmann::ordered_json::parse(collection::encode_manifest(backup.manifest()), nullptr, false);
-    context.output().object(summary);
+using Json = nlohmann::ordered_json;
+
+Json summary(const repo::Snapshot& snapshot, const Manifest& manifest, const std::vector<std::string>& missing) {
+  return {{"message_type", "summary"},
+          {"result", missing.empty() ? "complete" : "incomplete"},
+          {"exit_code", missing.empty() ? kOk : kIncomplete},
+          {"skipped", missing},
+          {"snapshot_id", snapshot.id.hex()},
+          {"manifest", Json::parse(collection::encode_manifest(manifest), nullptr, false)}};
+}
+
+Json parsed(bson::View document) {
+  return Json::parse(bson::to_json(document, bson::JsonMode::kCanonical), nullptr, false);
+}
+
+Json collection_json(const moment::MomentCollection& collection) {
+  auto indexes = Json::array();
+  for (const auto& index : collection.entry.indexes) indexes.push_back(parsed(index.view()));
+  return {{"db", collection.entry.ns.db},  {"collection", collection.entry.ns.collection},
+          {"type", collection.entry.type}, {"options", parsed(collection.entry.options.view())},
+          {"indexes", std::move(indexes)}, {"documents_changed", !collection.untouched}};
+}
+
+/// The collections as of a later moment than the backup's.
+Result<int> show_moment(Output& output, const repo::Snapshot& snapshot, const job::BackupReader& backup,
+                        const job::MergeOptions& merge, const Cancel& cancel) {
+  TRY_ASSIGN(const auto moment, job::BackupMoment::open(backup, {}, merge, cancel));
+  auto collections = Json::array();
+  print_head(output, snapshot, backup.manifest());
+  output.line("as of      " + job::moment_text(merge.later->until));
+  output.line(plural(moment->collections().size(), "namespace") + ":");
+  for (const auto& collection : moment->collections()) {
+    print_collection(output, collection.entry, collection.untouched);
+    collections.push_back(collection_json(collection));
   }
-  print(context.output(), snapshot, backup.manifest());
+  print_skipped(output, backup.manifest());
+  for (const auto& missing : moment->missing()) output.line("  incomplete: " + missing);
+  auto object = summary(snapshot, backup.manifest(), moment->missing());
+  object["moment"] = merge.later->until.text();
+  object["collections"] = std::move(collections);
+  output.object(object);
+  return moment->missing().empty() ? kOk : kIncomplete;
+}
+
+Result<int> show(Context& context, const ShowWords& words) {
+  TRY_ASSIGN(auto merge, merge_options(words.memory));
+  TRY_ASSIGN(const auto repository, context.open(Access::kRead));
+  auto& output = context.output();
+  TRY_ASSIGN(const auto wanted, find_wanted(repository, words.snapshot, words.at, merge, output));
+  const auto& snapshot = wanted.snapshot;
+  TRY_ASSIGN(const auto backup, job::BackupReader::open(*repository, snapshot, repository.cancel));
+  merge.later = wanted.later;
+  if (wanted.later) return show_moment(output, snapshot, backup, merge, repository.cancel);
+  output.object(summary(snapshot, backup.manifest(), {}));
+  print_head(output, snapshot, backup.manifest());
+  output.line(plural(backup.manifest().collections.size(), "namespace") + ":");
+  for (const auto& c : backup.manifest().collections) print_collection(output, c);
+  print_skipped(output, backup.manifest());
   return kOk;
 }
 
@@ -89,10 +146,15 @@ Result<int> show(Context& context, const SnapshotOptions& options) {
 
 void add_show(Command& app, Context& context) {
   auto* command = app.add_subcommand("show", "what a backup holds, how it was read, and what is not in it");
-  command->footer("Example:\n  varve show latest --source shop");
-  auto options = std::make_shared<SnapshotOptions>();
-  add_snapshot_options(*command, *options);
-  command->callback([&context, options] { context.run = [&context, options] { return show(context, *options); }; });
+  command->footer(
+      "Examples:\n"
+      "  varve show latest --source shop\n"
+      "  varve show --source shop --at '2026-11-28 10:00'");
+  auto words = std::make_shared<ShowWords>();
+  add_snapshot_options(*command, words->snapshot, false);
+  add_at_option(*command, words->at);
+  add_merge_options(*command, words->memory);
+  command->callback([&context, words] { context.run = [&context, words] { return show(context, *words); }; });
 }
 
 }  // namespace varve::cli
