@@ -15,6 +15,7 @@ from harness.stores import RestServer
 from harness.tools import run, varve_binary
 from oplog_end_test import SMALL_MB, overrun
 from support.archives import archive_once, archiver, last_entry, number, restore_at, slices, text, wait_for, window, words
+from support.clock import wrong_clock
 from support.hold import HOLDABLE, fail_point
 from support.live_history import DATABASES, LiveHistory
 from support.runs import at, back_up, new_repository, state_of
@@ -511,7 +512,29 @@ def test_stock_retention_keeps_it_whole(varve, source):
         assert json.loads(varve("snapshots", "--json", "--latest", "1").stdout)
 
 
-def test_every_second_of_the_last_hour_is_kept(varve, mongod, target):
+def test_a_backup_that_cannot_be_read_is_kept(varve, source):
+    """Whoever can read it, or has repaired it, may need it."""
+    with source.client(w=1) as client:
+        client.shop.orders.insert_one({"_id": 1})
+        back_up(varve, source)
+        before = {path for path in (varve.path / "data").glob("*/*")}
+        client.shop.carts.insert_one({"_id": 1})
+        damaged = back_up(varve, source)["snapshot_id"]
+        for path in {path for path in (varve.path / "data").glob("*/*")} - before:
+            path.unlink()
+        client.shop.orders.insert_one({"_id": 2})
+        archive_once(varve, source, code=(0, 3))
+    told = varve("forget", "--keep-pitr", "1h", "--dry-run")
+    assert "may be needed, for it cannot be read" in told.stdout, told
+    assert damaged[:8] in varve("window", "--source", "shop").stdout and damaged in kept_backups(varve)
+
+
+def kept_backups(varve, **options):
+    groups = json.loads(varve("forget", "--keep-pitr", "1h", "--dry-run", "--json", **options).stdout)
+    return {snapshot["id"] for group in groups for snapshot in group["keep"] or [] if "/mongodb/shop" in snapshot["paths"]}
+
+
+def test_every_second_of_the_last_hour_is_kept(tmp_path, varve, mongod, target):
     """Of six backups, hours apart, those without which a second could not be had, and the oplog from the first of them on;
     while an archiver runs."""
     server = mongod(replica_set="rs0")
@@ -540,14 +563,15 @@ def test_every_second_of_the_last_hour_is_kept(varve, mongod, target):
     with archiver(varve, server), server.client(w=1) as client:
         client.shop.orders.insert_one({})
         wait_for(varve, last_entry(client))
-        would = json.loads(varve("forget", "--keep-pitr", "1h", "--dry-run", "--json").stdout)
+        assert kept_backups(varve) == {first, sixth}, "by this machine's clock all of it is new"
+        later = wrong_clock(tmp_path, 4 * 3600)
+        assert kept_backups(varve, env=later) == {fourth, sixth}
         assert [base["snapshot_id"] for base in window(varve)["bases"]] == [first, second, third, fourth, fifth, sixth]
-        told = varve("forget", "--keep-pitr", "1h", "--keep-last", "1", "--prune", "--retry-lock", "30s")
+        told = varve("forget", "--keep-pitr", "1h", "--keep-last", "1", "--prune", "--retry-lock", "30s", env=later)
         assert "of oplog before" in told.stderr and "go with the next prune" in told.stderr and "needed for every second of 1h" in told.stdout, told
         client.shop.orders.insert_one({})
         wait_for(varve, last_entry(client))
         moments.append((last_entry(client), client.shop.orders.count_documents({})))
-    assert {s["id"] for group in would for s in group["keep"] or [] if "/mongodb/shop" in s["paths"]} == {fourth}
     assert [base["snapshot_id"] for base in window(varve)["bases"]] == [fourth, sixth]
     stored = window(varve)
     assert len(stored["oplog"]) == 1 and not stored["gaps"] and len(stored["restorable"]) == 1

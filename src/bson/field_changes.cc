@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "bson/json.h"
 
@@ -39,7 +40,9 @@ class Comparison {
     for (const auto& field : new_fields) there.emplace(field.name, &field);
     const auto changes = changes_.size();
     std::vector<std::string_view> kept, kept_there;
+    std::set<std::string_view> known_before;
     for (const auto& field : old_fields) {
+      known_before.insert(field.name);
       const auto found = there.find(field.name);
       if (found == there.end()) {
         changes_.push_back({below(path, field.name), shown(field.value), std::nullopt});
@@ -49,9 +52,9 @@ class Comparison {
       compare_values(field.value, found->second->value, below(path, field.name));
     }
     for (const auto& field : new_fields) {
-      const bool known = std::ranges::find(kept, std::string_view(field.name)) != kept.end();
-      known ? kept_there.push_back(field.name)
-            : changes_.push_back({below(path, field.name), std::nullopt, shown(field.value)});
+      known_before.contains(field.name)
+          ? kept_there.push_back(field.name)
+          : changes_.push_back({below(path, field.name), std::nullopt, shown(field.value)});
     }
     const bool told = changes_.size() > changes;
     if (kept != kept_there || (!told && !std::ranges::equal(before.bytes(), after.bytes()))) {

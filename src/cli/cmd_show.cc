@@ -96,12 +96,21 @@ Json parsed(bson::View document) {
   return Json::parse(bson::to_json(document, bson::JsonMode::kCanonical), nullptr, false);
 }
 
-Json collection_json(const moment::MomentCollection& collection) {
+/// A time-series' documents are those of its buckets.
+bool documents_changed(const job::BackupMoment& moment, const moment::MomentCollection& collection) {
+  if (collection.entry.type != "timeseries") return !collection.untouched;
+  const auto& all = moment.collections();
+  const auto buckets = std::ranges::find(
+      all, bson::buckets_of(collection.entry.ns), [](const auto& other) -> const auto& { return other.entry.ns; });
+  return buckets != all.end() && !buckets->untouched;
+}
+
+Json collection_json(const job::BackupMoment& moment, const moment::MomentCollection& collection) {
   auto indexes = Json::array();
   for (const auto& index : collection.entry.indexes) indexes.push_back(parsed(index.view()));
   return {{"db", collection.entry.ns.db},  {"collection", collection.entry.ns.collection},
           {"type", collection.entry.type}, {"options", parsed(collection.entry.options.view())},
-          {"indexes", std::move(indexes)}, {"documents_changed", !collection.untouched}};
+          {"indexes", std::move(indexes)}, {"documents_changed", documents_changed(moment, collection)}};
 }
 
 /// The collections as of a later moment than the backup's.
@@ -113,8 +122,8 @@ Result<int> show_moment(Output& output, const repo::Snapshot& snapshot, const jo
   output.line("as of      " + job::moment_text(merge.later->until));
   output.line(plural(moment->collections().size(), "namespace") + ":");
   for (const auto& collection : moment->collections()) {
-    print_collection(output, collection.entry, collection.untouched);
-    collections.push_back(collection_json(collection));
+    print_collection(output, collection.entry, !documents_changed(*moment, collection));
+    collections.push_back(collection_json(*moment, collection));
   }
   print_skipped(output, backup.manifest());
   for (const auto& missing : moment->missing()) output.line("  incomplete: " + missing);

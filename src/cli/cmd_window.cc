@@ -13,6 +13,10 @@ namespace {
 
 using job::Restorable;
 
+std::string in_words(const job::NoBase& none) {
+  return fmt::format("snapshot {}: {}", none.snapshot.id.short_hex(), none.why);
+}
+
 void print(Output& output, const std::string& source, const Restorable& found, Time now) {
   const auto ranges = found.ranges();
   const auto oplog = found.spans.empty()       ? "no oplog"
@@ -33,7 +37,7 @@ void print(Output& output, const std::string& source, const Restorable& found, T
     if (base.partial.empty()) continue;
     output.line(fmt::format("partial    snapshot {}: {}", base.snapshot.id.short_hex(), base.partial));
   }
-  for (const auto& why : found.unusable) output.line("no base    " + why);
+  for (const auto& none : found.unusable) output.line("no base    " + in_words(none));
   if (found.newest) {
     const auto& newest = *found.newest;
     output.line(fmt::format("newest     {}, {} ago, by process {} on {} from {}", format_utc(newest.wall),
@@ -63,12 +67,14 @@ nlohmann::ordered_json summary(const std::string& source, const Restorable& foun
     gaps.push_back(
         {{"from", found.spans[i - 1].to.text()}, {"to", found.spans[i].from.text()}, {"reason", found.spans[i].gap}});
   }
+  auto skipped = nlohmann::ordered_json::array();
+  for (const auto& none : found.unusable) skipped.push_back(in_words(none));
   nlohmann::ordered_json rpo;
   if (found.newest) rpo = static_cast<double>((now - found.newest->wall).count()) / 1e9;
   return {{"message_type", "summary"},
           {"result", found.bases.empty() ? "incomplete" : "complete"},
           {"exit_code", found.bases.empty() ? kIncomplete : kOk},
-          {"skipped", found.unusable},
+          {"skipped", std::move(skipped)},
           {"snapshot_id", nullptr},
           {"source", source},
           {"restorable", std::move(ranges)},

@@ -137,6 +137,10 @@ Result<int> diff_moments(Context& context, const MomentsWords& words) {
   for (const auto* moment : {&chosen.first, &chosen.second}) tell_base(*moment, output);
   TRY_ASSIGN(const auto one, job::BackupReader::open(*repository, chosen.first.base.snapshot, repository.cancel));
   TRY_ASSIGN(const auto other, job::BackupReader::open(*repository, chosen.second.base.snapshot, repository.cancel));
+  if (one.manifest().includes != other.manifest().includes || one.manifest().excludes != other.manifest().excludes) {
+    return fail(Error(ErrorKind::kInvalidInput, "the two moments come from backups of different parts of the source")
+                    .hint("`varve window --source " + words.source + "` shows which are partial"));
+  }
   const bool same = chosen.first.base.snapshot.id == chosen.second.base.snapshot.id;
   job::MomentSide before{&one, memory}, after{same ? &one : &other, memory};
   before.merge.later = chosen.first.later;

@@ -16,10 +16,11 @@ namespace {
 
 using std::chrono::seconds;
 
-/// The moment that lies so far before the archive's end; all of it is needed where that is before any oplog.
+/// The moment that lies so far before the archive's end, or before now, if a server's clock was once ahead; all of it
+/// is needed where that is before any oplog.
 bson::Timestamp begin_of(const maintenance::Duration& span, const job::Restorable& found) {
   repo::Snapshot at_end = found.archive->snapshot();
-  at_end.time = Time(seconds(found.newest->span.last.seconds));
+  at_end.time = std::min(Time(seconds(found.newest->span.last.seconds)), system_clock().now());
   const auto begin = maintenance::moment_before(at_end, span);
   const auto count = begin ? std::chrono::floor<seconds>(*begin).time_since_epoch().count() : 0;
   return {static_cast<uint32_t>(std::max<int64_t>(count, 0)), 0};
@@ -48,6 +49,9 @@ Result<std::vector<KeptSeconds>> find_kept_seconds(const OpenRepository& reposit
     const auto needed = job::needed_since(found, begin_of(policy.every_second, found));
     for (const auto& base : needed.bases) {
       policy.needed[base.snapshot.id] = "needed for every second of " + to_string(policy.every_second);
+    }
+    for (const auto& none : found.unusable) {
+      if (none.unread) policy.needed[none.snapshot.id] = "may be needed, for it cannot be read: " + none.why;
     }
     all.push_back({source, std::move(*found.archive), needed.oplog_from, {}});
     for (const auto& snapshot : selected) {

@@ -220,7 +220,10 @@ class Archiver {
     const mongo::OplogPosition stored{last->span.last, last->last_term};
     if (gap_.empty()) {
       auto held = holds(stored, cancel);
-      if (held) return open_tail_at(stored.ts, cancel);
+      if (held) {
+        lost_since_.reset();
+        return open_tail_at(stored.ts, cancel);
+      }
       if (held.error().kind() != ErrorKind::kInconsistent) return held;
       TRY_ASSIGN(const bool another, find_member_with(stored, cancel));
       if (another) return open_tail_at(stored.ts, cancel);

@@ -74,7 +74,9 @@ Result<std::vector<collection::SliceSpan>> slices_from(const OplogArchive& archi
 
 Result<repo::Snapshot> save_trimmed(repo::Repository& repository, const OplogArchive& archive,
                                     const TrimOptions& options, Time now, const Cancel& cancel) {
-  repo::Writer writer(repository, options.writer, cancel);
+  auto how = options.writer;
+  how.read_back = true;
+  repo::Writer writer(repository, how, cancel);
   const auto path = slice_path(options.source, archive.set_name(), options.from);
   Trimmer trimmer(repository, options.from, now, writer, cancel);
   TRY_ASSIGN(const auto tree, trimmer.trim(archive.snapshot().tree, path, path.size() - kSliceFolders));
@@ -90,7 +92,10 @@ Result<repo::Snapshot> save_trimmed(repo::Repository& repository, const OplogArc
                 "the oplog archive of " + options.source + " would not hold what it is to keep; it stays as it is");
   }
   TRY_ASSIGN(snapshot.id, repository.save_snapshot(snapshot, cancel));
-  return snapshot;
+  TRY_ASSIGN(const auto stored, repository.load_file(storage::FileType::kSnapshot, snapshot.id, cancel));
+  TRY_ASSIGN(const auto read_back, repo::decode_snapshot(stored, snapshot.id));
+  if (read_back.tree == snapshot.tree) return snapshot;
+  return fail(ErrorKind::kCorrupt, "the snapshot " + snapshot.id.short_hex() + " does not read back as it was stored");
 }
 
 }  // namespace
@@ -115,7 +120,11 @@ Needed needed_since(const Restorable& restorable, bson::Timestamp since) {
       needed.oplog_from = std::min(needed.oplog_from, bases[*taken].moment);
     }
   }
+  // What lies between an older one and now may turn out to be damaged.
+  const auto newest =
+      std::ranges::find_if(bases.rbegin(), bases.rend(), [](const Base& b) { return b.partial.empty(); });
   for (size_t i = 0; i < bases.size(); ++i) {
+    if (newest != bases.rend() && &*newest == &bases[i]) takes[i] = true;
     if (takes[i] || (!reached[i] && bases[i].moment >= since)) needed.bases.push_back(bases[i]);
   }
   return needed;

@@ -15,7 +15,7 @@ struct Needed {
   bson::Timestamp oplog_from;  ///< the oplog from then on
 };
 /// The fewest bases: of each part of the archive the newest one at or before `since`, else the first one, whole ones
-/// before partial ones; and those that no part of it reaches, from `since` on.
+/// before partial ones; and those that no part of it reaches, from `since` on; and the newest whole one in any case.
 Needed needed_since(const Restorable& restorable, bson::Timestamp since);
 
 /// An archive without what lies before a time.

@@ -25,13 +25,13 @@ std::string needed(const Restorable& all, uint32_t since) {
 
 TEST(NeededSince, TheNewestBaseBeforeItIsEnough) {
   const auto all = restorable({10, 20, 30, 40}, {{5, 50}});
-  EXPECT_EQ(needed(all, 35), "30 | 30");
-  EXPECT_EQ(needed(all, 30), "20 | 20") << "a second is all of its operations";
+  EXPECT_EQ(needed(all, 35), "30 40 | 30") << "the newest in any case";
+  EXPECT_EQ(needed(all, 30), "20 40 | 20") << "a second is all of its operations";
   EXPECT_EQ(needed(all, 45), "40 | 40");
 }
 
 TEST(NeededSince, WithoutOneBeforeItTheFirst) {
-  EXPECT_EQ(needed(restorable({10, 20}, {{5, 50}}), 7), "10 | 7");
+  EXPECT_EQ(needed(restorable({10, 20}, {{5, 50}}), 7), "10 20 | 7");
 }
 
 TEST(NeededSince, EachPartBetweenGapsHasItsOwn) {
@@ -43,13 +43,13 @@ TEST(NeededSince, EachPartBetweenGapsHasItsOwn) {
 
 TEST(NeededSince, ABackupThatNoOplogReachesStays) {
   EXPECT_EQ(needed(restorable({10, 32, 60}, {{5, 30}}), 20), "10 32 60 | 10");
-  EXPECT_EQ(needed(restorable({10, 32}, {{5, 30}, {35, 60}}), 34), "| 34") << "before those seconds";
+  EXPECT_EQ(needed(restorable({10, 32}, {{5, 30}, {35, 60}}), 34), "32 | 34") << "the newest in any case";
 }
 
 TEST(NeededSince, APartialOneIsTakenForNoWholeOne) {
   auto all = restorable({10, 20, 30}, {{5, 50}});
   all.bases[1].partial = "is of a part of the source";
-  EXPECT_EQ(needed(all, 25), "10 | 10");
+  EXPECT_EQ(needed(all, 25), "10 30 | 10");
   EXPECT_EQ(needed(all, 35), "30 | 30");
   all.bases[0].partial = "is incomplete";
   EXPECT_EQ(needed(all, 25), "20 30 | 20") << "some of it comes back before the first whole one";
@@ -60,7 +60,7 @@ TEST(NeededSince, APartialOneIsTakenForNoWholeOne) {
 TEST(NeededSince, AnotherSetsBackupIsNone) {
   auto all = restorable({10, 20}, {{5, 30}});
   all.bases[1].set_id = "another";
-  EXPECT_EQ(needed(all, 25), "10 | 10");
+  EXPECT_EQ(needed(all, 25), "10 20 | 10");
 }
 
 TEST(NeededSince, WithoutBackupsNothingIs) {

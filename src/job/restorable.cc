@@ -6,6 +6,7 @@
 
 #include "job/backup_reader.h"
 #include "job/layout.h"
+#include "repo/walk_trees.h"
 
 namespace varve::job {
 
@@ -18,7 +19,9 @@ std::string why_no_base(const collection::Manifest& manifest, const std::optiona
   return other ? "it is of another replica set than the archive" : "";
 }
 
-std::string why_partial(const collection::Manifest& manifest) {
+std::string why_partial(const BackupReader& backup, const Cancel& cancel) {
+  const auto& manifest = backup.manifest();
+  if (!backup.losses(cancel).empty()) return "has lost documents";
   if (!manifest.includes.empty() || !manifest.excludes.empty()) return "is of a part of the source";
   const bool lacks = std::ranges::any_of(manifest.skipped, &collection::Skipped::counts);
   return lacks ? "is incomplete" : "";
@@ -30,14 +33,16 @@ Status find_bases(repo::Repository& repository, const std::vector<repo::Snapshot
     if (snapshot.paths != std::vector{snapshot_path(source)}) continue;
     TRY(cancel.check());
     const auto backup = BackupReader::open(repository, snapshot, cancel);
-    if (!backup && is_stop(backup.error())) return fail(backup.error());
+    if (!backup && !repo::is_damage(backup.error()) && backup.error().kind() != ErrorKind::kInvalidInput) {
+      return fail(backup.error());
+    }
     const auto why = backup ? why_no_base(backup->manifest(), found.archive) : backup.error().message();
     if (!why.empty()) {
-      found.unusable.push_back(fmt::format("snapshot {}: {}", snapshot.id.short_hex(), why));
+      found.unusable.push_back({snapshot, why, !backup});
       continue;
     }
     const auto& manifest = backup->manifest();
-    found.bases.push_back({snapshot, manifest.t1, manifest.set_id, manifest.consistency, why_partial(manifest)});
+    found.bases.push_back({snapshot, manifest.t1, manifest.set_id, manifest.consistency, why_partial(*backup, cancel)});
   }
   std::ranges::stable_sort(found.bases, {}, &Base::moment);
   return {};

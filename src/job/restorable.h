@@ -22,10 +22,18 @@ struct Base {
   bson::Timestamp moment;
   std::string set_id;       ///< "" if it is not known
   std::string consistency;  ///< as its manifest has it
-  std::string partial;      ///< what it lacks: "is of a part of the source", "is incomplete"; "" if it is whole
+  /// What it lacks: "is of a part of the source", "is incomplete", "has lost documents"; "" if it is whole.
+  std::string partial;
 
   /// Whether the oplog from its moment on is in that part of the archive.
   bool is_in(const OplogSpan& span) const;
+};
+
+/// A backup from which none can.
+struct NoBase {
+  repo::Snapshot snapshot;
+  std::string why;
+  bool unread = false;  ///< it may be one, for whoever can read it
 };
 
 /// What can be brought back of a source: backups, and the oplog after them. The repository's index must be loaded.
@@ -34,7 +42,7 @@ struct Restorable {
   std::optional<OplogArchive> archive;
   std::vector<OplogSpan> spans;                 ///< of the archive
   std::optional<collection::SliceInfo> newest;  ///< of its slices
-  std::vector<std::string> unusable;            ///< backups that are no bases, and why
+  std::vector<NoBase> unusable;
 
   /// From `from`, the moment of a base, every moment up to `to`.
   struct Range {
@@ -43,7 +51,8 @@ struct Restorable {
   /// In their order; a base after which no oplog is stored is a range of one moment.
   std::vector<Range> ranges() const;
 };
-/// Lists snapshots, loads the index, and reads what is needed of both.
+/// Lists snapshots, loads the index, and reads what is needed of both. What is damaged is told in the result; a storage
+/// that does not answer is an error.
 Result<Restorable> find_restorable(repo::Repository& repository, const std::string& source, const Cancel& cancel);
 
 /// A backup and the oplog that brings it to a moment.
