@@ -12,13 +12,13 @@ from pymongo import WriteConcern
 
 from harness.servers import Mongod, wait_until
 from harness.stores import RestServer
-from harness.tools import run, varve_binary
+from harness.tools import mongorestore, run, varve_binary
 from oplog_end_test import SMALL_MB, overrun
 from support.archives import archive_once, archiver, last_entry, number, restore_at, slices, text, wait_for, window, words
 from support.clock import wrong_clock
 from support.hold import HOLDABLE, fail_point
 from support.live_history import DATABASES, LiveHistory
-from support.runs import at, back_up, new_repository, state_of
+from support.runs import at, back_up, export, new_repository, restore, state_of
 from support.raw import first_element
 from support.selections import EXCLUDES, INCLUDES, RENAMES, chosen, selected
 from support.state import differences, empty, empty_logins
@@ -172,6 +172,88 @@ def test_what_changed_between_two_moments(varve, source):
     assert "0 added, 0 removed, 0 changed" in varve("diff", "--source", "shop", "--at", after, "--at", after).stdout
     for words in (["--source", "shop"], ["--source", "shop", "--at", after], ["--at", after, "--at", before], ["latest", "--source", "shop", "--at", after, "--at", before], ["latest"]):
         assert "--at TIME" in (refused := varve("diff", *words, code=1).stderr) or "leave the snapshots" in refused
+
+
+@pytest.mark.parametrize("version, seed", [("6.0.5", 50), *(pytest.param(v, 51, marks=pytest.mark.all) for v in VERSIONS)])
+def test_a_backup_is_made_of_the_last_one_and_the_oplog(tmp_path, varve, servers, version, seed):
+    """Twice, one of the other, after random histories: each brings back what the server held then, with stock tools too, and later moments
+    start from it."""
+    server, there = servers(version)
+    new_repository(varve)
+    moments = []
+    with server.client(w=1) as client:
+        empty(client)
+        empty_logins(client, *DATABASES)
+        history = LiveHistory(client, seed, tuple(map(int, version.split("."))))
+        client.big.many.insert_many([{"_id": i, "n": i, "text": "x" * 1000} for i in range(5000)])
+        history.run(100)
+        with archiver(varve, server):
+            back_up(varve, server)
+            for turn in range(3):
+                history.run(EACH)
+                client.big.many.update_many({"_id": {"$mod": [500, turn]}}, {"$inc": {"n": 1}})
+                client.big.many.delete_one({"_id": 7 * turn + 1})
+                client.big.many.insert_one({"_id": f"new {turn}"})
+                moments.append((text(last_entry(client)), held(server) | state_of(server, "big", auth=False)))
+            wait_for(varve, last_entry(client))
+    told = f"{version}, seed {seed}, {dict(history.done)}"
+    made = [varve.json("base", "--source", "shop", "--at", when)[-1] for when, _ in moments[:2]]
+    for base, (when, _) in zip(made, moments):
+        assert base["moment"] == when and base["exit_code"] == 0 and base["data_added"] < 1_500_000, (base, told)
+    assert varve.json("base", "--source", "shop", "--at", moments[1][0])[-1]["snapshot_id"] == made[1]["snapshot_id"], "it is there already"
+    with there.client() as client:
+        for base, (when, expected) in zip([*made, None], moments):
+            empty(client)
+            empty_logins(client, *DATABASES)
+            done = restore(varve, there, snapshot=base["snapshot_id"]) if base else restore_at(varve, there, when)
+            assert done["verified"] and done["moment"] == when and not done["skipped"], told
+            assert not differences(expected, held(there) | state_of(there, "big", auth=False), version != "4.2.6"), (when, told)
+    assert len(window(varve)["oplog"]) == 1 and len(window(varve)["bases"]) == 3
+    varve.restic("check", "--read-data")
+
+
+@pytest.mark.all
+def test_stock_tools_reach_the_moment_of_a_base(varve, source, target):
+    """RULES 13: its oplog is of last states, deletes first; twice, as the second one goes on with what the first has kept. What is stored
+    follows the changes."""
+    with source.client(w=1) as client:
+        client.shop.orders.insert_many([{"_id": i, "n": i, "text": f"{i} " * 200} for i in range(20_000)])
+        client.shop.orders.create_index("n")
+        size = back_up(varve, source)["data_added"]
+        for turn in range(2):
+            client.shop.orders.update_many({"_id": {"$mod": [100, turn]}}, {"$set": {"changed": turn}})
+            client.shop.orders.delete_many({"_id": {"$mod": [1000, 7 + turn]}})
+            client.shop.orders.insert_many([{"_id": f"{turn} {i}", "n": -i} for i in range(100)])
+            client[f"new{turn}"].things.insert_one({"_id": turn})
+            archive_once(varve, source)
+            made = varve.json("base", "--source", "shop")[-1]
+            assert made["data_added"] < size / 15 and made["documents"] == client.shop.orders.estimated_document_count() + turn + 1, made
+        expected = state_of(source, "shop", "new0", "new1", auth=False)
+    mongorestore("--uri", target.uri, "--oplogReplay", export(varve, snapshot=made["snapshot_id"]))
+    assert not differences(expected, state_of(target, "shop", "new0", "new1", auth=False))
+    shown = varve("show", made["snapshot_id"]).stdout
+    assert "without reading a server" in shown and varve.json("base", "--source", "shop")[-1]["snapshot_id"] == made["snapshot_id"]
+    sound(varve)
+
+
+def test_a_base_in_the_middle_of_a_transaction(varve, source, target):
+    """RULES 9: its parts before the moment are kept, for it is committed later."""
+    with source.client(w=1) as client:
+        client.shop.orders.insert_one({"_id": "before"})
+        back_up(varve, source)
+        saved = last_entry(client)
+        with client.start_session() as session, session.start_transaction():
+            for i in range(40):
+                client.shop.orders.insert_one({"_id": i, "text": "x" * 1_000_000}, session=session)
+        first = text(client.local["oplog.rs"].find_one({"o.partialTxn": True, "ts": {"$gt": saved}})["ts"])
+        archive_once(varve, source)
+        now = text(last_entry(client))
+    assert varve.json("base", "--source", "shop", "--at", first)[-1]["moment"] == first
+    for when, count in ((first, 1), (now, 41)):
+        with target.client() as client:
+            empty(client)
+            assert restore_at(varve, target, when)["verified"]
+            assert client.shop.orders.count_documents({}) == count
 
 
 def test_a_mistake_is_undone_beside_what_is_there(varve, source, target):

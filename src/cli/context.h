@@ -175,6 +175,7 @@ void add_cat(Command& app, Context& context);
 void add_cache(Command& app, Context& context);
 void add_archive(Command& app, Context& context);
 void add_window(Command& app, Context& context);
+void add_base(Command& app, Context& context);
 void add_history(Command& app, Context& context);
 
 }  // namespace varve::cli

@@ -92,14 +92,14 @@ class ExampleFirst final : public CLI::Formatter {
 
 /// In the order of the help.
 constexpr void (*kCommands[])(varve::cli::Command&, Context&) = {
-    varve::cli::add_init,     varve::cli::add_backup,    varve::cli::add_restore, varve::cli::add_verify,
-    varve::cli::add_export,   varve::cli::add_import,    varve::cli::add_archive, varve::cli::add_window,
-    varve::cli::add_history,  varve::cli::add_snapshots, varve::cli::add_show,    varve::cli::add_ls,
-    varve::cli::add_find,     varve::cli::add_diff,      varve::cli::add_dump,    varve::cli::add_stats,
-    varve::cli::add_check,    varve::cli::add_repair,    varve::cli::add_forget,  varve::cli::add_prune,
-    varve::cli::add_copy,     varve::cli::add_tag,       varve::cli::add_rewrite, varve::cli::add_key,
-    varve::cli::add_unlock,   varve::cli::add_cat,       varve::cli::add_doctor,  varve::cli::add_cache,
-    varve::cli::add_generate,
+    varve::cli::add_init,   varve::cli::add_backup,   varve::cli::add_restore,   varve::cli::add_verify,
+    varve::cli::add_export, varve::cli::add_import,   varve::cli::add_archive,   varve::cli::add_window,
+    varve::cli::add_base,   varve::cli::add_history,  varve::cli::add_snapshots, varve::cli::add_show,
+    varve::cli::add_ls,     varve::cli::add_find,     varve::cli::add_diff,      varve::cli::add_dump,
+    varve::cli::add_stats,  varve::cli::add_check,    varve::cli::add_repair,    varve::cli::add_forget,
+    varve::cli::add_prune,  varve::cli::add_copy,     varve::cli::add_tag,       varve::cli::add_rewrite,
+    varve::cli::add_key,    varve::cli::add_unlock,   varve::cli::add_cat,       varve::cli::add_doctor,
+    varve::cli::add_cache,  varve::cli::add_generate,
 };
 
 /// "--host=" becomes "--host" and an empty word, which CLI11 takes for one that misses its value: an empty host is any

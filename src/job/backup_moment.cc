@@ -157,6 +157,29 @@ Status CollectionReading::finish(const Visit& visit, const Cancel& cancel) {
   return check_sum();
 }
 
+Result<bool> CollectionReading::changes(const VisitChange& visit, const Cancel& cancel) {
+  moment::Merge::Share share;
+  const auto pass = [&](ByteView document) -> Status {
+    read_.add(document);
+    TRY_ASSIGN(const auto out, merge_->next(document, share));
+    if (!out.empty()) given_.add(out);
+    // One that nothing changed comes out as itself, one that changed back as another.
+    return out.data() == document.data() ? Status() : visit(document, out);
+  };
+  TRY(backup_.each_document(file_, 0, blobs(), pass, cancel));
+  TRY(check_read());
+  const auto give = [&](ByteView document) -> Status {
+    given_.add(document);
+    return visit({}, document);
+  };
+  TRY(merge_->rest(share, give));
+  change_ += share.change;
+  TRY_ASSIGN(const bool again, merge_->again());
+  if (again) return false;
+  TRY(check_sum());
+  return true;
+}
+
 Status CollectionReading::check_read() const {
   if (read_ == collection_.entry.as_read) return {};
   return fail(Error(ErrorKind::kCorrupt, "the backup's documents of " + collection_.entry.ns.text() +

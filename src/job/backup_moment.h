@@ -86,7 +86,14 @@ class CollectionReading {
   Status part(size_t first, size_t last, const Visit& visit, const Cancel& cancel);
   /// After all parts: visits what the base did not hold. kCorrupt if what was read is not what the manifest describes.
   Status finish(const Visit& visit, const Cancel& cancel);
-  /// After finish(): of the collection as of the moment (RULES 12).
+  using VisitChange = std::function<Status(ByteView before, ByteView after)>;
+  /// In the place of the parts and finish(), where order does not matter: visits the documents that operations changed,
+  /// empty standing for none, though it may be that they came back to what they were. What a base that was read over a
+  /// window holds twice is visited twice, once as one that went. False if the changes do not fit into memory at once;
+  /// then not all were visited.
+  Result<bool> changes(const VisitChange& visit, const Cancel& cancel);
+
+  /// After finish() or changes(): of the collection as of the moment (RULES 12).
   const bson::Digest& digest() const { return given_; }
 
  private:

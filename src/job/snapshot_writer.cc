@@ -49,6 +49,18 @@ Status SnapshotWriter::add(const Collection& collection) {
       TRY(add_bytes(key_index_file(collection.uuid), collection::encode_key_index(chunks)));
     }
   }
+  return add_metadata(collection);
+}
+
+Status SnapshotWriter::add_stored(const Collection& collection, StoredFile data, std::optional<StoredFile> key_index) {
+  tree_.add(root_ + data_file(collection.ns), std::move(data));
+  if (key_index && !collection.uuid.empty()) {
+    tree_.add(root_ + key_index_file(collection.uuid), std::move(*key_index));
+  }
+  return add_metadata(collection);
+}
+
+Status SnapshotWriter::add_metadata(const Collection& collection) {
   // The buckets of a time-series are described by the metadata of the collection that users see.
   if (collection.ns != bson::logical(collection.ns)) return {};
   const bool has_uuid = collection.type == "collection";

@@ -33,6 +33,9 @@ class SnapshotWriter {
     const DocumentFile* file = nullptr;  ///< none for a view
   };
   Status add(const Collection& collection);
+  /// One whose documents are stored already: `data`, and its key index where it has one. collection.file is not looked
+  /// at.
+  Status add_stored(const Collection& collection, StoredFile data, std::optional<StoredFile> key_index);
   void add_oplog(StoredFile oplog);
 
   struct Saved {
@@ -46,6 +49,7 @@ class SnapshotWriter {
 
  private:
   Status add_bytes(std::string_view path, ByteView bytes);
+  Status add_metadata(const Collection& collection);
   repo::Snapshot describe(const collection::Manifest& manifest, const std::vector<std::string>& tags) const;
 
   repo::Destinations& to_;
