@@ -170,8 +170,8 @@ def test_what_changed_between_two_moments(varve, source):
     shown = varve("diff", "--source", "shop", "--at", after, "--at", before, "--ns-include", "shop.orders").stdout
     assert "n: 6 -> 5" in shown and "new: gone, was \"x\"" in shown and "1 added, 1 removed, 1 changed" in shown and "carts" not in shown
     assert "0 added, 0 removed, 0 changed" in varve("diff", "--source", "shop", "--at", after, "--at", after).stdout
-    for words in (["--source", "shop"], ["--source", "shop", "--at", after], ["--at", after, "--at", before], ["latest", "--source", "shop", "--at", after, "--at", before], ["latest"]):
-        assert "--at TIME" in (refused := varve("diff", *words, code=1).stderr) or "leave the snapshots" in refused
+    for wrong in (["--source", "shop"], ["--source", "shop", "--at", after], ["--at", after, "--at", before], ["latest", "--source", "shop", "--at", after, "--at", before], ["latest"]):
+        assert "--at TIME" in (refused := varve("diff", *wrong, code=1).stderr) or "leave the snapshots" in refused
 
 
 @pytest.mark.parametrize("version, seed", [("6.0.5", 50), *(pytest.param(v, 51, marks=pytest.mark.all) for v in VERSIONS)])
