@@ -10,14 +10,15 @@ import pytest
 from bson import Binary, Int64, Timestamp
 from pymongo import WriteConcern
 
-from harness.servers import Mongod, wait_until
+from harness.servers import wait_until
 from harness.stores import RestServer
 from harness.tools import mongorestore, run, varve_binary
 from oplog_end_test import SMALL_MB, overrun
-from support.archives import archive_once, archiver, last_entry, number, restore_at, slices, text, wait_for, window, words
+from support.archives import archive_once, archiver, number, restore_at, slices, text, wait_for, window, words
 from support.clock import wrong_clock
 from support.hold import HOLDABLE, fail_point
 from support.live_history import DATABASES, LiveHistory
+from support.live_servers import last_entry, servers
 from support.runs import at, back_up, export, new_repository, restore, state_of
 from support.raw import first_element
 from support.selections import EXCLUDES, INCLUDES, RENAMES, chosen, selected
@@ -28,21 +29,6 @@ VERSIONS = ("6.0.5", "5.0.4", "4.2.6")
 TURNS = 4
 EACH = 200  # operations of a turn
 RENAMES = [pairs for pairs in RENAMES if not pairs[0][1].endswith("_2")]  # which system.js cannot get
-
-
-@pytest.fixture(scope="module")
-def servers():
-    """A source and a target of each version, started when first asked for."""
-    made = {}
-
-    def get(version=VERSIONS[0]):
-        if version not in made:
-            made[version] = Mongod(version, replica_set="rs0", extra_args=HOLDABLE, cache_gb=3), Mongod(version, extra_args=HOLDABLE)
-        return made[version]
-    yield get
-    for pair in made.values():
-        for server in pair:
-            server.stop()
 
 
 @pytest.fixture

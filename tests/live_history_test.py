@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 import bson.json_util
 import pytest
 
-from harness.servers import Mongod
 from harness.tools import Varve
-from support.hold import HOLDABLE, finish
+from support.hold import finish
 from support.live_history import DATABASES, LiveHistory
+from support.live_servers import last_entry, servers
 from support.runs import at, new_repository, restore, state_of, verify
 from support.selections import chosen, selection
 from support.state import differences, empty, empty_logins
@@ -26,26 +26,6 @@ SOAK = [pytest.param(version, seed, marks=pytest.mark.soak) for version in VERSI
 
 happened = defaultdict(Counter)  # version -> kinds of operations while a backup ran
 histories = Counter()
-
-
-@pytest.fixture(scope="module")
-def servers():
-    """A source and a target of each version, started when first asked for."""
-    made = {}
-
-    def get(version):
-        if version not in made:
-            # A transaction left open pins what others change meanwhile: 4.2 hangs once a fifth of its cache is that.
-            made[version] = Mongod(version, replica_set="rs0", extra_args=HOLDABLE, cache_gb=3), Mongod(version, extra_args=HOLDABLE)
-        return made[version]
-    yield get
-    for pair in made.values():
-        for server in pair:
-            server.stop()
-
-
-def last_entry(client):
-    return client.local["oplog.rs"].find(sort=[("$natural", -1)], limit=1)[0]["ts"]
 
 
 def held(server):

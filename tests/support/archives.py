@@ -30,10 +30,6 @@ def text(time):
     return f"{time.time}:{time.inc}"
 
 
-def last_entry(client):
-    return client.local["oplog.rs"].find(sort=[("$natural", -1)], limit=1)[0]["ts"]
-
-
 def wait_for(varve, time, source="shop"):
     """Until the archive holds the entry of that time."""
     def has_it():
