@@ -95,7 +95,8 @@ Result<repo::Snapshot> save_trimmed(repo::Repository& repository, const OplogArc
   TRY_ASSIGN(const auto stored, repository.load_file(storage::FileType::kSnapshot, snapshot.id, cancel));
   TRY_ASSIGN(const auto read_back, repo::decode_snapshot(stored, snapshot.id));
   if (read_back.tree == snapshot.tree) return snapshot;
-  return fail(ErrorKind::kCorrupt, "the snapshot " + snapshot.id.short_hex() + " does not read back as it was stored");
+  return fail(ErrorKind::kCorrupt,
+              "the snapshot " + snapshot.id.short_hex() + " does not read back as it was stored; those before it stay");
 }
 
 }  // namespace

@@ -76,10 +76,7 @@ class DiffMoments {
       return tell_all(ns, false, cancel);
     }
     if (old_entry.type != "collection") return {};
-    if (stands_as_it_did(then, now)) {
-      ++result_.unchanged;
-      return {};
-    }
+    if (stands_as_it_did(then, now)) return {};
     TRY_ASSIGN(const auto was, digest(*then_, then, cancel));
     TRY_ASSIGN(const auto is, digest(*now_, now, cancel));
     if (was == is) return {};

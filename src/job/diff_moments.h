@@ -30,7 +30,6 @@ struct DiffMomentsListener {
 
 struct DiffMomentsResult {
   uint64_t collections = 0;  ///< compared
-  uint64_t unchanged = 0;    ///< of those: without reading a document
   uint64_t added = 0, removed = 0, changed = 0;
   std::vector<std::string> missing;  ///< what the backups should have held and did not
 };

@@ -8,6 +8,7 @@
 #include "job/delta_run.h"
 #include "job/document_sources.h"
 #include "job/layout.h"
+#include "job/oplog_filter.h"
 #include "job/snapshot_writer.h"
 #include "mongo/oplog.h"
 
@@ -17,7 +18,6 @@ namespace {
 
 constexpr uint64_t kLeastToKeep = 1u << 20;      // bytes of a collection below which its changes are not counted
 constexpr uint64_t kMostOperations = 1'000'000;  // of a delta run, whose keys are in memory
-constexpr size_t kLargestReplayable = 16u << 20;
 
 class NewBase {
  public:

@@ -9,7 +9,6 @@ namespace {
 using bson::OplogKind;
 
 // Beyond this an entry cannot be sent back to a server inside applyOps.
-constexpr size_t kLargestReplayable = 16u << 20;
 
 std::string key(ByteView uuid) {
   return std::string(as_text(uuid));

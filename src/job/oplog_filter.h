@@ -11,6 +11,9 @@
 
 namespace varve::job {
 
+/// Of an oplog entry: what a server takes back by applyOps.
+inline constexpr size_t kLargestReplayable = 16u << 20;
+
 /// False for a namespace that is never backed up as data: local, config, profiles, keys. RULES 7.
 bool in_scope(const bson::Namespace& ns);
 
